@@ -1,0 +1,53 @@
+package store
+
+import (
+	"fmt"
+)
+
+// Op says what an event does to its group, and what was asked for.
+type Op uint8
+
+// The operations. Put, Post and Fail carry the whole new state of the group:
+// they differ only in what led to it.
+const (
+	OpPut    Op = iota + 1 // the group was replaced
+	OpPost                 // families were merged into the group by name
+	OpFail                 // a push was refused: only the failure time is new
+	OpDelete               // the group is gone
+	OpWipe                 // all groups are gone
+	OpExpire               // the group's time to live has passed
+)
+
+var opNames = [...]string{OpPut: "put", OpPost: "post", OpFail: "fail", OpDelete: "delete", OpWipe: "wipe", OpExpire: "expire"}
+
+// String returns the name of the operation in lower case.
+func (op Op) String() string {
+	if op == 0 || int(op) >= len(opNames) {
+		return fmt.Sprintf("op(%d)", uint8(op))
+	}
+	return opNames[op]
+}
+
+// ParseOp is the inverse of Op.String.
+func ParseOp(name string) (Op, error) {
+	for op, have := range opNames {
+		if name != "" && have == name {
+			return Op(op), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown operation %q", name)
+}
+
+// Event is one decision: what a group is from now on. It has been judged, so
+// applying it cannot fail.
+type Event struct {
+	Op  Op
+	Key Key // zero for OpWipe
+	// PushTime and FailTime are the group's last accepted and last refused push
+	// in nanoseconds since 1970, 0 for never.
+	PushTime, FailTime int64
+	// Families are the group's families sorted by name, each once.
+	Families []Family
+	// Origin says where the change came from, for people: "http 192.0.2.1".
+	Origin string
+}
