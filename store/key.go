@@ -13,6 +13,11 @@ import (
 // JobLabel is the grouping label that every group has.
 const JobLabel = model.JobLabel
 
+// InstanceLabel is the label that every sample has: where neither the key nor the
+// push has it, it is empty, so that Prometheus does not put the gateway's own
+// address there.
+const InstanceLabel = model.InstanceLabel
+
 // base64Suffix marks a label name whose value is written in base64url.
 const base64Suffix = "@base64"
 

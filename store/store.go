@@ -1,34 +1,179 @@
 package store
 
-import dto "github.com/prometheus/client_model/go"
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	dto "github.com/prometheus/client_model/go"
+)
 
 // Settings of a Store.
 type Settings struct {
 	// Reserved are the families that the gateway exposes itself, by name: no
-	// pushed family may have another type.
+	// pushed family may have another type. nil for none.
 	Reserved map[string]dto.MetricType
+	// Unchecked turns the consistency check off, as Pushgateway's
+	// --push.disable-consistency-check does.
+	Unchecked bool
 }
 
-// Store holds the groups (under construction: these are its signatures).
-type Store struct{}
+// Store holds the groups. All methods may be called concurrently.
+type Store struct {
+	settings   Settings
+	generation atomic.Uint64 // counts views
+
+	mu sync.RWMutex // protects the state, whose pages only are shared with views
+	state
+}
+
+// state is all that the events have made so far.
+type state struct {
+	sequence uint64
+	groups   map[string]*Group  // by path of the key
+	families map[string]*family // by name
+	sorted   []*family          // the same, sorted by name
+	shapes   shapes
+}
+
+func newState() state {
+	return state{groups: map[string]*Group{}, families: map[string]*family{}, shapes: newShapes()}
+}
 
 // New returns an empty store.
-func New(Settings) *Store { return &Store{} }
+func New(settings Settings) *Store {
+	return &Store{settings: settings, state: newState()}
+}
 
-// Fresh returns an empty store with the same settings.
-func (s *Store) Fresh() *Store { return &Store{} }
+// Fresh returns an empty store with the same settings, to be filled by a replay
+// and handed to Replace.
+func (s *Store) Fresh() *Store { return New(s.settings) }
 
-// Replace takes over the content of a store from Fresh.
-func (s *Store) Replace(fresh *Store) {}
+// Replace takes over what a store from Fresh holds: views see the old state or
+// the new one, never a mixture. The other store must not be used afterwards.
+func (s *Store) Replace(fresh *Store) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = fresh.state
+	// Pages that were made under another count of views must look older than
+	// any view of this one, or they would be changed under it.
+	s.generation.Add(fresh.generation.Load() + 1)
+}
 
-// Apply applies the event at a stream sequence.
-func (s *Store) Apply(seq uint64, e Event) {}
+// Apply makes the event at a stream sequence part of the state. Events must
+// come in the order of the stream.
+func (s *Store) Apply(seq uint64, e Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sequence = seq
+	switch e.Op {
+	case OpPut, OpPost, OpFail:
+		s.set(newGroup(seq, e))
+	case OpDelete, OpExpire:
+		if g := s.groups[e.Key.path]; g != nil {
+			s.drop(g)
+		}
+	case OpWipe:
+		s.state = newState()
+		s.sequence = seq
+	}
+}
 
-// Skip advances the sequence without an event.
-func (s *Store) Skip(seq uint64) {}
+// Skip advances the sequence where the stream has no event, or none that can be
+// read.
+func (s *Store) Skip(seq uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sequence = max(s.sequence, seq)
+}
 
-// Sequence is the last sequence that was applied or skipped.
-func (s *Store) Sequence() uint64 { return 0 }
+// Sequence returns the last sequence that was applied or skipped.
+func (s *Store) Sequence() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.sequence
+}
 
-// Groups is the number of groups.
-func (s *Store) Groups() int { return 0 }
+// Groups returns the number of groups.
+func (s *Store) Groups() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.groups)
+}
+
+// set puts a group in the place of what its key had before.
+func (s *Store) set(g *Group) {
+	old := s.groups[g.key.path]
+	s.groups[g.key.path] = g
+	generation := s.generation.Load()
+	if old == nil {
+		g.shape = s.shapes.add(g.key)
+		old = &Group{}
+	} else {
+		g.key = old.key // the same, and shared by all versions of the group
+		g.shape = old.shape
+	}
+	i := 0
+	for j := range g.held {
+		m := member{g, int32(j)}
+		name := g.held[j].name
+		for i < len(old.held) && old.held[i].name < name {
+			s.removeMember(generation, member{old, int32(i)})
+			i++
+		}
+		if i < len(old.held) && old.held[i].name == name {
+			f := old.held[i].family
+			f.replace(generation, member{old, int32(i)}, m)
+			g.held[j].name = f.name
+			i++
+			continue
+		}
+		f := s.family(name)
+		f.insert(generation, m)
+		g.held[j].name = f.name // one copy of each name for all groups
+	}
+	for ; i < len(old.held); i++ {
+		s.removeMember(generation, member{old, int32(i)})
+	}
+}
+
+// drop removes a group.
+func (s *Store) drop(g *Group) {
+	delete(s.groups, g.key.path)
+	s.shapes.remove(g.shape)
+	generation := s.generation.Load()
+	for i := range g.held {
+		s.removeMember(generation, member{g, int32(i)})
+	}
+}
+
+// family returns the index of a name, a new one if there was none.
+func (s *Store) family(name string) *family {
+	f := s.families[name]
+	if f == nil {
+		f = &family{name: strings.Clone(name)}
+		s.families[f.name] = f
+		i, _ := s.searchFamily(name)
+		s.sorted = slices.Insert(s.sorted, i, f)
+	}
+	return f
+}
+
+func (s *Store) searchFamily(name string) (int, bool) {
+	return slices.BinarySearchFunc(s.sorted, name, func(f *family, name string) int {
+		return strings.Compare(f.name, name)
+	})
+}
+
+// removeMember takes a group out of the index of one of its families, and the
+// family out if nobody holds it any more.
+func (s *Store) removeMember(generation uint64, m member) {
+	f := m.held().family
+	f.remove(generation, m)
+	if len(f.pages) == 0 {
+		delete(s.families, f.name)
+		i, _ := s.searchFamily(f.name)
+		s.sorted = slices.Delete(s.sorted, i, i+1)
+	}
+}

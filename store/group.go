@@ -1,0 +1,193 @@
+package store
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+// Help texts of the two families that each group has besides the pushed ones,
+// in Pushgateway's words.
+const (
+	pushTimeHead    = "# HELP push_time_seconds Last Unix time when changing this group in the Pushgateway succeeded.\n# TYPE push_time_seconds gauge\n"
+	pushFailureHead = "# HELP push_failure_time_seconds Last Unix time when changing this group in the Pushgateway failed.\n# TYPE push_failure_time_seconds gauge\n"
+)
+
+// Group is all that one grouping key holds. It is immutable: the next event of
+// its key makes a new one.
+type Group struct {
+	key                Key
+	sequence           uint64
+	pushTime, failTime int64 // nanoseconds since 1970, 0 for never
+	origin             string
+	shape              *shape
+	held               []held // sorted by name
+}
+
+// held is one family in a group. All but the page is immutable; the page is
+// protected by the lock of the store.
+type held struct {
+	name   string
+	text   []byte
+	rare   *rare // nil for most
+	family *family
+	page   *page
+	head   int32
+	typ    dto.MetricType
+}
+
+// rare has what most families have not.
+type rare struct {
+	proto    []byte
+	pushTime int64
+}
+
+// newGroup returns the group that the event says, without its place in the
+// index.
+func newGroup(seq uint64, e Event) *Group {
+	g := &Group{key: e.Key, sequence: seq, pushTime: e.PushTime, failTime: e.FailTime, origin: e.Origin}
+	own := timeFamilies(e)
+	times := own[:]
+	g.held = make([]held, 0, len(e.Families)+len(times))
+	for _, f := range e.Families {
+		for len(times) > 0 && times[0].Name < f.Name {
+			g.hold(times[0])
+			times = times[1:]
+		}
+		g.hold(f)
+	}
+	for _, f := range times {
+		g.hold(f)
+	}
+	return g
+}
+
+func (g *Group) hold(f Family) {
+	h := held{name: f.Name, text: f.Text, head: int32(f.Head), typ: f.Type}
+	if f.Proto != nil || f.PushTime != 0 && f.PushTime != g.pushTime {
+		h.rare = &rare{proto: f.Proto, pushTime: f.PushTime}
+	}
+	g.held = append(g.held, h)
+}
+
+// timeFamilies returns the families of the group's own times, sorted by name.
+// Their texts share one allocation.
+func timeFamilies(e Event) [2]Family {
+	labels := appendLabels(nil, e.Key)
+	text := make([]byte, 0, 2*(len(pushFailureHead)+len(PushFailureName)+len(labels)+len("{} 1.234567890123e+09\n")))
+	text = appendTime(append(text, pushFailureHead...), PushFailureName, labels, e.FailTime)
+	n := len(text)
+	text = appendTime(append(text, pushTimeHead...), PushTimeName, labels, e.PushTime)
+	return [2]Family{
+		{Name: PushFailureName, Type: dto.MetricType_GAUGE, Text: text[:n:n], Head: len(pushFailureHead)},
+		{Name: PushTimeName, Type: dto.MetricType_GAUGE, Text: text[n:], Head: len(pushTimeHead)},
+	}
+}
+
+// appendTime writes the sample of a time in seconds.
+func appendTime(dst []byte, name string, labels []byte, nanos int64) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, '{')
+	dst = append(dst, labels...)
+	dst = append(dst, "} "...)
+	dst = appendValue(dst, float64(nanos)/1e9)
+	return append(dst, '\n')
+}
+
+// appendLabels writes the labels that a sample of the group has at least: those
+// of the key, and instance.
+func appendLabels(dst []byte, key Key) []byte {
+	wantInstance := true
+	write := func(l Label) {
+		if len(dst) > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendLabelName(dst, l.Name)
+		dst = append(dst, '=', '"')
+		dst = appendEscaped(dst, l.Value)
+		dst = append(dst, '"')
+	}
+	for _, l := range key.Labels() {
+		if wantInstance && l.Name >= InstanceLabel {
+			if l.Name != InstanceLabel {
+				write(Label{Name: InstanceLabel})
+			}
+			wantInstance = false
+		}
+		write(l)
+	}
+	return dst // job > instance, so instance has been written
+}
+
+// Key returns the grouping key.
+func (g *Group) Key() Key { return g.key }
+
+// Sequence returns the stream sequence of the event that made the group what
+// it is.
+func (g *Group) Sequence() uint64 { return g.sequence }
+
+// PushTime returns the time of the last accepted push in nanoseconds since
+// 1970, 0 for never.
+func (g *Group) PushTime() int64 { return g.pushTime }
+
+// FailTime returns the time of the last refused push in nanoseconds since 1970,
+// 0 for never.
+func (g *Group) FailTime() int64 { return g.failTime }
+
+// Origin says where the last change came from, for people.
+func (g *Group) Origin() string { return g.origin }
+
+// Families returns the families sorted by name, among them those of the
+// group's own times. Each has its push time.
+func (g *Group) Families() iter.Seq[Family] {
+	return func(yield func(Family) bool) {
+		for i := range g.held {
+			if !yield(g.family(i)) {
+				return
+			}
+		}
+	}
+}
+
+// family returns a held family without touching its page, which the store may
+// be changing.
+func (g *Group) family(i int) Family {
+	h := &g.held[i]
+	f := Family{Name: h.name, Type: h.typ, Text: h.text, Head: int(h.head), PushTime: g.pushTime}
+	if h.rare != nil {
+		f.Proto = h.rare.proto
+		if h.rare.pushTime != 0 {
+			f.PushTime = h.rare.pushTime
+		}
+	}
+	switch {
+	case h.name == PushTimeName && g.pushTime == 0:
+		f.PushTime = g.failTime
+	case h.name == PushFailureName && g.failTime != 0:
+		f.PushTime = g.failTime
+	}
+	return f
+}
+
+// pushed returns the pushed families with their push times, as they stand in
+// an event.
+func (g *Group) pushed() []Family {
+	families := make([]Family, 0, len(g.held))
+	for i := range g.held {
+		if !isTimeName(g.held[i].name) {
+			families = append(families, g.family(i))
+		}
+	}
+	return families
+}
+
+// find returns the index of the family in held.
+func (g *Group) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(g.held, name, func(h held, name string) int {
+		return strings.Compare(h.name, name)
+	})
+}
+
+func isTimeName(name string) bool { return name == PushTimeName || name == PushFailureName }

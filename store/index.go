@@ -1,0 +1,141 @@
+package store
+
+import (
+	"slices"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+// pageSize is the most members of a page. A page is copied when it changes for
+// the first time after a scrape, and its members move by one when a group is
+// inserted: 256 of them are 4 KiB. Smaller pages make views larger.
+const pageSize = 256
+
+// family is the index of one family name over all groups that hold it.
+type family struct {
+	name  string
+	pages []*page // sorted, none empty
+	types typeCounts
+}
+
+// typeCounts counts groups by the type that a family has there. All but one
+// are 0 unless consistency is not checked.
+type typeCounts [dto.MetricType_GAUGE_HISTOGRAM + 1]int
+
+func (c *typeCounts) total() int {
+	n := 0
+	for _, k := range c {
+		n += k
+	}
+	return n
+}
+
+// page is a run of members sorted by the path of their keys. Its address stays;
+// its members are copied before a change if a view may hold them.
+type page struct {
+	members    []member
+	generation uint64 // of the last view when members was made
+}
+
+// member is one group in the index of a family.
+type member struct {
+	group *Group
+	index int32 // into group.held
+}
+
+func (m member) path() string { return m.group.key.path }
+func (m member) held() *held  { return &m.group.held[m.index] }
+
+// own makes the page's members safe to change: a view that was made since they
+// were may hold them.
+func (p *page) own(generation uint64, extra int) {
+	if p.generation != generation {
+		p.members = append(make([]member, 0, len(p.members)+extra), p.members...)
+		p.generation = generation
+	}
+}
+
+// search returns where in the page the path is or would be.
+func (p *page) search(path string) (int, bool) {
+	return slices.BinarySearchFunc(p.members, path, func(m member, path string) int {
+		return strings.Compare(m.path(), path)
+	})
+}
+
+// replace puts the group's new state in the place of its old one.
+func (f *family) replace(generation uint64, old, m member) {
+	p := old.held().page
+	p.own(generation, 0)
+	at, _ := p.search(m.path())
+	p.members[at] = m
+	m.held().family, m.held().page = f, p
+	f.types[old.held().typ]--
+	f.types[m.held().typ]++
+}
+
+// insert adds a group that did not hold the family.
+func (f *family) insert(generation uint64, m member) {
+	f.types[m.held().typ]++
+	m.held().family = f
+	if len(f.pages) == 0 {
+		p := &page{members: []member{m}, generation: generation}
+		f.pages = []*page{p}
+		m.held().page = p
+		return
+	}
+	// The page of m is the last one that begins before it.
+	i, found := slices.BinarySearchFunc(f.pages, m.path(), func(p *page, path string) int {
+		return strings.Compare(p.members[0].path(), path)
+	})
+	if !found && i > 0 {
+		i--
+	}
+	p := f.pages[i]
+	if len(p.members) >= pageSize {
+		p = f.split(generation, i, m.path())
+	}
+	p.own(generation, 1)
+	at, _ := p.search(m.path())
+	p.members = slices.Insert(p.members, at, m)
+	m.held().page = p
+}
+
+// split halves page i and returns the half in which path has its place. A path
+// behind the last of all pages gets a page of its own instead: groups that come
+// in order, as in a replay, then fill their pages.
+func (f *family) split(generation uint64, i int, path string) *page {
+	p := f.pages[i]
+	cut := len(p.members) / 2
+	if i == len(f.pages)-1 && path > p.members[len(p.members)-1].path() {
+		cut = len(p.members)
+	}
+	right := &page{members: append(make([]member, 0, pageSize/2+1), p.members[cut:]...), generation: generation}
+	for _, m := range right.members {
+		m.held().page = right
+	}
+	p.own(generation, 0)
+	clear(p.members[cut:])
+	p.members = p.members[:cut]
+	f.pages = slices.Insert(f.pages, i+1, right)
+	if len(right.members) == 0 || path >= right.members[0].path() {
+		return right
+	}
+	return p
+}
+
+// remove takes a group out.
+func (f *family) remove(generation uint64, m member) {
+	f.types[m.held().typ]--
+	p := m.held().page
+	if len(p.members) == 1 {
+		i, _ := slices.BinarySearchFunc(f.pages, m.path(), func(p *page, path string) int {
+			return strings.Compare(p.members[0].path(), path)
+		})
+		f.pages = slices.Delete(f.pages, i, i+1)
+		return
+	}
+	p.own(generation, 0)
+	at, _ := p.search(m.path())
+	p.members = slices.Delete(p.members, at, at+1)
+}

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+// View is what the store held at one sequence. It never changes and may be
+// read by many goroutines, for as long as it is needed.
+type View struct {
+	sequence uint64
+	groups   int
+	families []ViewFamily
+}
+
+// ViewFamily is one family over all groups of a View.
+type ViewFamily struct {
+	name  string
+	pages [][]member
+}
+
+// View returns what the store holds now. It takes references only, in a time
+// that goes with the number of pages.
+func (s *Store) View() *View {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	s.generation.Add(1) // pages that are older are copied before they change
+	v := &View{sequence: s.sequence, groups: len(s.groups), families: make([]ViewFamily, len(s.sorted))}
+	n := 0
+	for _, f := range s.sorted {
+		n += len(f.pages)
+	}
+	pages := make([][]member, 0, n)
+	for i, f := range s.sorted {
+		from := len(pages)
+		for _, p := range f.pages {
+			pages = append(pages, p.members)
+		}
+		v.families[i] = ViewFamily{name: f.name, pages: pages[from:len(pages):len(pages)]}
+	}
+	return v
+}
+
+// Sequence returns the stream sequence that the view shows.
+func (v *View) Sequence() uint64 { return v.sequence }
+
+// Len returns the number of groups.
+func (v *View) Len() int { return v.groups }
+
+// Families returns the families sorted by name.
+func (v *View) Families() []ViewFamily { return v.families }
+
+// Groups returns the groups sorted by the path of their keys.
+func (v *View) Groups() iter.Seq[*Group] {
+	return func(yield func(*Group) bool) {
+		// Every group has the family of its push time.
+		i, ok := slices.BinarySearchFunc(v.families, PushTimeName, func(f ViewFamily, name string) int {
+			return strings.Compare(f.name, name)
+		})
+		if !ok {
+			return
+		}
+		for _, page := range v.families[i].pages {
+			for _, m := range page {
+				if !yield(m.group) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Group returns the group of a key, nil if there is none.
+func (s *Store) Group(key Key) *Group {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.groups[key.path]
+}
+
+// Name returns the family's name.
+func (f ViewFamily) Name() string { return f.name }
+
+// Type returns the family's type. Without the consistency check groups may
+// differ: then it is that of the first one.
+func (f ViewFamily) Type() dto.MetricType { return f.pages[0][0].held().typ }
+
+// Head returns the HELP and TYPE lines. Where groups differ in the help, that
+// of the first one counts. It is empty for a family without any metric.
+func (f ViewFamily) Head() []byte {
+	for _, page := range f.pages {
+		for _, m := range page {
+			if h := m.held(); len(h.text) > 0 {
+				return h.text[:h.head]
+			}
+		}
+	}
+	return nil
+}
+
+// Parts returns the family of each group, sorted by the path of its key.
+func (f ViewFamily) Parts() iter.Seq2[*Group, Family] {
+	return func(yield func(*Group, Family) bool) {
+		for _, page := range f.pages {
+			for _, m := range page {
+				if !yield(m.group, m.group.family(int(m.index))) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Blocks returns the sample lines of each group: the text of the family is its
+// head and all blocks.
+func (f ViewFamily) Blocks() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for _, page := range f.pages {
+			for i := range page {
+				h := page[i].held()
+				if len(h.text) > 0 && !yield(h.text[h.head:]) {
+					return
+				}
+			}
+		}
+	}
+}
