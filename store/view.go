@@ -127,3 +127,16 @@ func (f ViewFamily) Blocks() iter.Seq[[]byte] {
 		}
 	}
 }
+
+// HasQuotedNames tells whether the family's name or a label of it may be
+// written in quotes, since it is no legacy name.
+func (f ViewFamily) HasQuotedNames() bool {
+	for _, page := range f.pages {
+		for i := range page {
+			if page[i].held().quoted {
+				return true
+			}
+		}
+	}
+	return false
+}
