@@ -35,7 +35,19 @@ type Family struct {
 	// PushTime is when this family was pushed last, in nanoseconds since 1970,
 	// or 0 for the time of the group's last push.
 	PushTime int64
+
+	names nameStyle // what ParseText has seen
 }
+
+// nameStyle tells whether names in a text are written in quotes, since they are
+// no legacy names.
+type nameStyle uint8
+
+const (
+	namesUnknown nameStyle = iota
+	namesPlain
+	namesQuoted
+)
 
 // Samples returns the sample lines, without HELP and TYPE.
 func (f Family) Samples() []byte { return f.Text[f.Head:] }

@@ -11,6 +11,7 @@ type sample struct {
 	name   []byte // with its suffix, and with its quotes if it has some
 	labels []byte // between the braces, without a quoted name
 	value  []byte
+	quoted bool // a name is in quotes
 }
 
 // cutSample splits a sample line (without line feed) and checks its syntax.
@@ -29,7 +30,7 @@ func cutSample(line []byte) (s sample, ok bool) {
 		if end <= 0 || 1+end >= len(line) || line[1+end] != ',' {
 			return s, false
 		}
-		s.name = line[1 : 1+end]
+		s.name, s.quoted = line[1:1+end], true
 		i = 1 + end + 1
 	}
 	start := i
@@ -38,6 +39,7 @@ func cutSample(line []byte) (s sample, ok bool) {
 		if end < 0 || i+end >= len(line) {
 			return s, false
 		}
+		s.quoted = s.quoted || line[i] == '"'
 		i += end
 		if line[i] == '}' {
 			break

@@ -13,6 +13,7 @@ type shapeCheck struct {
 	draft *Draft
 	key   Key
 	ready bool
+	alone bool     // there are no shapes but the key's and those within it
 	mask  uint64   // of the key's names
 	inner []*Group // groups of shapes within the key's
 	outer []*shape // shapes filed under a name of the key, but not within it
@@ -23,30 +24,36 @@ func (s *shapeCheck) prepare() {
 	s.ready = true
 	names := keyNames(s.key)
 	own := namesID(names)
+	strangers := len(s.draft.store.shapes.byNames) + len(s.draft.shapes)
 	for _, name := range names {
 		s.mask |= nameBit(name)
 	}
 	for _, name := range names {
 		for _, sh := range s.draft.store.shapes.byRep[name] {
-			s.sort(sh, own)
+			strangers -= s.sort(sh, own)
 		}
 	}
 	for _, sh := range s.draft.shapes {
-		s.sort(sh, own)
+		strangers -= s.sort(sh, own)
 	}
+	s.alone = strangers == 0
 }
 
-func (s *shapeCheck) sort(sh *shape, own string) {
+// sort puts a shape where it belongs. It returns 1 if that is settled by the
+// key alone, else 0.
+func (s *shapeCheck) sort(sh *shape, own string) int {
 	if namesID(sh.names) == own {
-		return
+		return 1
 	}
 	group, within := s.within(sh)
-	switch {
-	case !within:
+	if !within {
 		s.outer = append(s.outer, sh)
-	case group != nil:
+		return 0
+	}
+	if group != nil {
 		s.inner = append(s.inner, group)
 	}
+	return 1
 }
 
 // within returns the group that a shape within the key's names leads to.
@@ -81,6 +88,9 @@ func (s *shapeCheck) family(f *Family) (Offender, bool) {
 		if i, ok := g.find(f.Name); ok {
 			holders, groups = append(holders, &g.held[i]), append(groups, g)
 		}
+	}
+	if s.alone && len(holders) == 0 {
+		return Offender{}, false
 	}
 	var last []byte
 	for rest := f.Samples(); len(rest) > 0; {

@@ -94,9 +94,13 @@ func (p *textParser) family() (Family, error) {
 	if !ok {
 		return Family{}, fmt.Errorf("unknown type %q", word)
 	}
-	f := Family{Name: unquoteName(raw), Type: typ, Head: len(start) - len(p.rest)}
-	if err := p.samples(raw, typ); err != nil {
+	f := Family{Name: unquoteName(raw), Type: typ, Head: len(start) - len(p.rest), names: namesPlain}
+	quoted, err := p.samples(raw, typ)
+	if err != nil {
 		return Family{}, err
+	}
+	if quoted {
+		f.names = namesQuoted
 	}
 	f.Text = start[: len(start)-len(p.rest) : len(start)-len(p.rest)]
 	if f.Head == len(f.Text) {
@@ -105,29 +109,31 @@ func (p *textParser) family() (Family, error) {
 	return f, nil
 }
 
-// samples reads the samples of a family up to the next family's first line.
-func (p *textParser) samples(raw []byte, typ dto.MetricType) error {
+// samples reads the samples of a family up to the next family's first line, and
+// tells whether a name in them is quoted.
+func (p *textParser) samples(raw []byte, typ dto.MetricType) (quoted bool, err error) {
 	var last []byte
 	for len(p.rest) > 0 && p.rest[0] != '#' {
 		line, err := p.next()
 		if err != nil {
-			return err
+			return false, err
 		}
 		s, ok := cutSample(line)
 		if !ok {
-			return fmt.Errorf("malformed sample %.80q", line)
+			return false, fmt.Errorf("malformed sample %.80q", line)
 		}
 		suffix, ok := cutRawName(s.name, raw)
 		if !ok || !suffixFits(suffix, typ) {
-			return fmt.Errorf("sample %s in %s %s", s.name, typeWord(typ), raw)
+			return false, fmt.Errorf("sample %s in %s %s", s.name, typeWord(typ), raw)
 		}
 		labels := s.metricLabels(typ)
 		if bytes.Compare(last, labels) > 0 {
-			return fmt.Errorf("metric {%s} follows {%s}", labels, last)
+			return false, fmt.Errorf("metric {%s} follows {%s}", labels, last)
 		}
 		last = labels
+		quoted = quoted || s.quoted
 	}
-	return nil
+	return quoted, nil
 }
 
 // suffixFits tells whether a sample of a family may have the suffix.

@@ -133,7 +133,7 @@ func (f ViewFamily) Blocks() iter.Seq[[]byte] {
 func (f ViewFamily) HasQuotedNames() bool {
 	for _, page := range f.pages {
 		for i := range page {
-			if page[i].held().quoted {
+			if page[i].held().quoted() {
 				return true
 			}
 		}
