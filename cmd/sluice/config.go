@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// check finds what is wrong with a configuration without starting anything.
+func (c *config) check() error {
+	if c.telemetryPath == "" || c.telemetryPath[0] != '/' {
+		return fmt.Errorf("--web.telemetry-path: %q does not begin with a slash", c.telemetryPath)
+	}
+	if len(c.listenAddresses) == 0 && !c.systemdSocket {
+		return fmt.Errorf("--web.listen-address: no address given")
+	}
+	if c.externalURL != "" {
+		if _, err := url.Parse(c.externalURL); err != nil {
+			return fmt.Errorf("--web.external-url: %w", err)
+		}
+	}
+	for _, positive := range []struct {
+		flag  string
+		value int64
+	}{
+		{"push.max-bytes", c.front.MaxBytes},
+		{"push.max-waiting", int64(c.ledger.MaxWaiting)},
+		{"push.wait", int64(c.ledger.Wait)},
+		{"bus.replicas", int64(c.bus.Replicas)},
+		{"bus.history", int64(c.bus.History)},
+	} {
+		if positive.value < 1 {
+			return fmt.Errorf("--%s: must be positive", positive.flag)
+		}
+	}
+	if c.bus.URL != "" && (c.bus.Listen != "" || c.bus.ServerConfig != "") {
+		return fmt.Errorf("--bus.url: is for an external server, --bus.listen and --bus.config are for the embedded one")
+	}
+	return nil
+}
+
+// prefix returns what all paths begin with, without a slash at the end: the
+// route prefix, or by default the path of the external URL.
+func (c *config) prefix() string {
+	prefix := c.routePrefix
+	if prefix == "" && c.externalURL != "" {
+		if u, err := url.Parse(c.externalURL); err == nil {
+			prefix = u.Path
+		}
+	}
+	prefix = strings.Trim(prefix, "/")
+	if prefix == "" {
+		return ""
+	}
+	return "/" + prefix
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"sluice/bus"
+	"sluice/ingest"
+)
+
+// Defaults of the flags that have one of their own.
+const (
+	defaultListen     = ":9091" // Pushgateway's
+	defaultDataDir    = "sluice-data"
+	defaultPrefix     = "sluice"
+	defaultMaxBytes   = 16 << 20
+	defaultMaxWaiting = 4096
+	defaultWait       = 8 * time.Second // below the usual client timeout of 10 s
+)
+
+// config is all that serve can be told. It is checked whole before anything is
+// started; below this package nobody reads flags.
+type config struct {
+	listenAddresses []string
+	systemdSocket   bool
+	webConfigFile   string
+	telemetryPath   string
+	externalURL     string
+	routePrefix     string
+	lifecycle       bool
+	adminAPI        bool
+	logLevel        string
+	logFormat       string
+	bus             bus.Config
+	ledger          ingest.LedgerConfig
+	front           ingest.FrontConfig
+}
+
+func serveFlags() []cli.Flag {
+	flags := []cli.Flag{
+		&cli.StringSliceFlag{Name: "web.listen-address", Value: cli.NewStringSlice(defaultListen), Usage: "`address` to listen on for pushes, scrapes and the API; may be given several times"},
+		&cli.BoolFlag{Name: "web.systemd-socket", Usage: "use systemd socket activation instead of listening on addresses"},
+		&cli.StringFlag{Name: "web.config.file", Usage: "`file` with TLS and authentication settings of the exporter toolkit"},
+		&cli.StringFlag{Name: "web.telemetry-path", Value: "/metrics", Usage: "`path` of the scrape"},
+		&cli.StringFlag{Name: "web.external-url", Usage: "`URL` under which the gateway is reached from outside"},
+		&cli.StringFlag{Name: "web.route-prefix", Usage: "`prefix` of all paths; default is the path of --web.external-url"},
+		&cli.BoolFlag{Name: "web.enable-lifecycle", Usage: "allow shutdown by HTTP request"},
+		&cli.BoolFlag{Name: "web.enable-admin-api", Usage: "allow administrative requests, such as wiping all groups"},
+
+		&cli.BoolFlag{Name: "push.disable-consistency-check", Usage: "do not check pushes for consistency; they are answered by 202 then"},
+		&cli.BoolFlag{Name: "push.enable-utf8-names", Usage: "allow UTF-8 names of metrics and labels"},
+		&cli.Int64Flag{Name: "push.max-bytes", Value: defaultMaxBytes, Usage: "most `bytes` of a push, on the wire and after decompression"},
+		&cli.IntFlag{Name: "push.max-waiting", Value: defaultMaxWaiting, Usage: "most `pushes` that may wait for their verdict"},
+		&cli.DurationFlag{Name: "push.wait", Value: defaultWait, Usage: "longest `time` a push waits for the stream before it is answered by 503"},
+
+		&cli.StringFlag{Name: "bus.data-dir", Value: defaultDataDir, Usage: "`folder` of the embedded NATS server's stream"},
+		&cli.StringFlag{Name: "bus.url", Usage: "`URL` of an external NATS server or cluster, instead of the embedded one"},
+		&cli.StringFlag{Name: "bus.creds", Usage: "NATS credentials `file`"},
+		&cli.StringFlag{Name: "bus.nkey", Usage: "NATS nkey seed `file`"},
+		&cli.StringFlag{Name: "bus.tls-ca", Usage: "`file` with the certificates to trust for --bus.url"},
+		&cli.StringFlag{Name: "bus.tls-cert", Usage: "client certificate `file` for --bus.url"},
+		&cli.StringFlag{Name: "bus.tls-key", Usage: "client key `file` for --bus.url"},
+		&cli.StringFlag{Name: "bus.listen", Usage: "`address` where the embedded NATS server takes clients; default is none"},
+		&cli.StringFlag{Name: "bus.config", Usage: "nats-server configuration `file` for the embedded server"},
+		&cli.BoolFlag{Name: "bus.allow-insecure-listen", Usage: "let --bus.listen go beyond loopback without authentication"},
+		&cli.StringFlag{Name: "bus.sync", Value: string(bus.SyncAlways), Usage: "when the embedded server syncs to disk: always (before it acknowledges) or interval"},
+		&cli.IntFlag{Name: "bus.replicas", Value: 1, Usage: "`copies` of the stream in a cluster"},
+		&cli.IntFlag{Name: "bus.history", Value: 1, Usage: "`events` that are kept of each group"},
+		&cli.StringFlag{Name: "bus.prefix", Value: defaultPrefix, Usage: "`prefix` of all subjects, and name of the stream in upper case"},
+		&cli.Int64Flag{Name: "bus.max-bytes", Usage: "most `bytes` of the stream on disk; 0 is no limit"},
+
+		&cli.StringFlag{Name: "log.level", Value: "info", Usage: "debug, info, warn or error"},
+		&cli.StringFlag{Name: "log.format", Value: "logfmt", Usage: "logfmt or json"},
+	}
+	for _, f := range flags {
+		addEnv(f)
+	}
+	return flags
+}
+
+// addEnv gives a flag its environment variable: SLUICE_WEB_LISTEN_ADDRESS for
+// --web.listen-address.
+func addEnv(f cli.Flag) {
+	env := []string{"SLUICE_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(f.Names()[0]))}
+	switch f := f.(type) {
+	case *cli.StringSliceFlag:
+		f.EnvVars = env
+	case *cli.StringFlag:
+		f.EnvVars = env
+	case *cli.BoolFlag:
+		f.EnvVars = env
+	case *cli.IntFlag:
+		f.EnvVars = env
+	case *cli.Int64Flag:
+		f.EnvVars = env
+	case *cli.DurationFlag:
+		f.EnvVars = env
+	default:
+		panic(fmt.Sprintf("BUG: flag type %T has no environment variable", f))
+	}
+}
+
+// readConfig takes the flags. What it returns is checked as far as that is
+// possible without starting anything.
+func readConfig(c *cli.Context) (*config, error) {
+	if c.Args().Present() {
+		return nil, fmt.Errorf("unexpected argument %q", c.Args().First())
+	}
+	sync, err := bus.ParseSyncMode(c.String("bus.sync"))
+	if err != nil {
+		return nil, fmt.Errorf("--bus.sync: %w", err)
+	}
+	cfg := &config{
+		listenAddresses: c.StringSlice("web.listen-address"),
+		systemdSocket:   c.Bool("web.systemd-socket"),
+		webConfigFile:   c.String("web.config.file"),
+		telemetryPath:   c.String("web.telemetry-path"),
+		externalURL:     c.String("web.external-url"),
+		routePrefix:     c.String("web.route-prefix"),
+		lifecycle:       c.Bool("web.enable-lifecycle"),
+		adminAPI:        c.Bool("web.enable-admin-api"),
+		logLevel:        c.String("log.level"),
+		logFormat:       c.String("log.format"),
+		bus: bus.Config{
+			DataDir: c.String("bus.data-dir"), URL: c.String("bus.url"),
+			Creds: c.String("bus.creds"), NKey: c.String("bus.nkey"),
+			TLSCA: c.String("bus.tls-ca"), TLSCert: c.String("bus.tls-cert"), TLSKey: c.String("bus.tls-key"),
+			Listen: c.String("bus.listen"), ServerConfig: c.String("bus.config"),
+			AllowInsecureListen: c.Bool("bus.allow-insecure-listen"),
+			Sync:                sync,
+			Replicas:            c.Int("bus.replicas"), History: c.Int("bus.history"),
+			Prefix: c.String("bus.prefix"), MaxBytes: c.Int64("bus.max-bytes"),
+		},
+		ledger: ingest.LedgerConfig{Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting")},
+		front: ingest.FrontConfig{
+			MaxBytes: c.Int64("push.max-bytes"), UTF8Names: c.Bool("push.enable-utf8-names"),
+			Unchecked: c.Bool("push.disable-consistency-check"),
+		},
+	}
+	return cfg, cfg.check()
+}

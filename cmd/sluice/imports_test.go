@@ -1,0 +1,59 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Imports point one way, and the store stays free of I/O.
+func TestImports(t *testing.T) {
+	allowed := map[string][]string{
+		"store":         {},
+		"bus":           {"sluice/store"},
+		"ingest/decode": {"sluice/store"},
+		"ingest":        {"sluice/bus", "sluice/store", "sluice/ingest/decode"},
+		"exposer":       {"sluice/bus", "sluice/store"},
+		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/exposer"},
+	}
+	forbidden := map[string][]string{
+		"store":         {"os", "net", "time", "context", "log/slog", "github.com/nats-io/"},
+		"ingest/decode": {"os", "net", "log/slog", "github.com/nats-io/"},
+		"ingest":        {"github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
+		"bus":           {"net/http"},
+		"exposer":       {"github.com/nats-io/"},
+	}
+	for dir, ours := range allowed {
+		files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(dir), "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: no files (%v)", dir, err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, spec := range parsed.Imports {
+				path, err := strconv.Unquote(spec.Path.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.HasPrefix(path, "sluice/") && !slices.Contains(ours, path) {
+					t.Errorf("%s imports %s", file, path)
+				}
+				for _, bad := range forbidden[dir] {
+					if path == bad || strings.HasPrefix(path, bad+"/") || strings.HasSuffix(bad, "/") && strings.HasPrefix(path, bad) {
+						t.Errorf("%s imports %s", file, path)
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,52 @@
+// Command sluice is a push gateway for Prometheus whose memory is a NATS
+// JetStream stream.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/prometheus/common/version"
+	"github.com/urfave/cli/v2"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintf(os.Stderr, "sluice: %v\n", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// run is the whole program: it returns when the command has ended.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	usageError := func(_ *cli.Context, err error, _ bool) error { return err }
+	app := &cli.App{
+		Name:            "sluice",
+		Usage:           "push gateway for Prometheus whose memory is a NATS JetStream stream",
+		Description:     "Without a command it serves, with the flags of serve.",
+		Flags:           serveFlags(),
+		Action:          serveAction,
+		OnUsageError:    usageError,
+		HideHelpCommand: true,
+		Version:         version.Version,
+		Writer:          stdout,
+		ErrWriter:       stderr,
+		ExitErrHandler:  func(*cli.Context, error) {}, // main prints, once
+		Commands: []*cli.Command{
+			{Name: "serve", Usage: "run the gateway", Flags: serveFlags(), Action: serveAction, OnUsageError: usageError},
+			{Name: "version", Usage: "print the version", Action: func(c *cli.Context) error {
+				_, err := fmt.Fprintln(c.App.Writer, version.Print("sluice"))
+				return err
+			}},
+		},
+	}
+	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, version.Print("sluice")) }
+	return app.RunContext(ctx, args)
+}

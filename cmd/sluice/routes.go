@@ -1,0 +1,104 @@
+package main
+
+import (
+	"net/http"
+	"net/http/pprof"
+	"strings"
+
+	"github.com/prometheus/common/route"
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"sluice/exposer"
+	"sluice/ingest"
+	"sluice/store"
+)
+
+// routes has all that the gateway serves, at Pushgateway's paths.
+//
+//	/metrics/job/<job>{/<label>/<value>}   push and delete
+//	/metrics                               scrape
+//	/api/v1/...                            query API, admin API
+//	/-/healthy /-/ready /-/quit            health and lifecycle
+//	/debug/pprof/...                       profiles
+func routes(cfg *config, front *ingest.Front, scraper *exposer.Scraper, api *exposer.API, own *exposer.OwnMetrics, notReady func() string, quit func()) (http.Handler, error) {
+	prefix := cfg.prefix()
+	r := route.New()
+	for _, suffix := range []string{"", "@base64"} {
+		put := own.InstrumentPush("push", front.Push(store.OpPut, suffix != ""))
+		post := own.InstrumentPush("push", front.Push(store.OpPost, suffix != ""))
+		del := own.Instrument("delete", front.Delete(suffix != ""))
+		for _, path := range []string{"/metrics/job" + suffix + "/:job", "/metrics/job" + suffix + "/:job/*labels"} {
+			r.Put(prefix+path, put)
+			r.Post(prefix+path, post)
+			r.Del(prefix+path, del)
+		}
+	}
+	r.Get(prefix+cfg.telemetryPath, scraper.ServeHTTP)
+	r.Get(prefix+"/-/healthy", own.Instrument("healthy", exposer.Healthy))
+	r.Get(prefix+"/-/ready", own.Instrument("ready", exposer.Ready(notReady)))
+	addLifecycle(r, prefix, cfg.lifecycle, quit)
+	r.Get(prefix+"/debug/pprof/*pprof", servePprof)
+
+	landing, err := web.NewLandingPage(web.LandingConfig{
+		Name:        "Sluice",
+		Description: "Push gateway for Prometheus whose memory is a NATS JetStream stream",
+		Links: []web.LandingLinks{
+			{Address: strings.TrimPrefix(prefix+cfg.telemetryPath, "/"), Text: "Metrics"},
+			{Address: strings.TrimPrefix(prefix+"/api/v1/metrics", "/"), Text: "Groups", Description: "as JSON"},
+			{Address: strings.TrimPrefix(prefix+"/api/v1/status", "/"), Text: "Status", Description: "as JSON"},
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.Get(prefix+"/", own.Instrument("status", landing.ServeHTTP))
+
+	v1 := route.New()
+	api.Register(v1, own.Instrument)
+	if cfg.adminAPI {
+		v1.Put("/admin/wipe", own.Instrument("wipe", front.Wipe()))
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", front.CheckEncoding(r))
+	mux.Handle(prefix+"/api/v1/", http.StripPrefix(prefix+"/api/v1", v1))
+	return mux, nil
+}
+
+// addLifecycle adds the request that ends the process, or its refusal.
+func addLifecycle(r *route.Router, prefix string, enabled bool, quit func()) {
+	path := prefix + "/-/quit"
+	handler := func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		w.Write([]byte("Lifecycle API is not enabled."))
+	}
+	if enabled {
+		handler = func(w http.ResponseWriter, _ *http.Request) {
+			w.Write([]byte("Requesting termination... Goodbye!"))
+			quit()
+		}
+	}
+	r.Put(path, handler)
+	r.Post(path, handler)
+	r.Get(path, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		w.Write([]byte("Only POST or PUT requests allowed."))
+	})
+}
+
+// servePprof dispatches by the rest of the path, since the router knows no
+// fixed paths beside a catch-all.
+func servePprof(w http.ResponseWriter, r *http.Request) {
+	switch route.Param(r.Context(), "pprof") {
+	case "/cmdline":
+		pprof.Cmdline(w, r)
+	case "/profile":
+		pprof.Profile(w, r)
+	case "/symbol":
+		pprof.Symbol(w, r)
+	case "/trace":
+		pprof.Trace(w, r)
+	default:
+		r.URL.Path = "/debug/pprof" + route.Param(r.Context(), "pprof")
+		pprof.Index(w, r)
+	}
+}

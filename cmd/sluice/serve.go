@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
+
+	"sluice/bus"
+	"sluice/exposer"
+	"sluice/ingest"
+	"sluice/store"
+)
+
+const (
+	// stopTimeout bounds the orderly end: answering what is in flight, and
+	// stopping the embedded server.
+	stopTimeout = 20 * time.Second
+	// headerTimeout and idleTimeout free connections of clients that never
+	// finish their headers, or never close.
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 5 * time.Minute
+)
+
+func serveAction(c *cli.Context) error {
+	cfg, err := readConfig(c)
+	if err != nil {
+		return err
+	}
+	logger, err := newLogger(cfg, c.App.ErrWriter)
+	if err != nil {
+		return err
+	}
+	flags := map[string]string{}
+	for _, f := range c.Command.Flags {
+		name := f.Names()[0]
+		flags[name] = fmt.Sprint(c.Value(name))
+	}
+	return serve(c.Context, cfg, flags, logger)
+}
+
+func newLogger(cfg *config, w io.Writer) (*slog.Logger, error) {
+	level, format := promslog.NewLevel(), promslog.NewFormat()
+	if err := level.Set(cfg.logLevel); err != nil {
+		return nil, fmt.Errorf("--log.level: %w", err)
+	}
+	if err := format.Set(cfg.logFormat); err != nil {
+		return nil, fmt.Errorf("--log.format: %w", err)
+	}
+	return promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}), nil
+}
+
+// serve runs a gateway until ctx ends or a part of it fails.
+//
+//	listeners (1..n) ── HTTP server ──┐
+//	NATS service ─────────────────────┴─ ledger ── bus ── embedded or external server
+//	scraper, API ── store ── follow ───────────────┘
+//
+// What was started last is stopped first, and each part is waited for.
+func serve(ctx context.Context, cfg *config, flags map[string]string, logger *slog.Logger) (err error) {
+	start := time.Now()
+	logger.Info("starting sluice", "version", version.Info(), "build_context", version.BuildContext())
+	listeners, err := listen(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, l := range listeners {
+			l.Close() // again, if the server did: only a listener that nobody took needs it
+		}
+	}()
+
+	own := exposer.NewOwnMetrics()
+	ingestMetrics := ingest.NewMetrics(own.Registerer())
+	cfg.bus.PublishTimeout = cfg.ledger.Wait
+	b, err := bus.Open(ctx, cfg.bus, logger.With("component", "bus"), own.Registerer())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		err = errors.Join(err, b.Close(stopCtx))
+	}()
+	if address := b.ClientURL(); address != "" {
+		logger.Info("NATS listening", "address", strings.TrimPrefix(address, "nats://"))
+	}
+	reserved, err := own.Reserved()
+	if err != nil {
+		return fmt.Errorf("cannot gather own metrics: %w", err)
+	}
+	s := store.New(store.Settings{Reserved: reserved, Unchecked: cfg.front.Unchecked})
+	ledger := ingest.NewLedger(b, s, cfg.ledger, logger.With("component", "ledger"), ingestMetrics)
+	front := ingest.NewFront(ledger, cfg.front, ingestMetrics)
+	service := ingest.NewService(front, b.Conn(), cfg.bus.Prefix, version.Version, logger.With("component", "nats"))
+
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	ready := func() bool { return b.Status().Ready }
+	handler, err := routes(cfg, front,
+		exposer.NewScraper(s, own, ready, logger.With("component", "scrape")),
+		exposer.NewAPI(s, exposer.Status{Build: buildInfo(), Flags: flags, Start: start}, logger.With("component", "api")),
+		own, func() string { return notReady(b.Status()) }, quit)
+	if err != nil {
+		return fmt.Errorf("cannot set up the routes: %w", err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
+
+	inner, stopInner := context.WithCancel(context.Background()) // outlives ctx: the front ends need it to answer
+	defer stopInner()
+	var outer, core errgroup.Group
+	fail := func(run func() error) func() error {
+		return func() error {
+			defer quit() // the first part to end ends all
+			return run()
+		}
+	}
+	core.Go(fail(func() error { return b.Follow(inner, s) }))
+	core.Go(fail(func() error { return ledger.Run(inner) }))
+	outer.Go(fail(func() error { return serveHTTP(server, listeners, cfg, logger) }))
+	outer.Go(fail(func() error { return serveNATS(ctx, b, service) }))
+
+	<-ctx.Done()
+	logger.Info("stopping")
+	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	err = errors.Join(server.Shutdown(stopCtx), outer.Wait())
+	stopInner()
+	err = errors.Join(err, core.Wait())
+	logger.Info("stopped", "sequence", s.Sequence())
+	return err
+}
+
+// listen opens the addresses. With socket activation there is none to open.
+func listen(cfg *config) ([]net.Listener, error) {
+	if cfg.systemdSocket {
+		return nil, nil
+	}
+	var listeners []net.Listener
+	for _, address := range cfg.listenAddresses {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			for _, open := range listeners {
+				open.Close()
+			}
+			return nil, fmt.Errorf("--web.listen-address: cannot listen on %s: %w", address, err)
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}
+
+// serveHTTP returns when the server has been shut down.
+func serveHTTP(server *http.Server, listeners []net.Listener, cfg *config, logger *slog.Logger) error {
+	flags := &web.FlagConfig{
+		WebListenAddresses: &cfg.listenAddresses,
+		WebSystemdSocket:   &cfg.systemdSocket,
+		WebConfigFile:      &cfg.webConfigFile,
+	}
+	var err error
+	if cfg.systemdSocket {
+		err = web.ListenAndServe(server, flags, logger)
+	} else {
+		err = web.ServeMultiple(listeners, server, flags, logger)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("cannot serve HTTP: %w", err)
+}
+
+// serveNATS takes requests from when the replay has caught up until ctx ends:
+// before that, the other gateways of the queue group take them.
+func serveNATS(ctx context.Context, b *bus.Bus, service *ingest.Service) error {
+	if err := b.WaitReady(ctx); err != nil {
+		return nil // stopped before it began
+	}
+	if err := service.Start(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return service.Stop(stopCtx)
+}
+
+// notReady says why a gateway is not ready, "" if it is.
+func notReady(status bus.Status) string {
+	switch {
+	case !status.Ready:
+		return fmt.Sprintf("replaying the stream: %d of %d events", status.ReplayDone, status.ReplayTotal)
+	case !status.Connected:
+		return "the stream cannot be reached"
+	}
+	return ""
+}
+
+func buildInfo() map[string]string {
+	return map[string]string{
+		"version": version.Version, "revision": version.Revision, "branch": version.Branch,
+		"buildUser": version.BuildUser, "buildDate": version.BuildDate, "goVersion": version.GoVersion,
+	}
+}

@@ -1,0 +1,108 @@
+package exposer
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/common/route"
+
+	"sluice/store"
+)
+
+// API is the query API of Pushgateway, version 1.
+type API struct {
+	store  *store.Store
+	status Status
+	logger *slog.Logger
+}
+
+// Status is what /api/v1/status tells besides its own success.
+type Status struct {
+	// Build says which program this is: version, revision, and so on.
+	Build map[string]string `json:"build_information"`
+	// Flags are the command line flags by name, with their values.
+	Flags map[string]string `json:"flags"`
+	// Start is when the process was started.
+	Start time.Time `json:"start_time"`
+}
+
+// NewAPI returns the API over a store.
+func NewAPI(s *store.Store, status Status, logger *slog.Logger) *API {
+	return &API{store: s, status: status, logger: logger}
+}
+
+// Register adds the routes, without the prefix /api/v1.
+func (a *API) Register(r *route.Router, instrument func(handler string, h http.HandlerFunc) http.HandlerFunc) {
+	wrap := func(name string, h http.HandlerFunc) http.HandlerFunc {
+		return instrument("api/v1/"+name, func(w http.ResponseWriter, r *http.Request) {
+			setCORS(w)
+			h(w, r)
+		})
+	}
+	r.Options("/*path", wrap("options", func(http.ResponseWriter, *http.Request) {}))
+	r.Get("/status", wrap("status", a.serveStatus))
+	r.Get("/metrics", wrap("metrics", a.serveMetrics))
+}
+
+func setCORS(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Origin")
+	h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS")
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "Date")
+}
+
+func (a *API) serveStatus(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	answer := struct {
+		Status string `json:"status"`
+		Data   Status `json:"data"`
+	}{"success", a.status}
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		a.logger.Debug("cannot send the status", "err", err)
+	}
+}
+
+// serveMetrics sends all groups with their families. They are encoded one after
+// another, so that the answer costs no memory of its own size.
+func (a *API) serveMetrics(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	out := bufio.NewWriterSize(w, bufferSize)
+	err := writeGroups(out, a.store.View())
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		a.logger.Warn("cannot send the groups", "err", err)
+	}
+}
+
+func writeGroups(w io.Writer, view *store.View) error {
+	if _, err := io.WriteString(w, `{"status":"success","data":[`); err != nil {
+		return err
+	}
+	separator := ""
+	for g := range view.Groups() {
+		group, err := encodeGroup(g)
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(group)
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, separator); err != nil {
+			return err
+		}
+		if _, err := w.Write(text); err != nil {
+			return err
+		}
+		separator = ","
+	}
+	_, err := io.WriteString(w, "]}")
+	return err
+}

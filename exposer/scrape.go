@@ -1,0 +1,208 @@
+package exposer
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"sluice/store"
+)
+
+// gzipLevel is the fastest one: of a scrape that Prometheus takes from nearby
+// the processor time matters more than the last bytes.
+const gzipLevel = gzip.BestSpeed
+
+// bufferSize is how many bytes of a scrape are sent at once.
+const bufferSize = 64 << 10
+
+// Scraper serves the telemetry path: all groups and the gateway's own
+// families, in one list sorted by name.
+type Scraper struct {
+	store  *store.Store
+	own    *OwnMetrics
+	ready  func() bool
+	logger *slog.Logger
+	gzips  sync.Pool // of *gzip.Writer: one has tables of some hundred kB
+	// buffers of *bufio.Writer: most blocks are small, and a write to a
+	// connection costs the same whatever its size.
+	buffers sync.Pool
+}
+
+// NewScraper returns a scraper of the store and of the gateway's own metrics.
+// Until ready says so for the first time scrapes are answered by 503: half a
+// replay would look like groups that have gone.
+func NewScraper(s *store.Store, own *OwnMetrics, ready func() bool, logger *slog.Logger) *Scraper {
+	return &Scraper{
+		store: s, own: own, ready: ready, logger: logger,
+		gzips: sync.Pool{New: func() any {
+			z, err := gzip.NewWriterLevel(nil, gzipLevel)
+			if err != nil {
+				panic("BUG: bad gzip level: " + err.Error())
+			}
+			return z
+		}},
+		buffers: sync.Pool{New: func() any { return bufio.NewWriterSize(nil, bufferSize) }},
+	}
+}
+
+// ServeHTTP answers a scrape in the format that it accepts: text 0.0.4 or
+// delimited protobuf, with the escaping of names that it asks for.
+func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.ready() {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "not ready: replaying the stream", http.StatusServiceUnavailable)
+		return
+	}
+	view := s.store.View()
+	own, err := s.own.gather(view)
+	if err != nil {
+		http.Error(w, fmt.Sprintf("An error has occurred while serving metrics:\n\n%v", err), http.StatusInternalServerError)
+		return
+	}
+	format := negotiate(r.Header)
+	w.Header().Add("Vary", "Accept")
+	w.Header().Add("Vary", "Accept-Encoding")
+	w.Header().Set("Content-Type", string(format))
+	var target io.Writer = w
+	if acceptsGzip(r.Header) {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := s.gzips.Get().(*gzip.Writer)
+		defer s.gzips.Put(z)
+		z.Reset(w)
+		defer z.Close()
+		target = z
+	}
+	out := s.buffers.Get().(*bufio.Writer)
+	defer s.buffers.Put(out)
+	out.Reset(target)
+	err = s.write(out, format, merge(own, view))
+	if err = errors.Join(err, out.Flush()); err != nil {
+		s.logger.Debug("cannot send a scrape", "client", r.RemoteAddr, "err", err)
+	}
+}
+
+// exposed is one family of a scrape: the gateway's own part, the stored part,
+// or both.
+type exposed struct {
+	name   string
+	own    *dto.MetricFamily
+	stored store.ViewFamily
+	both   bool // stored is there, too
+}
+
+// merge lists the gateway's own and the stored families by name.
+func merge(own []*dto.MetricFamily, view *store.View) []exposed {
+	stored := view.Families()
+	all := make([]exposed, 0, len(own)+len(stored))
+	for _, f := range stored {
+		all = append(all, exposed{name: f.Name(), stored: f, both: true})
+	}
+	for _, f := range own {
+		i, found := slices.BinarySearchFunc(all, f.GetName(), func(e exposed, name string) int {
+			return strings.Compare(e.name, name)
+		})
+		if found {
+			all[i].own = f
+		} else {
+			all = slices.Insert(all, i, exposed{name: f.GetName(), own: f})
+		}
+	}
+	return all
+}
+
+// write sends all families.
+func (s *Scraper) write(w io.Writer, format expfmt.Format, families []exposed) error {
+	scheme := format.ToEscapingScheme()
+	for i := range families {
+		var err error
+		switch format.FormatType() {
+		case expfmt.TypeProtoDelim:
+			err = writeProtobuf(w, &families[i], scheme)
+		case expfmt.TypeTextPlain:
+			err = writeText(w, &families[i], scheme)
+		default: // formats for people: not streamed, and rarely asked for
+			err = writeMessage(w, &families[i], format)
+		}
+		if err != nil {
+			return fmt.Errorf("family %q: %w", families[i].name, err)
+		}
+	}
+	return nil
+}
+
+// writeText sends a family by its stored bytes. Names that need escaping take
+// the slow way over a message.
+func writeText(w io.Writer, e *exposed, scheme model.EscapingScheme) error {
+	if scheme != model.NoEscaping && e.both && e.stored.HasQuotedNames() {
+		message, err := e.message()
+		if err != nil || len(message.Metric) == 0 {
+			return err
+		}
+		_, err = expfmt.MetricFamilyToText(w, model.EscapeMetricFamily(message, scheme))
+		return err
+	}
+	if e.own != nil {
+		var text bytes.Buffer
+		if _, err := expfmt.MetricFamilyToText(&text, e.own); err != nil {
+			return err
+		}
+		if _, err := w.Write(text.Bytes()); err != nil {
+			return err
+		}
+	} else if _, err := w.Write(e.stored.Head()); err != nil {
+		return err
+	}
+	if !e.both {
+		return nil
+	}
+	for block := range e.stored.Blocks() {
+		if _, err := w.Write(block); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeMessage sends a family in a format that needs its message.
+func writeMessage(w io.Writer, e *exposed, format expfmt.Format) error {
+	message, err := e.message()
+	if err != nil {
+		return err
+	}
+	return expfmt.NewEncoder(w, format).Encode(message)
+}
+
+// message returns the whole family as one message.
+func (e *exposed) message() (*dto.MetricFamily, error) {
+	var whole *dto.MetricFamily
+	if e.own != nil {
+		whole = &dto.MetricFamily{Name: e.own.Name, Help: e.own.Help, Type: e.own.Type, Metric: slices.Clone(e.own.Metric)}
+	}
+	if !e.both {
+		return whole, nil
+	}
+	for _, f := range e.stored.Parts() {
+		part, err := f.Message()
+		if err != nil {
+			return nil, err
+		}
+		if whole == nil {
+			whole = part
+			continue
+		}
+		whole.Metric = append(whole.Metric, part.Metric...)
+	}
+	return whole, nil
+}

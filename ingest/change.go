@@ -1,0 +1,44 @@
+// Package ingest takes changes over HTTP and NATS, judges them, and answers
+// once they are in the stream and in the store.
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"sluice/store"
+)
+
+// Change is what a client asks for.
+type Change struct {
+	// Op is what to do: store.OpPut, OpPost, OpDelete or OpWipe.
+	Op store.Op
+	// Key is the group; the zero Key for OpWipe.
+	Key store.Key
+	// Families are the pushed families, canonical and sorted by name.
+	Families []store.Family
+	// Refusal is why a push that could be read cannot be accepted whatever is
+	// stored. Then the change only records the failure.
+	Refusal error
+	// Time is when the change was received: the push time of the group.
+	Time time.Time
+	// Origin says where it came from, for people: "http 192.0.2.1".
+	Origin string
+}
+
+// size is about what the change occupies in bytes, which bounds batches.
+func (c *Change) size() int {
+	n := 512
+	for i := range c.Families {
+		n += len(c.Families[i].Text) + len(c.Families[i].Proto)
+	}
+	return n
+}
+
+// pending is a change on its way to its verdict.
+type pending struct {
+	Change
+	ctx  context.Context // of the client: when it ends nobody waits any more
+	done func(error)     // called once with the verdict; must not block
+	err  error           // the verdict, if its event records a failure
+}

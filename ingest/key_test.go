@@ -1,0 +1,58 @@
+package ingest
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestPathKey(t *testing.T) {
+	legacy, utf8 := newKeyReader(false), newKeyReader(true)
+	f := func(r keyReader, job string, jobBase64 bool, labels, want string) {
+		t.Helper()
+		k, err := r.path(job, jobBase64, labels)
+		if err != nil {
+			t.Errorf("%s%s: %v", job, labels, err)
+			return
+		}
+		if k.Path() != want {
+			t.Errorf("%s%s: got %s, want %s", job, labels, k.Path(), want)
+		}
+	}
+	f(legacy, "x", false, "", "/job/x")
+	f(legacy, "x", false, "/", "/job/x")
+	f(legacy, "x", false, "/a/1/b/2", "/job/x/a/1/b/2")
+	f(legacy, "x", false, "/b/2/a/1", "/job/x/a/1/b/2")
+	f(legacy, "x", false, "/a/1/a/2", "/job/x/a/2")
+	f(legacy, "x", false, "/job/other", "/job/x")
+	f(legacy, "x", false, "/a/", "/job/x/a@base64/=")
+	f(legacy, "x", false, "/a@base64/=", "/job/x/a@base64/=")
+	f(legacy, "x", false, "/a@base64/Mg", "/job/x/a/2")
+	f(legacy, "x", false, "/a@base64/Mg==", "/job/x/a/2")
+	f(legacy, "YS9i", true, "", "/job@base64/YS9i")
+	f(legacy, "x", false, "/label/value with spaces", "/job/x/label@base64/dmFsdWUgd2l0aCBzcGFjZXM")
+	f(legacy, "x", false, "/label/value+with+spaces", "/job/x/label/value+with+spaces")
+	f(legacy, "x", false, "/U__my_2d_label/v", "/job/x/U__U____my__2d__label/v")
+	f(utf8, "x", false, "/U__my_2d_label/v", "/job/x/U__my_2d_label/v")
+	f(utf8, "x", false, "/my-label/v", "/job/x/U__my_2d_label/v")
+}
+
+func TestPathKeyRefuses(t *testing.T) {
+	f := func(job string, jobBase64 bool, labels, want string) {
+		t.Helper()
+		_, err := newKeyReader(false).path(job, jobBase64, labels)
+		own, ok := err.(*Error)
+		if !ok || own.Status() != 400 || !strings.Contains(own.Message, want) {
+			t.Errorf("%s%s: got %v, want 400 with %q", job, labels, err, want)
+		}
+	}
+	f("x", false, "/a", "odd number of components in label string \"/a\"")
+	f("x", false, "/a/1/", "odd number of components")
+	f("x", false, "/../b", "improper label name \"..\"")
+	f("x", false, "//1", "improper label name \"\"")
+	f("x", false, "/__a/1", "improper label name \"__a\"")
+	f("x", false, "/my-label/v", "improper label name \"my-label\"")
+	f("=", true, "", "job name is required")
+	f("***", true, "", "invalid base64url encoding in job name \"***\"")
+	f("x", false, "/path@base64/fn4+fg==", "standard alphabet")
+	f("x", false, "/a@base64/__79", "not valid UTF-8")
+}

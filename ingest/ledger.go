@@ -1,0 +1,269 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sluice/bus"
+	"sluice/store"
+)
+
+const (
+	// maxBatch is the most changes that are judged and appended together. An
+	// atomic batch takes 1,000 messages; past a few hundred nothing is gained.
+	maxBatch = 512
+	// maxBatchBytes bounds what a batch has in flight.
+	maxBatchBytes = 8 << 20
+)
+
+// Ledger decides: one goroutine takes all changes that wait, judges them one
+// after another, and appends the resulting events to the stream as one
+// compare-and-swap. If another gateway came first it judges again. Whoever
+// waits is answered when the store has what the stream has.
+type Ledger struct {
+	bus     *bus.Bus
+	store   *store.Store
+	logger  *slog.Logger
+	metrics *Metrics
+	wait    time.Duration
+	queue   chan *pending
+	room    chan struct{} // a token for each push that waits
+}
+
+// LedgerConfig are the settings of a Ledger.
+type LedgerConfig struct {
+	// Wait is how long a change may take from its submission to its verdict.
+	Wait time.Duration
+	// MaxWaiting is how many changes may wait for their verdict.
+	MaxWaiting int
+}
+
+// NewLedger returns a ledger that does nothing until Run.
+func NewLedger(b *bus.Bus, s *store.Store, cfg LedgerConfig, logger *slog.Logger, m *Metrics) *Ledger {
+	return &Ledger{
+		bus: b, store: s, logger: logger, metrics: m,
+		wait:  cfg.Wait,
+		queue: make(chan *pending, cfg.MaxWaiting),
+		room:  make(chan struct{}, cfg.MaxWaiting),
+	}
+}
+
+// Submit asks for a change and waits for the verdict: nil if it is in the
+// stream and visible, else an *Error. It returns when ctx ends, too; then the
+// outcome is unknown, unless the change was not judged yet: then it is dropped.
+func (l *Ledger) Submit(ctx context.Context, c Change) error {
+	ctx, cancel := context.WithTimeout(ctx, l.wait)
+	defer cancel()
+	verdict := make(chan error, 1)
+	if err := l.Enqueue(ctx, c, func(err error) { verdict <- err }); err != nil {
+		return err
+	}
+	select {
+	case err := <-verdict:
+		return err
+	case <-ctx.Done():
+		return refuse(CodeUnavailable, "no verdict within %s: the stream does not answer", l.wait)
+	}
+}
+
+// Enqueue asks for a change and returns at once. If it returns nil done is
+// called exactly once with the verdict, from the ledger's goroutine: it must
+// not block. A change whose ctx ends before it is judged is dropped.
+func (l *Ledger) Enqueue(ctx context.Context, c Change, done func(error)) error {
+	if err := l.ready(); err != nil {
+		return err
+	}
+	select {
+	case l.room <- struct{}{}:
+	default:
+		return refuse(CodeBusy, "%d pushes are waiting already (--push.max-waiting)", cap(l.room))
+	}
+	l.queue <- &pending{Change: c, ctx: ctx, done: done} // has room for all that have a token
+	return nil
+}
+
+// ready refuses changes while the store does not know yet what the stream has.
+func (l *Ledger) ready() error {
+	status := l.bus.Status()
+	if status.Ready {
+		return nil
+	}
+	return refuse(CodeNotReady, "not ready: replaying the stream, %d of %d events", status.ReplayDone, status.ReplayTotal)
+}
+
+// Run decides until ctx ends. What is queued then is refused.
+func (l *Ledger) Run(ctx context.Context) error {
+	for {
+		select {
+		case first := <-l.queue:
+			l.decide(ctx, l.collect(first))
+		case <-ctx.Done():
+			for {
+				select {
+				case p := <-l.queue:
+					l.answer(p, refuse(CodeUnavailable, "the gateway is stopping"))
+				default:
+					return nil
+				}
+			}
+		}
+	}
+}
+
+// collect takes what waits besides the first change: group commit.
+func (l *Ledger) collect(first *pending) []*pending {
+	batch := append(make([]*pending, 0, 64), first)
+	bytes := first.size()
+	for len(batch) < maxBatch && bytes < maxBatchBytes {
+		select {
+		case p := <-l.queue:
+			batch = append(batch, p)
+			bytes += p.size()
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// decide brings every change of a batch to its verdict.
+func (l *Ledger) decide(ctx context.Context, batch []*pending) {
+	ctx, cancel := context.WithTimeout(ctx, l.wait)
+	defer cancel()
+	for len(batch) > 0 {
+		batch = l.attempt(ctx, batch)
+	}
+}
+
+// attempt judges a batch and appends its events. It returns the changes that
+// have to be judged again.
+func (l *Ledger) attempt(ctx context.Context, batch []*pending) []*pending {
+	batch = l.dropAbandoned(batch)
+	draft := l.store.Draft()
+	var events []store.Event
+	var owners []*pending // of events, in their order
+	for i, p := range batch {
+		e, has, err := judge(draft, p)
+		switch {
+		case errors.Is(err, store.ErrStale):
+			if len(events) == 0 && i == 0 {
+				return l.caughtUp(ctx, batch)
+			}
+			return l.append(ctx, draft, events, owners, batch[i:])
+		case has:
+			events, owners = append(events, e), append(owners, p)
+		default:
+			l.answer(p, p.err)
+		}
+	}
+	return l.append(ctx, draft, events, owners, nil)
+}
+
+// dropAbandoned answers those whose client has gone or whose time is over: a
+// push that nobody waits for must not cost the others anything.
+func (l *Ledger) dropAbandoned(batch []*pending) []*pending {
+	kept := batch[:0]
+	for _, p := range batch {
+		if p.ctx.Err() != nil {
+			l.metrics.abandoned.Inc()
+			l.answer(p, refuse(CodeUnavailable, "nobody waits for this push any more"))
+			continue
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+// judge returns the event of a change, and whether there is one. A refused
+// push keeps its verdict in p.err.
+func judge(draft *store.Draft, p *pending) (e store.Event, has bool, err error) {
+	now := p.Time.UnixNano()
+	p.err = nil
+	refusal := p.Refusal
+	if refusal == nil {
+		switch p.Op {
+		case store.OpPut:
+			e, err = draft.Put(p.Key, p.Families, now, p.Origin)
+		case store.OpPost:
+			e, err = draft.Post(p.Key, p.Families, now, p.Origin)
+		case store.OpDelete:
+			e, err = draft.Delete(p.Key, p.Origin)
+		case store.OpWipe:
+			e = draft.Wipe(p.Origin)
+		}
+		var conflict *store.Conflict
+		if !errors.As(err, &conflict) {
+			return e, err == nil, err
+		}
+		refusal = conflict
+	}
+	p.err = refuse(CodeInconsistent, "pushed metrics are invalid or inconsistent with existing metrics: %v", refusal)
+	return draft.Fail(p.Key, now, p.Origin)
+}
+
+// append puts events into the stream and answers their owners. It returns
+// those to be judged again, and rest.
+func (l *Ledger) append(ctx context.Context, draft *store.Draft, events []store.Event, owners, rest []*pending) []*pending {
+	if len(events) == 0 {
+		return rest
+	}
+	seqs, err := l.bus.Append(ctx, draft.Base(), events)
+	if n := len(seqs); n > 0 {
+		if waitErr := l.bus.Wait(ctx, seqs[n-1]); waitErr != nil {
+			l.answerAll(owners[:n], refuse(CodeUnavailable, "the change is in the stream but was not seen coming back: %v", waitErr))
+		} else {
+			for _, p := range owners[:n] {
+				l.answer(p, p.err)
+			}
+		}
+		owners = owners[n:]
+	}
+	var tooLarge *bus.TooLargeError
+	switch {
+	case err == nil:
+		return rest
+	case errors.Is(err, bus.ErrConflict):
+		return l.caughtUp(ctx, append(owners, rest...))
+	case errors.As(err, &tooLarge):
+		i := tooLarge.Index - len(seqs)
+		l.answer(owners[i], refuse(CodeTooLarge, "the group would have an event of %d bytes, more than the stream takes (%d bytes)", tooLarge.Size, tooLarge.Limit))
+		return append(append(owners[:i:i], owners[i+1:]...), rest...)
+	case errors.Is(err, bus.ErrStreamFull):
+		l.answerAll(owners, refuse(CodeFull, "the stream is full: %v", err))
+	default:
+		l.logger.Warn("cannot append to the stream", "changes", len(owners), "err", err)
+		l.answerAll(owners, refuse(CodeUnavailable, "the stream is not available: %v", err))
+	}
+	return rest
+}
+
+// caughtUp waits until the store has what the stream has now, so that the
+// changes can be judged again. If that fails their time is over.
+func (l *Ledger) caughtUp(ctx context.Context, batch []*pending) []*pending {
+	if len(batch) == 0 {
+		return nil
+	}
+	if _, err := l.bus.CatchUp(ctx); err != nil {
+		l.answerAll(batch, refuse(CodeUnavailable, "the stream is not available: %v", err))
+		return nil
+	}
+	return batch
+}
+
+func (l *Ledger) answerAll(batch []*pending, err error) {
+	for _, p := range batch {
+		l.answer(p, err)
+	}
+}
+
+// answer hands the verdict over and frees the place of the change.
+func (l *Ledger) answer(p *pending, err error) {
+	<-l.room
+	p.done(err)
+}
+
+// String says what a change is, for logs.
+func (c *Change) String() string { return fmt.Sprintf("%s %s", c.Op, c.Key) }

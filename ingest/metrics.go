@@ -1,0 +1,52 @@
+package ingest
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are the own metrics of this package.
+type Metrics struct {
+	pushes    *prometheus.CounterVec
+	refused   *prometheus.CounterVec
+	abandoned prometheus.Counter
+	slow      prometheus.Counter
+}
+
+// NewMetrics returns the metrics, registered if reg is not nil.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_changes_total",
+			Help: "Pushes and deletes that were accepted, by operation and by the way they came.",
+		}, []string{"op", "via"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_changes_refused_total",
+			Help: "Pushes and deletes that were refused, by reason and by the way they came.",
+		}, []string{"reason", "via"}),
+		abandoned: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sluice_changes_abandoned_total",
+			Help: "Pushes and deletes whose client had gone before they were judged.",
+		}),
+		slow: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sluice_nats_overflows_total",
+			Help: "How often requests over NATS came faster than they were taken, so that some were dropped without a reply.",
+		}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.pushes, m.refused, m.abandoned, m.slow)
+	}
+	return m
+}
+
+// count counts a verdict.
+func (m *Metrics) count(op, via string, err error) {
+	if err == nil {
+		m.pushes.WithLabelValues(op, via).Inc()
+		return
+	}
+	reason := "internal"
+	if own, ok := err.(*Error); ok {
+		reason = reasons[own.Code]
+	}
+	m.refused.WithLabelValues(reason, via).Inc()
+}

@@ -1,0 +1,248 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"sluice/store"
+)
+
+const (
+	// viaNATS is the word for this way in metrics and origins.
+	viaNATS = "nats"
+	// groupHeader has the grouping key where the subject has none.
+	groupHeader = "Sluice-Group"
+	// maxPendingRequests and maxPendingBytes bound what one endpoint may have
+	// received and not yet handed to the ledger. What exceeds them is dropped.
+	maxPendingRequests = 65536
+	maxPendingBytes    = 64 << 20
+)
+
+// Service takes changes over NATS: requests on <prefix>.push.<op>.<key>, where
+// the key is written as in the URL, one token a component. A publish without a
+// reply subject works, too.
+type Service struct {
+	front   *Front
+	conn    *nats.Conn
+	prefix  string
+	version string
+	logger  *slog.Logger
+	service micro.Service
+
+	mu      sync.Mutex // protects stopped, and adding to flight
+	stopped bool
+	flight  sync.WaitGroup // of changes without a verdict
+}
+
+// NewService returns a service that does nothing until Start. The version is
+// that of the gateway.
+func NewService(front *Front, conn *nats.Conn, prefix, version string, logger *slog.Logger) *Service {
+	return &Service{front: front, conn: conn, prefix: prefix, version: version, logger: logger}
+}
+
+// Reply is the answer to a request, as JSON.
+type Reply struct {
+	// Code is the HTTP status that the same request would have had.
+	Code int `json:"code"`
+	// Error is the reason of a refusal.
+	Error string `json:"error,omitempty"`
+}
+
+// Start begins to take requests.
+func (s *Service) Start() error {
+	service, err := micro.AddService(s.conn, micro.Config{
+		Name:        "sluice",
+		Version:     semver(s.version),
+		Description: "Push gateway for Prometheus",
+		ErrorHandler: func(_ micro.Service, e *micro.NATSError) {
+			if errors.Is(e, nats.ErrSlowConsumer) {
+				s.front.metrics.slow.Inc()
+			}
+			s.logger.Warn("error on a NATS subscription", "subject", e.Subject, "err", e.Description)
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("cannot register the NATS service: %w", err)
+	}
+	s.service = service
+	for _, op := range []store.Op{store.OpPut, store.OpPost, store.OpDelete} {
+		subject := s.prefix + ".push." + op.String()
+		for name, pattern := range map[string]string{op.String(): subject + ".>", op.String() + "-by-header": subject} {
+			err := service.AddEndpoint(name, s.handler(op, subject),
+				micro.WithEndpointSubject(pattern),
+				micro.WithEndpointPendingLimits(maxPendingRequests, maxPendingBytes))
+			if err != nil {
+				return fmt.Errorf("cannot listen on NATS subject %s: %w", pattern, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Stop takes no more requests and waits until those that were taken are
+// answered, or until ctx ends.
+func (s *Service) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+	err := s.service.Stop()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.flight.Wait()
+	}()
+	select {
+	case <-done:
+		return err
+	case <-ctx.Done():
+		return errors.Join(err, fmt.Errorf("cannot answer all requests over NATS: %w", ctx.Err()))
+	}
+}
+
+// begin counts a request in, unless the service is stopping.
+func (s *Service) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return false
+	}
+	s.flight.Add(1)
+	return true
+}
+
+// handler hands a request over and returns: handlers of an endpoint run one
+// after another, so waiting for the verdict here would make every push wait for
+// all before it. The verdict is published to the reply subject later.
+func (s *Service) handler(op store.Op, subject string) micro.HandlerFunc {
+	return func(r micro.Request) {
+		if !s.begin() {
+			s.respond(r.Reply(), op, refuse(CodeUnavailable, "the gateway is stopping"))
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), s.front.ledger.wait)
+		done := func(err error) {
+			cancel()
+			s.respond(r.Reply(), op, err)
+			s.flight.Done()
+		}
+		c, err := s.change(op, subject, r)
+		if err == nil {
+			err = s.front.ledger.Enqueue(ctx, c, done)
+		}
+		if err != nil {
+			done(err)
+		}
+	}
+}
+
+// change reads a request.
+func (s *Service) change(op store.Op, subject string, r micro.Request) (Change, error) {
+	key, err := s.key(strings.TrimPrefix(strings.TrimPrefix(r.Subject(), subject), "."), r.Headers().Get(groupHeader))
+	if err != nil {
+		return Change{}, err
+	}
+	if ttl := r.Headers().Get("Nats-TTL"); ttl != "" {
+		return Change{}, refuse(CodeInvalid, "header Nats-TTL: %s: a time to live is not supported", ttl)
+	}
+	if op == store.OpDelete {
+		return Change{Op: op, Key: key, Time: s.front.now(), Origin: viaNATS}, nil
+	}
+	return s.front.pushed(op, key, bytes.NewReader(r.Data()), r.Headers().Get("Content-Encoding"), r.Headers().Get("Content-Type"), viaNATS)
+}
+
+// key reads the grouping key from the subject's tokens or from the header.
+func (s *Service) key(tokens, header string) (store.Key, error) {
+	switch {
+	case tokens != "" && header != "":
+		return store.Key{}, refuse(CodeInvalid, "the grouping key is given twice: in the subject (%s) and in the header %s (%s)", tokens, groupHeader, header)
+	case tokens != "":
+		return s.tokensKey(tokens)
+	case header == "":
+		return store.Key{}, refuse(CodeInvalid, "no grouping key: neither in the subject nor in the header %s", groupHeader)
+	}
+	path, err := url.PathUnescape(header)
+	if err != nil {
+		return store.Key{}, refuse(CodeInvalid, "header %s: %v", groupHeader, err)
+	}
+	word, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	plain, encoded := strings.CutSuffix(word, base64Suffix)
+	if !ok || plain != store.JobLabel {
+		return store.Key{}, refuse(CodeInvalid, "header %s: %q does not begin with /job/<job>", groupHeader, header)
+	}
+	job, labels := rest, ""
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		job, labels = rest[:i], rest[i:]
+	}
+	return s.front.keys.path(job, encoded, labels)
+}
+
+// tokensKey reads the grouping key from the tokens job.<job>{.<label>.<value>}.
+func (s *Service) tokensKey(tokens string) (store.Key, error) {
+	parts := strings.Split(tokens, ".")
+	for i, part := range parts {
+		plain, err := url.PathUnescape(part)
+		if err != nil {
+			return store.Key{}, refuse(CodeInvalid, "subject token %q: %v", part, err)
+		}
+		parts[i] = plain
+	}
+	plain, encoded := strings.CutSuffix(parts[0], base64Suffix)
+	if plain != store.JobLabel || len(parts) < 2 {
+		return store.Key{}, refuse(CodeInvalid, "grouping key %q does not begin with job.<job>", tokens)
+	}
+	if len(parts)%2 != 0 {
+		return store.Key{}, refuse(CodeInvalid, "odd number of tokens in grouping key %q", tokens)
+	}
+	return s.front.keys.parts(parts[1], encoded, parts[2:])
+}
+
+// respond counts a verdict and publishes it where somebody waits for it.
+func (s *Service) respond(reply string, op store.Op, err error) {
+	s.front.metrics.count(op.String(), viaNATS, err)
+	if reply == "" {
+		if err != nil {
+			s.logger.Debug("push over NATS refused", "op", op, "err", err)
+		}
+		return
+	}
+	answer := Reply{Code: http.StatusOK}
+	var own *Error
+	switch {
+	case errors.As(err, &own):
+		answer = Reply{Code: own.Status(), Error: own.Message}
+	case err != nil:
+		answer = Reply{Code: http.StatusInternalServerError, Error: err.Error()}
+	case op == store.OpDelete || s.front.options.Unchecked:
+		answer.Code = http.StatusAccepted
+	}
+	body, err := json.Marshal(answer)
+	if err == nil {
+		// Not through the request: responding after its handler has returned
+		// would race with the service's statistics.
+		err = s.conn.Publish(reply, body)
+	}
+	if err != nil {
+		s.logger.Warn("cannot reply over NATS", "subject", reply, "err", err)
+	}
+}
+
+// semver returns a version that the service registry takes: it wants three
+// numbers.
+func semver(version string) string {
+	core, _, _ := strings.Cut(version, "-")
+	if strings.Count(core, ".") != 2 || strings.Trim(core, "0123456789.") != "" {
+		return "0.0.0"
+	}
+	return version
+}
