@@ -5,7 +5,6 @@ import (
 	"net/http"
 )
 
-
 // Healthy answers that the process is alive: always 200.
 func Healthy(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, "OK")

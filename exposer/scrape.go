@@ -12,17 +12,12 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
 	"sluice/store"
 )
-
-// gzipLevel is the fastest one: of a scrape that Prometheus takes from nearby
-// the processor time matters more than the last bytes.
-const gzipLevel = gzip.BestSpeed
 
 // bufferSize is how many bytes of a scrape are sent at once.
 const bufferSize = 64 << 10
@@ -34,7 +29,7 @@ type Scraper struct {
 	own    *OwnMetrics
 	ready  func() bool
 	logger *slog.Logger
-	gzips  sync.Pool // of *gzip.Writer: one has tables of some hundred kB
+	gzips  *gzips
 	// buffers of *bufio.Writer: most blocks are small, and a write to a
 	// connection costs the same whatever its size.
 	buffers sync.Pool
@@ -46,13 +41,7 @@ type Scraper struct {
 func NewScraper(s *store.Store, own *OwnMetrics, ready func() bool, logger *slog.Logger) *Scraper {
 	return &Scraper{
 		store: s, own: own, ready: ready, logger: logger,
-		gzips: sync.Pool{New: func() any {
-			z, err := gzip.NewWriterLevel(nil, gzipLevel)
-			if err != nil {
-				panic("BUG: bad gzip level: " + err.Error())
-			}
-			return z
-		}},
+		gzips:   newGzips(),
 		buffers: sync.Pool{New: func() any { return bufio.NewWriterSize(nil, bufferSize) }},
 	}
 }
@@ -75,19 +64,16 @@ func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Accept")
 	w.Header().Add("Vary", "Accept-Encoding")
 	w.Header().Set("Content-Type", string(format))
-	var target io.Writer = w
-	if acceptsGzip(r.Header) {
-		w.Header().Set("Content-Encoding", "gzip")
-		z := s.gzips.Get().(*gzip.Writer)
-		defer s.gzips.Put(z)
-		z.Reset(w)
-		defer z.Close()
-		target = z
-	}
 	out := s.buffers.Get().(*bufio.Writer)
 	defer s.buffers.Put(out)
-	out.Reset(target)
-	err = s.write(out, format, merge(own, view))
+	out.Reset(w)
+	if acceptsGzip(r.Header) {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := s.gzips.writer(out)
+		err = errors.Join(s.write(z, format, merge(own, view)), z.Close())
+	} else {
+		err = s.write(out, format, merge(own, view))
+	}
 	if err = errors.Join(err, out.Flush()); err != nil {
 		s.logger.Debug("cannot send a scrape", "client", r.RemoteAddr, "err", err)
 	}
@@ -167,9 +153,18 @@ func writeText(w io.Writer, e *exposed, scheme model.EscapingScheme) error {
 	if !e.both {
 		return nil
 	}
-	for block := range e.stored.Blocks() {
-		if _, err := w.Write(block); err != nil {
-			return err
+	z, compressed := w.(*gzipWriter)
+	for _, c := range e.stored.Chunks() {
+		if compressed {
+			if err := z.chunk(c); err != nil {
+				return err
+			}
+			continue
+		}
+		for block := range c.Blocks() {
+			if _, err := w.Write(block); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

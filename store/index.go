@@ -3,6 +3,7 @@ package store
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	dto "github.com/prometheus/client_model/go"
 )
@@ -31,11 +32,18 @@ func (c *typeCounts) total() int {
 	return n
 }
 
-// page is a run of members sorted by the path of their keys. Its address stays;
-// its members are copied before a change if a view may hold them.
+// page is a place in the index of a family. Its address stays; what it shows is
+// copied before a change if a view may hold it.
 type page struct {
-	members    []member
-	generation uint64 // of the last view when members was made
+	*Chunk
+	generation uint64 // of the last view when the chunk was made
+}
+
+// Chunk is a run of blocks of one family, sorted by the path of their keys. In
+// a view it never changes.
+type Chunk struct {
+	members []member
+	memo    atomic.Pointer[[]byte]
 }
 
 // member is one group in the index of a family.
@@ -47,11 +55,15 @@ type member struct {
 func (m member) path() string { return m.group.key.path }
 func (m member) held() *held  { return &m.group.held[m.index] }
 
+func newPage(members []member, generation uint64) *page {
+	return &page{Chunk: &Chunk{members: members}, generation: generation}
+}
+
 // own makes the page's members safe to change: a view that was made since they
 // were may hold them.
 func (p *page) own(generation uint64, extra int) {
 	if p.generation != generation {
-		p.members = append(make([]member, 0, len(p.members)+extra), p.members...)
+		p.Chunk = &Chunk{members: append(make([]member, 0, len(p.members)+extra), p.members...)}
 		p.generation = generation
 	}
 }
@@ -79,7 +91,7 @@ func (f *family) insert(generation uint64, m member) {
 	f.types[m.held().typ]++
 	m.held().family = f
 	if len(f.pages) == 0 {
-		p := &page{members: []member{m}, generation: generation}
+		p := newPage([]member{m}, generation)
 		f.pages = []*page{p}
 		m.held().page = p
 		return
@@ -110,7 +122,7 @@ func (f *family) split(generation uint64, i int, path string) *page {
 	if i == len(f.pages)-1 && path > p.members[len(p.members)-1].path() {
 		cut = len(p.members)
 	}
-	right := &page{members: append(make([]member, 0, pageSize/2+1), p.members[cut:]...), generation: generation}
+	right := newPage(append(make([]member, 0, pageSize/2+1), p.members[cut:]...), generation)
 	for _, m := range right.members {
 		m.held().page = right
 	}

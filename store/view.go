@@ -18,8 +18,8 @@ type View struct {
 
 // ViewFamily is one family over all groups of a View.
 type ViewFamily struct {
-	name  string
-	pages [][]member
+	name   string
+	chunks []*Chunk
 }
 
 // View returns what the store holds now. It takes references only, in a time
@@ -33,13 +33,13 @@ func (s *Store) View() *View {
 	for _, f := range s.sorted {
 		n += len(f.pages)
 	}
-	pages := make([][]member, 0, n)
+	chunks := make([]*Chunk, 0, n)
 	for i, f := range s.sorted {
-		from := len(pages)
+		from := len(chunks)
 		for _, p := range f.pages {
-			pages = append(pages, p.members)
+			chunks = append(chunks, p.Chunk)
 		}
-		v.families[i] = ViewFamily{name: f.name, pages: pages[from:len(pages):len(pages)]}
+		v.families[i] = ViewFamily{name: f.name, chunks: chunks[from:len(chunks):len(chunks)]}
 	}
 	return v
 }
@@ -63,8 +63,8 @@ func (v *View) Groups() iter.Seq[*Group] {
 		if !ok {
 			return
 		}
-		for _, page := range v.families[i].pages {
-			for _, m := range page {
+		for _, c := range v.families[i].chunks {
+			for _, m := range c.members {
 				if !yield(m.group) {
 					return
 				}
@@ -85,13 +85,13 @@ func (f ViewFamily) Name() string { return f.name }
 
 // Type returns the family's type. Without the consistency check groups may
 // differ: then it is that of the first one.
-func (f ViewFamily) Type() dto.MetricType { return f.pages[0][0].held().typ }
+func (f ViewFamily) Type() dto.MetricType { return f.chunks[0].members[0].held().typ }
 
 // Head returns the HELP and TYPE lines. Where groups differ in the help, that
 // of the first one counts. It is empty for a family without any metric.
 func (f ViewFamily) Head() []byte {
-	for _, page := range f.pages {
-		for _, m := range page {
+	for _, c := range f.chunks {
+		for _, m := range c.members {
 			if h := m.held(); len(h.text) > 0 {
 				return h.text[:h.head]
 			}
@@ -103,8 +103,8 @@ func (f ViewFamily) Head() []byte {
 // Parts returns the family of each group, sorted by the path of its key.
 func (f ViewFamily) Parts() iter.Seq2[*Group, Family] {
 	return func(yield func(*Group, Family) bool) {
-		for _, page := range f.pages {
-			for _, m := range page {
+		for _, c := range f.chunks {
+			for _, m := range c.members {
 				if !yield(m.group, m.group.family(int(m.index))) {
 					return
 				}
@@ -113,14 +113,16 @@ func (f ViewFamily) Parts() iter.Seq2[*Group, Family] {
 	}
 }
 
+// Chunks returns the blocks of all groups in runs.
+func (f ViewFamily) Chunks() []*Chunk { return f.chunks }
+
 // Blocks returns the sample lines of each group: the text of the family is its
 // head and all blocks.
 func (f ViewFamily) Blocks() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for _, page := range f.pages {
-			for i := range page {
-				h := page[i].held()
-				if len(h.text) > 0 && !yield(h.text[h.head:]) {
+		for _, c := range f.chunks {
+			for block := range c.Blocks() {
+				if !yield(block) {
 					return
 				}
 			}
@@ -128,12 +130,36 @@ func (f ViewFamily) Blocks() iter.Seq[[]byte] {
 	}
 }
 
+// Blocks returns the sample lines of each group in the chunk.
+func (c *Chunk) Blocks() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for i := range c.members {
+			h := c.members[i].held()
+			if len(h.text) > 0 && !yield(h.text[h.head:]) {
+				return
+			}
+		}
+	}
+}
+
+// Memo returns what SetMemo has kept, nil for nothing.
+func (c *Chunk) Memo() []byte {
+	if memo := c.memo.Load(); memo != nil {
+		return *memo
+	}
+	return nil
+}
+
+// SetMemo keeps what a reader has made of the blocks, for the next one. It
+// lives as long as the chunk is unchanged, and must not be changed itself.
+func (c *Chunk) SetMemo(memo []byte) { c.memo.Store(&memo) }
+
 // HasQuotedNames tells whether the family's name or a label of it may be
 // written in quotes, since it is no legacy name.
 func (f ViewFamily) HasQuotedNames() bool {
-	for _, page := range f.pages {
-		for i := range page {
-			if page[i].held().quoted() {
+	for _, c := range f.chunks {
+		for i := range c.members {
+			if c.members[i].held().quoted() {
 				return true
 			}
 		}
