@@ -78,7 +78,7 @@ func (d *Draft) push(e Event, pushed []Family) (Event, error) {
 			return Event{}, conflict
 		}
 	}
-	d.set(e.Key, newGroup(d.base, e))
+	d.set(e.Key, old, draftGroup(e))
 	return e, nil
 }
 
@@ -91,7 +91,7 @@ func (d *Draft) Delete(key Key, origin string) (Event, error) {
 	if d.store.sequence != d.base {
 		return Event{}, ErrStale
 	}
-	d.set(key, nil)
+	d.set(key, d.group(key.path), nil)
 	return Event{Op: OpDelete, Key: key, Origin: origin}, nil
 }
 
@@ -114,12 +114,13 @@ func (d *Draft) Fail(key Key, now int64, origin string) (Event, bool, error) {
 		return Event{}, false, ErrStale
 	}
 	e := Event{Op: OpFail, Key: key, FailTime: now, Origin: origin}
-	if old := d.group(key.path); old != nil {
+	old := d.group(key.path)
+	if old != nil {
 		e.PushTime, e.Families = old.pushTime, old.pushed()
 	} else if d.twin(key) != nil && !d.store.settings.Unchecked {
 		return Event{}, false, nil
 	}
-	d.set(key, newGroup(d.base, e))
+	d.set(key, old, draftGroup(e))
 	return e, true, nil
 }
 
@@ -134,19 +135,13 @@ func (d *Draft) group(path string) *Group {
 	return d.store.groups[path]
 }
 
-// set puts the group's new state (nil for none) into the draft.
-func (d *Draft) set(key Key, g *Group) {
-	if old := d.group(key.path); old != nil {
-		for i := range old.held {
-			d.count(old.held[i].name)[old.held[i].typ]--
-		}
-	}
+// set puts the group's new state (nil for none) into the draft, in the place of
+// the old one.
+func (d *Draft) set(key Key, old, g *Group) {
 	d.groups[key.path] = g
-	if g == nil {
-		return
-	}
-	for i := range g.held {
-		d.count(g.held[i].name)[g.held[i].typ]++
+	d.recount(old, g)
+	if g == nil || old != nil {
+		return // no new shape
 	}
 	names := keyNames(key)
 	id := namesID(names)
@@ -155,6 +150,37 @@ func (d *Draft) set(key Key, g *Group) {
 			d.shapes = map[string]*shape{}
 		}
 		d.shapes[id] = newShape(names)
+	}
+}
+
+// recount moves the counts of families from a group's old state to its new one.
+// Most pushes bring the same families as the one before.
+func (d *Draft) recount(old, g *Group) {
+	var before, after []held
+	if old != nil {
+		before = old.held
+	}
+	if g != nil {
+		after = g.held
+	}
+	for len(before) > 0 || len(after) > 0 {
+		switch {
+		case len(before) > 0 && isTimeName(before[0].name):
+			before = before[1:] // every group has it, so nobody counts it
+		case len(after) == 0 || len(before) > 0 && before[0].name < after[0].name:
+			d.count(before[0].name)[before[0].typ]--
+			before = before[1:]
+		case len(before) == 0 || before[0].name > after[0].name:
+			d.count(after[0].name)[after[0].typ]++
+			after = after[1:]
+		default:
+			if before[0].typ != after[0].typ {
+				c := d.count(before[0].name)
+				c[before[0].typ]--
+				c[after[0].typ]++
+			}
+			before, after = before[1:], after[1:]
+		}
 	}
 }
 

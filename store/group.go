@@ -46,6 +46,16 @@ type rare struct {
 	pushTime int64
 }
 
+// draftGroup returns the group that the event says, as far as a draft needs it:
+// without the families of its times.
+func draftGroup(e Event) *Group {
+	g := &Group{key: e.Key, pushTime: e.PushTime, failTime: e.FailTime, held: make([]held, 0, len(e.Families))}
+	for _, f := range e.Families {
+		g.hold(f)
+	}
+	return g
+}
+
 // newGroup returns the group that the event says, without its place in the
 // index.
 func newGroup(seq uint64, e Event) *Group {
