@@ -244,7 +244,7 @@ func TestReservedCoversOwnMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own.InstrumentPush("push", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) })(httptest.NewRecorder(), httptest.NewRequest(http.MethodPut, "/", nil))
+	own.InstrumentPush(http.MethodPut, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) })(httptest.NewRecorder(), httptest.NewRequest(http.MethodPut, "/", nil))
 	after, err := own.Reserved()
 	if err != nil {
 		t.Fatal(err)

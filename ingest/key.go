@@ -52,7 +52,7 @@ func (r keyReader) parts(job string, jobBase64 bool, parts []string) (store.Key,
 		written, value := parts[i], parts[i+1]
 		trimmed, encoded := strings.CutSuffix(written, base64Suffix)
 		name := model.UnescapeName(trimmed, r.escaping)
-		if !r.scheme.IsValidLabelName(name) || strings.HasPrefix(trimmed, model.ReservedLabelPrefix) {
+		if !r.valid(trimmed, name) {
 			return store.Key{}, refuse(CodeInvalid, "improper label name %q", trimmed)
 		}
 		if encoded {
@@ -69,6 +69,15 @@ func (r keyReader) parts(job string, jobBase64 bool, parts []string) (store.Key,
 		return store.Key{}, refuse(CodeInvalid, "%v", err)
 	}
 	return key, nil
+}
+
+// valid tells whether a name, written in the path as trimmed, may label a group.
+// Names with a colon or a NUL are no names in a scrape: the first ones would not
+// be quoted, and the text parser of Prometheus ends at the second ones.
+func (r keyReader) valid(trimmed, name string) bool {
+	return r.scheme.IsValidLabelName(name) &&
+		!strings.HasPrefix(trimmed, model.ReservedLabelPrefix) && !strings.HasPrefix(name, model.ReservedLabelPrefix) &&
+		!strings.ContainsAny(name, ":\x00")
 }
 
 // base64Hint tells those who used the other alphabet which one it is.

@@ -56,3 +56,11 @@ func TestPathKeyRefuses(t *testing.T) {
 	f("x", false, "/path@base64/fn4+fg==", "standard alphabet")
 	f("x", false, "/a@base64/__79", "not valid UTF-8")
 }
+
+func TestPathKeyRefusesWhatCannotBeScraped(t *testing.T) {
+	for _, name := range []string{"a:b", "U__a_3a_b", "U___0_", "U______a", ""} {
+		if k, err := newKeyReader(true).path("x", false, "/"+name+"/v"); err == nil {
+			t.Errorf("%s: got %s, want an error", name, k)
+		}
+	}
+}

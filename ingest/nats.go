@@ -175,9 +175,10 @@ func (s *Service) key(tokens, header string) (store.Key, error) {
 	if err != nil {
 		return store.Key{}, refuse(CodeInvalid, "header %s: %v", groupHeader, err)
 	}
-	word, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	relative, rooted := strings.CutPrefix(path, "/")
+	word, rest, ok := strings.Cut(relative, "/")
 	plain, encoded := strings.CutSuffix(word, base64Suffix)
-	if !ok || plain != store.JobLabel {
+	if !rooted || !ok || plain != store.JobLabel {
 		return store.Key{}, refuse(CodeInvalid, "header %s: %q does not begin with /job/<job>", groupHeader, header)
 	}
 	job, labels := rest, ""

@@ -27,8 +27,8 @@ type Group struct {
 	held               []held // sorted by name
 }
 
-// held is one family in a group. All but the page is immutable; the page is
-// protected by the lock of the store.
+// held is one family in a group. All but its place in the index (family, page,
+// place) is immutable; that is protected by the lock of the store.
 type held struct {
 	name   string
 	text   []byte
@@ -38,6 +38,7 @@ type held struct {
 	head   int32
 	typ    dto.MetricType
 	names  nameStyle
+	place  uint16 // where in the page it was last seen: a hint
 }
 
 // rare has what most families have not.

@@ -75,13 +75,24 @@ func (p *page) search(path string) (int, bool) {
 	})
 }
 
+// find returns where in the page a member of it is. Mostly it is where it was
+// last seen; a search compares the paths of eight groups, which are all over the
+// memory.
+func (p *page) find(m member) int {
+	if at := int(m.held().place); at < len(p.members) && p.members[at] == m {
+		return at
+	}
+	at, _ := p.search(m.path())
+	return at
+}
+
 // replace puts the group's new state in the place of its old one.
 func (f *family) replace(generation uint64, old, m member) {
 	p := old.held().page
 	p.own(generation, 0)
-	at, _ := p.search(m.path())
+	at := p.find(old)
 	p.members[at] = m
-	m.held().family, m.held().page = f, p
+	m.held().family, m.held().page, m.held().place = f, p, uint16(at)
 	f.types[old.held().typ]--
 	f.types[m.held().typ]++
 }
@@ -110,7 +121,7 @@ func (f *family) insert(generation uint64, m member) {
 	p.own(generation, 1)
 	at, _ := p.search(m.path())
 	p.members = slices.Insert(p.members, at, m)
-	m.held().page = p
+	m.held().page, m.held().place = p, uint16(at)
 }
 
 // split halves page i and returns the half in which path has its place. A path
@@ -148,6 +159,6 @@ func (f *family) remove(generation uint64, m member) {
 		return
 	}
 	p.own(generation, 0)
-	at, _ := p.search(m.path())
+	at := p.find(m)
 	p.members = slices.Delete(p.members, at, at+1)
 }

@@ -24,8 +24,8 @@ func routes(cfg *config, front *ingest.Front, scraper *exposer.Scraper, api *exp
 	prefix := cfg.prefix()
 	r := route.New()
 	for _, suffix := range []string{"", "@base64"} {
-		put := own.InstrumentPush("push", front.Push(store.OpPut, suffix != ""))
-		post := own.InstrumentPush("push", front.Push(store.OpPost, suffix != ""))
+		put := own.InstrumentPush(http.MethodPut, front.Push(store.OpPut, suffix != ""))
+		post := own.InstrumentPush(http.MethodPost, front.Push(store.OpPost, suffix != ""))
 		del := own.Instrument("delete", front.Delete(suffix != ""))
 		for _, path := range []string{"/metrics/job" + suffix + "/:job", "/metrics/job" + suffix + "/:job/*labels"} {
 			r.Put(prefix+path, put)
@@ -51,7 +51,12 @@ func routes(cfg *config, front *ingest.Front, scraper *exposer.Scraper, api *exp
 	if err != nil {
 		return nil, err
 	}
-	r.Get(prefix+"/", own.Instrument("status", landing.ServeHTTP))
+	page := own.Instrument("status", func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path = "/" // the page knows one path only
+		landing.ServeHTTP(w, r)
+	})
+	r.Get(prefix+"/", page)
+	r.Get(prefix+"/status", page)
 
 	v1 := route.New()
 	api.Register(v1, own.Instrument)

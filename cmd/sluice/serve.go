@@ -70,7 +70,9 @@ func newLogger(cfg *config, w io.Writer) (*slog.Logger, error) {
 // What was started last is stopped first, and each part is waited for.
 func serve(ctx context.Context, cfg *config, flags map[string]string, logger *slog.Logger) (err error) {
 	start := time.Now()
-	logger.Info("starting sluice", "version", version.Info(), "build_context", version.BuildContext())
+	if err := web.Validate(cfg.webConfigFile); err != nil {
+		return fmt.Errorf("--web.config.file: %w", err)
+	}
 	listeners, err := listen(cfg)
 	if err != nil {
 		return err
@@ -83,7 +85,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 
 	own := exposer.NewOwnMetrics()
 	ingestMetrics := ingest.NewMetrics(own.Registerer())
-	cfg.bus.PublishTimeout = cfg.ledger.Wait
+	cfg.bus.PublishTimeout = cfg.ledger.Wait / 2 // a push waits for the batch before its own, too
 	b, err := bus.Open(ctx, cfg.bus, logger.With("component", "bus"), own.Registerer())
 	if err != nil {
 		return err
@@ -93,6 +95,8 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		defer cancel()
 		err = errors.Join(err, b.Close(stopCtx))
 	}()
+	// Only now: who cannot start says why in one line.
+	logger.Info("starting sluice", "version", version.Info(), "build_context", version.BuildContext())
 	if address := b.ClientURL(); address != "" {
 		logger.Info("NATS listening", "address", strings.TrimPrefix(address, "nats://"))
 	}

@@ -1,0 +1,85 @@
+# make run    builds Sluice and serves on :9091, with its stream in ./sluice-data
+# make test   installs what the tests need, where it is absent, and runs everything
+# The other targets are the parts of these two, and the measurements.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+
+CONFORMANCE ?= ../shared/conformance
+ROUNDS      ?= 200
+BENCH       ?= .
+COUNT       ?= 6
+FUZZTIME    ?= 10m
+
+# Tools, at the newest release of the day they were chosen.
+NATSCLI     := github.com/nats-io/natscli/nats@v0.5.1
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+# What `sluice --version` says. All of it may be missing: outside a clone the
+# version is "unknown". The date is the commit's, so that builds can be repeated.
+git     = $(shell git $(1) 2>/dev/null)
+package := github.com/prometheus/common/version
+LDFLAGS = -s -w \
+	-X '$(package).Version=$(or $(patsubst v%,%,$(call git,describe --tags --always --dirty)),unknown)' \
+	-X '$(package).Revision=$(or $(call git,rev-parse HEAD),unknown)' \
+	-X '$(package).Branch=$(or $(call git,rev-parse --abbrev-ref HEAD),unknown)' \
+	-X '$(package).BuildUser=$(shell id -un)@$(shell uname -n)' \
+	-X '$(package).BuildDate=$(or $(call git,log -1 --format=%cd --date=format:%Y%m%d-%H:%M:%S),unknown)'
+
+# The packages with tests of their own; ./e2e runs the whole program instead.
+packages = $(shell go list ./... | grep -v '/e2e$$')
+
+.PHONY: run build test tools lint unit conformance e2e crash loadtest bench bench-compare fuzz clean
+
+run: build
+	build/sluice serve --web.listen-address=:9091 --bus.data-dir=sluice-data
+
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o build/sluice ./cmd/sluice
+
+test:
+	@.ci/stages tools lint unit conformance e2e
+
+tools:
+	@.ci/install $(NATSCLI) $(STATICCHECK)
+
+lint: tools
+	@unformatted=$$(find . -name '*.go' -not -path './build/*' -print0 | xargs -0 gofmt -s -l); \
+	[ -z "$$unformatted" ] || { printf 'gofmt -s would change: %s\n' $$unformatted; exit 1; }
+	go vet ./...
+	build/bin/staticcheck ./...
+	go mod tidy -diff
+
+unit:
+	go test -race -timeout=10m $(packages)
+
+conformance: build tools
+	@e2e/conformance.sh "$(CONFORMANCE)" build/sluice
+
+e2e: tools
+	go test -race -count=1 -timeout=15m ./e2e
+
+# The crash loop as a soak: make crash ROUNDS=1000 SEED=42
+crash:
+	E2E_ROUNDS=$(ROUNDS) E2E_SEED=$(SEED) go test -race -count=1 -timeout=0 -v -run '^TestCrash' ./e2e
+
+# Rates, sizes and replay beside a handler that only reads bodies, on this machine.
+loadtest: build
+	go build -o build/ ./e2e/loadgen ./e2e/loadgen/anchors ./e2e/loadtest
+	build/loadtest -bin build
+
+bench:
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout=0 $(packages)
+
+# Benchmarks of the working tree against a revision: make bench-compare REF=HEAD~1
+bench-compare:
+	@.ci/install $(BENCHSTAT)
+	@e2e/bench-compare.sh "$(REF)" '$(BENCH)' $(COUNT)
+
+# Each fuzz target for FUZZTIME. `make unit` runs their seeds.
+fuzz:
+	@e2e/fuzz.sh $(FUZZTIME) $(packages)
+
+clean:
+	rm -rf build

@@ -1,0 +1,24 @@
+// Package bus connects the gateway to its stream: it runs the embedded NATS
+// server or connects to an external one, sets the stream up, encodes and decodes
+// events, appends them and follows them into the store. It judges nothing.
+//
+// # Basics
+//
+// The stream holds decisions, and the store holds what the stream says. Append
+// puts events behind a known sequence or, if another gateway got in between,
+// not at all. Follow replays the newest event of each group into the store and
+// goes on with what is published from then on, for ever: it survives lost
+// connections, restarted servers, damaged events and replaced streams. docs/events.md
+// specifies what an event looks like.
+//
+// # Caveats
+//
+// A result of Append is known only once the stream has told it: if it does not
+// tell in time, Append returns ErrUnavailable, and the events may still land.
+// The store changes only in Follow; whoever appended waits with Wait until it
+// sees its own event.
+//
+// Purging the stream or deleting messages by hand is not an event: gateways that
+// are running keep what they have, and those that start later do not see it. Wipe
+// and delete are what the gateway has for that.
+package bus

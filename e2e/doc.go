@@ -1,0 +1,14 @@
+// Package e2e tests the whole program with real peers: the built binary, a
+// Prometheus, the nats command line client, external NATS servers, and signals
+// at bad moments. What a package's own test can do is not here.
+//
+// Variables of the environment:
+//
+//	E2E_BINARY  test this binary instead of building one
+//	E2E_RACE    if 1, build the binary with the race detector
+//	E2E_SEED    seed of everything random; the log of a test says which it used
+//	E2E_ROUNDS  rounds of the crash loop
+//
+// A test that fails leaves its folder (data, logs, recorded history) in
+// build/e2e-failures.
+package e2e

@@ -1,0 +1,129 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sluice/bus"
+	"sluice/ingest/decode"
+	"sluice/store"
+)
+
+func putChange(tb testing.TB, path, body string) Change {
+	tb.Helper()
+	key, err := store.ParseKey(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	families, err := decode.Families([]byte(body), "", key, decode.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return Change{Op: store.OpPut, Key: key, Families: families, Time: time.Now()}
+}
+
+// In one batch a bad change is answered alone, and each change sees those
+// before it.
+func TestBatch(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger)
+	var mu sync.Mutex
+	var order []string
+	var answered sync.WaitGroup
+	answered.Add(4)
+	// All four wait before the ledger gets to the first: it is busy with this.
+	block := make(chan struct{})
+	hold := putChange(t, "/job/hold", "h 1\n")
+	if err := g.ledger.Enqueue(t.Context(), hold, func(error) { <-block }); err != nil {
+		t.Fatal(err)
+	}
+	for i, body := range []string{"# TYPE m gauge\nm 1\n", "# TYPE m counter\nm 1\n", "# TYPE m gauge\nm 2\n", "n 1\n"} {
+		err := g.ledger.Enqueue(t.Context(), putChange(t, fmt.Sprintf("/job/j%d", i), body), func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, fmt.Sprintf("%d:%v", i, err == nil))
+			answered.Done()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(block)
+	answered.Wait()
+	if got := strings.Join(order, " "); got != "0:true 1:false 2:true 3:true" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// A change that nobody waits for any more costs nothing and changes nothing.
+func TestAbandonedChangeIsDropped(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	verdict := make(chan error, 1)
+	if err := g.ledger.Enqueue(ctx, putChange(t, "/job/gone", "a 1\n"), func(err error) { verdict <- err }); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-verdict; err == nil {
+		t.Error("got no error")
+	}
+	if n := g.store.Groups(); n != 0 {
+		t.Errorf("got %d groups, want none", n)
+	}
+}
+
+func TestTooManyWaiting(t *testing.T) {
+	g := startGateway(t, bus.Config{}, LedgerConfig{Wait: patience, MaxWaiting: 3})
+	block, answered := make(chan struct{}), make(chan error, 10)
+	if err := g.ledger.Enqueue(t.Context(), putChange(t, "/job/hold", "h 1\n"), func(error) { <-block }); err != nil {
+		t.Fatal(err)
+	}
+	accepted := 0
+	var refused error
+	for i := range 5 {
+		err := g.ledger.Enqueue(t.Context(), putChange(t, fmt.Sprintf("/job/j%d", i), "a 1\n"), func(err error) { answered <- err })
+		if err == nil {
+			accepted++
+		} else {
+			refused = err
+		}
+	}
+	close(block)
+	var own *Error
+	if !errors.As(refused, &own) || own.Code != CodeBusy || own.RetryAfter == 0 || !strings.Contains(own.Message, "--push.max-waiting") {
+		t.Errorf("got %v, want a refusal that names the flag", refused)
+	}
+	for range accepted {
+		if err := <-answered; err != nil {
+			t.Errorf("one that waited: %v", err)
+		}
+	}
+	if code, text := g.do("PUT", "/metrics/job/later", "a 1\n"); code != 200 {
+		t.Errorf("got %d %s when the queue is empty again", code, text)
+	}
+}
+
+// Many at once: all that were accepted are there, and the conflicting ones have
+// one side only.
+func TestConcurrentPushes(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger)
+	var accepted atomic.Int64
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			kind := []string{"gauge", "counter"}[i%2]
+			if code, _ := g.do("PUT", fmt.Sprintf("/metrics/job/c%d", i), "# TYPE z "+kind+"\nz 1\n"); code == 200 {
+				accepted.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if accepted.Load() != 20 || strings.Count(g.text(), "\n") != 20 {
+		t.Errorf("got %d accepted and\n%s", accepted.Load(), g.text())
+	}
+}

@@ -1,0 +1,135 @@
+package ingest
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/common/route"
+	"go.uber.org/goleak"
+
+	"sluice/bus"
+	"sluice/store"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// patience bounds every wait of the tests. It is long, since it only matters
+// when something is broken.
+const patience = 30 * time.Second
+
+// gateway is the part of a gateway below the command line.
+type gateway struct {
+	bus     *bus.Bus
+	store   *store.Store
+	ledger  *Ledger
+	front   *Front
+	service *Service
+	handler http.Handler
+	cancel  context.CancelFunc
+}
+
+// startGateway runs a gateway until the test ends, with an embedded server
+// unless the configuration names another one.
+func startGateway(tb testing.TB, cfg bus.Config, ledger LedgerConfig) *gateway {
+	tb.Helper()
+	if cfg.URL == "" && cfg.DataDir == "" {
+		cfg.DataDir = tb.TempDir()
+	}
+	if cfg.Sync == "" {
+		cfg.Sync = bus.SyncInterval
+	}
+	logger := promslog.NewNopLogger()
+	b, err := bus.Open(tb.Context(), cfg, logger, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	g := &gateway{bus: b, store: store.New(store.Settings{})}
+	m := NewMetrics(nil)
+	g.ledger = NewLedger(b, g.store, ledger, logger, m)
+	g.front = NewFront(g.ledger, FrontConfig{MaxBytes: 1 << 20}, m)
+	g.service = NewService(g.front, b.Conn(), "sluice", "1.2.3", logger)
+	r := route.New()
+	for _, path := range []string{"/metrics/job/:job", "/metrics/job/:job/*labels"} {
+		r.Put(path, g.front.Push(store.OpPut, false))
+		r.Post(path, g.front.Push(store.OpPost, false))
+		r.Del(path, g.front.Delete(false))
+	}
+	r.Put("/wipe", g.front.Wipe())
+	g.handler = r
+
+	ctx, cancel := context.WithCancel(context.Background())
+	g.cancel = cancel
+	ended := make(chan error, 2)
+	go func() { ended <- b.Follow(ctx, g.store) }()
+	go func() { ended <- g.ledger.Run(ctx) }()
+	tb.Cleanup(func() {
+		cancel()
+		for range 2 {
+			if err := <-ended; err != nil {
+				tb.Errorf("a part of the gateway failed: %v", err)
+			}
+		}
+		stop, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := b.Close(stop); err != nil {
+			tb.Errorf("close: %v", err)
+		}
+	})
+	ready, cancelReady := context.WithTimeout(tb.Context(), patience)
+	defer cancelReady()
+	if err := b.WaitReady(ready); err != nil {
+		tb.Fatalf("not ready: %v", err)
+	}
+	return g
+}
+
+// startService lets the gateway take requests over NATS, until the test ends.
+func (g *gateway) startService(tb testing.TB) *nats.Conn {
+	tb.Helper()
+	if err := g.service.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := g.service.Stop(ctx); err != nil {
+			tb.Error(err)
+		}
+	})
+	return g.bus.Conn()
+}
+
+var defaultLedger = LedgerConfig{Wait: patience, MaxWaiting: 1000}
+
+// do sends a request and returns status and body.
+func (g *gateway) do(method, path, body string, header ...string) (int, string) {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	g.handler.ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+// text returns the samples of the families that were pushed.
+func (g *gateway) text() string {
+	var b strings.Builder
+	for _, f := range g.store.View().Families() {
+		if f.Name() == store.PushTimeName || f.Name() == store.PushFailureName {
+			continue
+		}
+		for block := range f.Blocks() {
+			b.Write(block)
+		}
+	}
+	return b.String()
+}
