@@ -19,6 +19,15 @@ const (
 	SyncInterval SyncMode = "interval"
 )
 
+// ParseSyncMode reads "always" or "interval".
+func ParseSyncMode(name string) (SyncMode, error) {
+	switch mode := SyncMode(name); mode {
+	case SyncAlways, SyncInterval:
+		return mode, nil
+	}
+	return "", fmt.Errorf("unknown sync mode %q: it is %q or %q", name, SyncAlways, SyncInterval)
+}
+
 // Config says where the stream is and how it is made. The zero value of each
 // field but DataDir has a meaning. Open checks it.
 type Config struct {
@@ -148,7 +157,7 @@ func (c Config) check() error {
 }
 
 func insecureError(address string) error {
-	return fmt.Errorf("refusing to let anybody in at NATS address %s: without authentication (--bus.config) only loopback is safe, unless --bus.insecure-listen says otherwise", address)
+	return fmt.Errorf("refusing to let anybody in at NATS address %s: without authentication (--bus.config) only loopback is safe, unless --bus.allow-insecure-listen says otherwise", address)
 }
 
 func isLoopback(host string) bool {

@@ -74,15 +74,17 @@ func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options, 
 	err = nil
 	switch {
 	case !s.ReadyForConnections(cfg.ConnectTimeout):
-		err = fmt.Errorf("cannot start the embedded NATS server: %s", serverLog.reason("it does not say why"))
+		err = fmt.Errorf("cannot start the embedded NATS server: %s", serverLog.reason())
 	case !s.JetStreamEnabled():
-		err = fmt.Errorf("cannot start JetStream in %s: %s", cfg.DataDir, serverLog.reason("it does not say why"))
+		err = fmt.Errorf("cannot start JetStream in %s: %s", cfg.DataDir, serverLog.reason())
 	}
 	if err != nil {
 		s.Shutdown()
 		s.WaitForShutdown()
+		return err
 	}
-	return err
+	serverLog.start()
+	return nil
 }
 
 // stop shuts the server down and waits for it until ctx ends.

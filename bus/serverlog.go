@@ -1,52 +1,77 @@
 package bus
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync"
 )
 
 // serverLog hands what the embedded server logs to slog: notices and details as
-// debug messages, all that is wrong as warnings. It remembers the last of those
-// as the reason if the server does not come up.
+// debug messages, all that is wrong as warnings. While the server starts, what
+// is wrong is kept: if it does not come up, it is the reason that Open returns.
 type serverLog struct {
 	logger *slog.Logger
 
-	mu       sync.Mutex
-	starting bool // what is wrong is an answer of Open, so it is not logged, too
-	last     string
+	mu      sync.Mutex
+	started bool
+	kept    []string
 }
+
+// maxKept bounds what is kept of a start.
+const maxKept = 20
 
 func newServerLog(logger *slog.Logger) *serverLog {
 	return &serverLog{logger: logger.With("from", "nats-server")}
 }
 
-// reason returns what went wrong last.
-func (l *serverLog) reason(unknown string) string {
+// reason returns what went wrong last during the start.
+func (l *serverLog) reason() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.last == "" {
-		return unknown
+	if n := len(l.kept); n > 0 {
+		return l.kept[n-1]
 	}
-	return l.last
+	return "the server does not say why"
+}
+
+// start ends the start: what has been kept is logged.
+func (l *serverLog) start() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.started = true
+	for _, text := range l.kept {
+		l.logger.Warn(text)
+	}
+	l.kept = nil
 }
 
 func (l *serverLog) bad(format string, v []any) {
 	text := fmt.Sprintf(format, v...)
 	l.mu.Lock()
-	l.last = text
-	l.mu.Unlock()
-	l.logger.Warn(text)
+	defer l.mu.Unlock()
+	switch {
+	case l.started:
+		l.logger.Warn(text)
+	case len(l.kept) < maxKept:
+		l.kept = append(l.kept, text)
+	}
 }
 
-// Noticef, Debugf and Tracef log details.
-func (l *serverLog) Noticef(format string, v ...any) { l.logger.Debug(fmt.Sprintf(format, v...)) }
+func (l *serverLog) detail(format string, v []any) {
+	if l.logger.Enabled(context.Background(), slog.LevelDebug) {
+		l.logger.Debug(fmt.Sprintf(format, v...))
+	}
+}
+
+// Noticef logs details.
+func (l *serverLog) Noticef(format string, v ...any) { l.detail(format, v) }
 
 // Debugf logs details.
-func (l *serverLog) Debugf(format string, v ...any) { l.logger.Debug(fmt.Sprintf(format, v...)) }
+func (l *serverLog) Debugf(format string, v ...any) { l.detail(format, v) }
 
 // Tracef logs details.
-func (l *serverLog) Tracef(format string, v ...any) { l.logger.Debug(fmt.Sprintf(format, v...)) }
+func (l *serverLog) Tracef(format string, v ...any) { l.detail(format, v) }
 
 // Warnf logs what is wrong.
 func (l *serverLog) Warnf(format string, v ...any) { l.bad(format, v) }
@@ -54,6 +79,6 @@ func (l *serverLog) Warnf(format string, v ...any) { l.bad(format, v) }
 // Errorf logs what is wrong.
 func (l *serverLog) Errorf(format string, v ...any) { l.bad(format, v) }
 
-// Fatalf logs what is wrong. It does not end the process, which the server
-// leaves to its logger.
+// Fatalf logs what is wrong. It does not end the process: the server leaves that
+// to its logger, and this process has more to do than serving NATS.
 func (l *serverLog) Fatalf(format string, v ...any) { l.bad(format, v) }

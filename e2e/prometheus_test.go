@@ -102,9 +102,11 @@ func natsCommand(s *site, server, stdin string, args ...string) string {
 	cmd := exec.Command(path, append([]string{"--server", server, "--timeout", "20s"}, args...)...)
 	cmd.Env = append(os.Environ(), "HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir) // no settings of whoever runs this
 	cmd.Stdin = strings.NewReader(stdin)
-	out, err := cmd.CombinedOutput()
+	var said strings.Builder // what it logs, which is no part of the reply
+	cmd.Stderr = &said
+	out, err := cmd.Output()
 	if err != nil {
-		s.t.Fatalf("nats %s (make tools installs it): %v: %s", strings.Join(args, " "), err, out)
+		s.t.Fatalf("nats %s (make tools installs it): %v: %s%s", strings.Join(args, " "), err, out, said.String())
 	}
 	return string(out)
 }

@@ -38,7 +38,8 @@ func (c *Change) size() int {
 // pending is a change on its way to its verdict.
 type pending struct {
 	Change
-	ctx  context.Context // of the client: when it ends nobody waits any more
-	done func(error)     // called once with the verdict; must not block
-	err  error           // the verdict, if its event records a failure
+	ctx      context.Context // of the client: when it ends nobody waits any more
+	deadline time.Time       // for the verdict
+	done     func(error)     // called once with the verdict; must not block
+	err      error           // the verdict, if its event records a failure
 }

@@ -31,6 +31,7 @@ type Ledger struct {
 	wait    time.Duration
 	queue   chan *pending
 	room    chan struct{} // a token for each push that waits
+	ended   chan struct{} // closed when Run has returned
 }
 
 // LedgerConfig are the settings of a Ledger.
@@ -48,15 +49,16 @@ func NewLedger(b *bus.Bus, s *store.Store, cfg LedgerConfig, logger *slog.Logger
 		wait:  cfg.Wait,
 		queue: make(chan *pending, cfg.MaxWaiting),
 		room:  make(chan struct{}, cfg.MaxWaiting),
+		ended: make(chan struct{}),
 	}
 }
 
 // Submit asks for a change and waits for the verdict: nil if it is in the
-// stream and visible, else an *Error. It returns when ctx ends, too; then the
-// outcome is unknown, unless the change was not judged yet: then it is dropped.
+// stream and visible, else an *Error. That takes no longer than the configured
+// wait, and about as long again if the stream does not answer. It returns when
+// ctx ends, too; then the outcome is unknown, unless the change was not judged
+// yet: then it is dropped.
 func (l *Ledger) Submit(ctx context.Context, c Change) error {
-	ctx, cancel := context.WithTimeout(ctx, l.wait)
-	defer cancel()
 	verdict := make(chan error, 1)
 	if err := l.Enqueue(ctx, c, func(err error) { verdict <- err }); err != nil {
 		return err
@@ -65,13 +67,16 @@ func (l *Ledger) Submit(ctx context.Context, c Change) error {
 	case err := <-verdict:
 		return err
 	case <-ctx.Done():
-		return refuse(CodeUnavailable, "no verdict within %s: the stream does not answer", l.wait)
+		return refuse(CodeUnavailable, "the client has gone")
+	case <-l.ended:
+		return refuse(CodeUnavailable, "the gateway is stopping")
 	}
 }
 
 // Enqueue asks for a change and returns at once. If it returns nil done is
 // called exactly once with the verdict, from the ledger's goroutine: it must
-// not block. A change whose ctx ends before it is judged is dropped.
+// not block. A change whose ctx ends or whose time is over before it is judged
+// is dropped.
 func (l *Ledger) Enqueue(ctx context.Context, c Change, done func(error)) error {
 	if err := l.ready(); err != nil {
 		return err
@@ -81,7 +86,7 @@ func (l *Ledger) Enqueue(ctx context.Context, c Change, done func(error)) error 
 	default:
 		return refuse(CodeBusy, "%d pushes are waiting already (--push.max-waiting)", cap(l.room))
 	}
-	l.queue <- &pending{Change: c, ctx: ctx, done: done} // has room for all that have a token
+	l.queue <- &pending{Change: c, ctx: ctx, deadline: time.Now().Add(l.wait), done: done} // has room for all that have a token
 	return nil
 }
 
@@ -96,6 +101,7 @@ func (l *Ledger) ready() error {
 
 // Run decides until ctx ends. What is queued then is refused.
 func (l *Ledger) Run(ctx context.Context) error {
+	defer close(l.ended)
 	for {
 		select {
 		case first := <-l.queue:
@@ -165,14 +171,18 @@ func (l *Ledger) attempt(ctx context.Context, batch []*pending) []*pending {
 // dropAbandoned answers those whose client has gone or whose time is over: a
 // push that nobody waits for must not cost the others anything.
 func (l *Ledger) dropAbandoned(batch []*pending) []*pending {
+	now := time.Now()
 	kept := batch[:0]
 	for _, p := range batch {
-		if p.ctx.Err() != nil {
+		switch {
+		case p.ctx.Err() != nil:
 			l.metrics.abandoned.Inc()
 			l.answer(p, refuse(CodeUnavailable, "nobody waits for this push any more"))
-			continue
+		case now.After(p.deadline):
+			l.answer(p, refuse(CodeUnavailable, "no verdict within %s (--push.wait): the stream does not answer", l.wait))
+		default:
+			kept = append(kept, p)
 		}
-		kept = append(kept, p)
 	}
 	return kept
 }

@@ -130,15 +130,13 @@ func (s *Service) handler(op store.Op, subject string) micro.HandlerFunc {
 			s.respond(r.Reply(), op, refuse(CodeUnavailable, "the gateway is stopping"))
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), s.front.ledger.wait)
 		done := func(err error) {
-			cancel()
 			s.respond(r.Reply(), op, err)
 			s.flight.Done()
 		}
 		c, err := s.change(op, subject, r)
 		if err == nil {
-			err = s.front.ledger.Enqueue(ctx, c, done)
+			err = s.front.ledger.Enqueue(context.Background(), c, done) // nobody can tell whether the client has gone
 		}
 		if err != nil {
 			done(err)

@@ -130,6 +130,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 			return run()
 		}
 	}
+	core.Go(func() error { tuneCollector(inner); return nil })
 	core.Go(fail(func() error { return b.Follow(inner, s) }))
 	core.Go(fail(func() error { return ledger.Run(inner) }))
 	outer.Go(fail(func() error { return serveHTTP(server, listeners, cfg, logger) }))

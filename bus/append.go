@@ -1,0 +1,196 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+
+	"sluice/store"
+)
+
+const (
+	// maxChunk and maxChunkBytes bound what is published at once: an atomic
+	// batch takes 1,000 messages, and a stream that has more than 10,000
+	// messages or 128 MiB waiting drops what comes.
+	maxChunk      = 1000
+	maxChunkBytes = 32 << 20
+)
+
+// Append puts events into the stream right behind the sequence after, one behind
+// the other. It blocks until the stream has said what became of them, ctx ends,
+// or Config.PublishTimeout is over; calls exclude one another.
+//
+// A nil error means that all have landed. With an error, seqs are those of the
+// first events, which have landed; the others have not. They never will if the
+// error is ErrConflict, ErrStreamFull or ErrTooLarge, and may still if it is
+// ErrUnavailable. No event lands twice. After a lost acknowledgement it is Follow that
+// sees what has landed, so without it the result is ErrUnavailable.
+func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (seqs []uint64, err error) {
+	b.appending.Lock()
+	defer b.appending.Unlock()
+	ctx, cancel := b.bounded(ctx, b.cfg.PublishTimeout)
+	defer cancel()
+	if b.life.Err() != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ErrClosed)
+	}
+	messages, err := b.encodeAll(events)
+	if err != nil {
+		return nil, err
+	}
+	b.counters.batches.Add(1)
+	b.metrics.batchEvents.Observe(float64(len(events)))
+	seqs = make([]uint64, 0, len(events))
+	for len(messages) > 0 && err == nil {
+		c := &chunk{after: after, messages: messages[:chunkLen(messages)]}
+		err = b.appendChunk(ctx, c)
+		for range c.landed {
+			after++
+			seqs = append(seqs, after)
+		}
+		messages = messages[c.landed:]
+	}
+	if errors.Is(err, ErrConflict) {
+		b.counters.conflicts.Add(1)
+	}
+	return seqs, err
+}
+
+// appendChunk appends one chunk, and makes room for deletes in a full stream.
+func (b *Bus) appendChunk(ctx context.Context, c *chunk) error {
+	err := b.settle(ctx, c)
+	if errors.Is(err, ErrStreamFull) && b.cfg.MaxBytes > 0 && c.messages[c.landed].Header[headerKVOperation] != nil {
+		return b.withRoom(ctx, func() error {
+			rest := &chunk{after: c.next(), messages: c.messages[c.landed : c.landed+1]}
+			err := b.settle(ctx, rest)
+			c.landed += rest.landed
+			return err
+		})
+	}
+	return err
+}
+
+// chunk is a part of a batch.
+type chunk struct {
+	after    uint64
+	messages []*nats.Msg
+	landed   int // of the first messages is known that they have landed
+}
+
+// next is the sequence right behind which the next message belongs.
+func (c *chunk) next() uint64 { return c.after + uint64(c.landed) }
+
+// chunkLen returns how many of the messages are published at once.
+func chunkLen(messages []*nats.Msg) int {
+	bytes := 0
+	for i, m := range messages[:min(len(messages), maxChunk)] {
+		if bytes += len(m.Data); i > 0 && bytes > maxChunkBytes {
+			return i
+		}
+	}
+	return min(len(messages), maxChunk)
+}
+
+// encodeAll makes the messages, each with an id of its own.
+func (b *Bus) encodeAll(events []store.Event) ([]*nats.Msg, error) {
+	limit := min(int(b.nc.MaxPayload()), maxPayload)
+	messages := make([]*nats.Msg, len(events))
+	for i, e := range events {
+		m, err := b.codec.encode(e)
+		if err != nil {
+			return nil, err
+		}
+		total, headers := messageSize(m)
+		if total+roomForAppend > limit {
+			return nil, &TooLargeError{Index: i, Size: total + roomForAppend, Limit: limit}
+		}
+		if headers+roomForAppend > maxHeaderBytes {
+			return nil, &TooLargeError{Index: i, Size: headers + roomForAppend, Limit: maxHeaderBytes}
+		}
+		b.messages++
+		m.Header[headerMsgID] = []string{b.instance + "." + strconv.FormatUint(b.messages, 10)}
+		messages[i] = m
+	}
+	return messages, nil
+}
+
+// settle publishes a chunk until it is known what has become of it.
+func (b *Bus) settle(ctx context.Context, c *chunk) error {
+	ids := make([]string, len(c.messages))
+	for i, m := range c.messages {
+		ids[i] = m.Header[headerMsgID][0]
+	}
+	b.progress.watch(c.after, ids)
+	publish := b.publishChain
+	if b.wantsAtomic(c) {
+		publish = b.publishAtomic
+	}
+	for first := true; ; first = false {
+		settled, err := publish(ctx, c, first)
+		if settled {
+			return err
+		}
+		if settled, err = b.resolve(ctx, c); settled {
+			return err
+		}
+		publish = b.publishChain
+	}
+}
+
+// publishChain publishes what has not landed yet as a chain: the first message
+// says behind which sequence it belongs, each further one behind which message.
+// So whatever gets in between breaks it, and all that follows is refused. It
+// returns whether it is settled what becomes of the chunk.
+//
+// In a second try a refusal does not settle it: the message may be there from
+// the first.
+func (b *Bus) publishChain(ctx context.Context, c *chunk, first bool) (settled bool, err error) {
+	rest := c.messages[c.landed:]
+	connected, lost := b.link.state()
+	if !connected {
+		return false, nil
+	}
+	b.acks.begin(len(rest))
+	for i, m := range rest {
+		delete(m.Header, headerBatchID)
+		delete(m.Header, headerBatchSeq)
+		delete(m.Header, headerBatchCommit)
+		delete(m.Header, headerExpectedSeq)
+		if i == 0 {
+			m.Header[headerExpectedSeq] = []string{strconv.FormatUint(c.next(), 10)}
+		} else {
+			m.Header[headerExpectedID] = rest[i-1].Header[headerMsgID]
+		}
+		m.Reply = b.acks.reply(i)
+		if err := b.nc.PublishMsg(m); err != nil {
+			if errors.Is(err, nats.ErrMaxPayload) {
+				return true, fmt.Errorf("%w: %w", ErrUnavailable, err) // the server has changed its mind
+			}
+			break // the answers will be missing
+		}
+	}
+	answers := b.acks.wait(ctx, lost)
+	before := c.landed
+	// What landed last takes all before it with it, answered or not.
+	for i, a := range slices.Backward(answers) {
+		if a.known && a.refuse == nil && a.seq == c.after+uint64(before+i)+1 {
+			c.landed = before + i + 1
+			break
+		}
+	}
+	if c.landed == len(c.messages) {
+		return true, nil
+	}
+	a := answers[c.landed-before]
+	if !a.known || a.refuse == nil {
+		return false, nil
+	}
+	err = refusal(a.refuse)
+	if err == nil {
+		b.limited.warn("the stream refused an event", "sequence", c.next()+1, "answer", a.String())
+	}
+	return err != nil && (first || !errors.Is(err, ErrConflict)), err
+}

@@ -1,0 +1,78 @@
+package bus
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/nats-io/nuid"
+)
+
+// atomicFrom is the number of events from which an atomic batch is faster than
+// a chain, where each event of a chain is synced by itself.
+const atomicFrom = 16
+
+// wantsAtomic tells whether a chunk is better published as an atomic batch. Only
+// of the embedded server is it known how it syncs.
+func (b *Bus) wantsAtomic(c *chunk) bool {
+	if b.embedded == nil || b.cfg.Sync != SyncAlways || len(c.messages) < atomicFrom {
+		return false
+	}
+	return atomicAllowed(c)
+}
+
+// atomicAllowed tells whether the server takes the chunk as one batch: rolling
+// up the stream must come first in it, and rolling up a subject before any other
+// message of that subject.
+func atomicAllowed(c *chunk) bool {
+	subjects := make(map[string]struct{}, len(c.messages))
+	for i, m := range c.messages {
+		if rollup := m.Header[headerRollup]; rollup != nil {
+			if _, again := subjects[m.Subject]; again || i > 0 && rollup[0] == rollupAll {
+				return false
+			}
+		}
+		subjects[m.Subject] = struct{}{}
+	}
+	return true
+}
+
+// publishAtomic publishes a chunk as one batch that lands as a whole or not at
+// all. It returns whether it is settled what becomes of the chunk.
+func (b *Bus) publishAtomic(ctx context.Context, c *chunk, _ bool) (settled bool, err error) {
+	connected, lost := b.link.state()
+	if !connected {
+		return false, nil
+	}
+	b.acks.begin(1) // for the last message, which commits
+	id := []string{nuid.Next()}
+	last := len(c.messages) - 1
+	for i, m := range c.messages {
+		m.Header[headerBatchID] = id
+		m.Header[headerBatchSeq] = []string{strconv.Itoa(i + 1)}
+		if i == 0 {
+			m.Header[headerExpectedSeq] = []string{strconv.FormatUint(c.after, 10)}
+		}
+		if i == last {
+			m.Header[headerBatchCommit] = []string{"1"}
+			m.Reply = b.acks.reply(0)
+		}
+		if b.nc.PublishMsg(m) != nil {
+			break // the answer will be missing
+		}
+	}
+	a := b.acks.wait(ctx, lost)[0]
+	switch {
+	case !a.known:
+		return false, nil
+	case a.refuse == nil && a.seq == c.after+uint64(len(c.messages)):
+		c.landed = len(c.messages)
+		return true, nil
+	case a.refuse == nil:
+		return false, nil
+	}
+	if err = refusal(a.refuse); err == nil {
+		// Such as too many batches at once: the chain does without.
+		b.limited.warn("the stream refused an atomic batch", "events", len(c.messages), "answer", a.String())
+	}
+	return err != nil, err
+}

@@ -1,0 +1,161 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Bus is the gateway's end of the stream. All its methods may be called
+// concurrently, except that Follow is called once and Close last.
+type Bus struct {
+	cfg     Config
+	logger  *slog.Logger
+	limited *limitedLog // for what others may cause
+	metrics *metrics
+
+	embedded *embedded // nil with an external server
+	nc       *nats.Conn
+	ncClosed chan struct{} // closed once the connection is gone for good
+	js       jetstream.JetStream
+	link     *link
+	codec    *codec
+
+	progress  *progress
+	replaying replaying
+	nudges    chan uint64 // from CatchUp: sequences that may be holes
+
+	appending sync.Mutex // one Append at a time
+	acks      *acks
+	instance  string // makes message ids unique among gateways
+	messages  uint64 // ids used; guarded by appending
+
+	counters counters
+
+	life      context.Context // ends with Close
+	end       context.CancelCauseFunc
+	closeOnce sync.Once
+	following sync.WaitGroup
+}
+
+// Open starts the embedded server or connects to the external one, and creates
+// the stream or checks the one that is there. It blocks until the stream can be
+// used, at most for the time that Config says or until ctx ends. Its error is
+// one line that names what stands in the way. The logger must not be nil; with
+// a nil Registerer there are no metrics.
+func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*Bus, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	b := &Bus{
+		cfg: cfg, logger: logger, limited: newLimitedLog(logger),
+		ncClosed: make(chan struct{}), link: newLink(), codec: newCodec(cfg.Prefix),
+		progress: &progress{}, nudges: make(chan uint64, 1),
+		instance: nuid.Next(),
+	}
+	b.life, b.end = context.WithCancelCause(context.Background())
+	b.metrics = newMetrics(reg, b.Status)
+	if err := b.open(ctx); err != nil {
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ConnectTimeout)
+		defer cancel()
+		b.metrics.unregister()
+		return nil, errors.Join(err, b.Close(stopCtx))
+	}
+	return b, nil
+}
+
+func (b *Bus) open(ctx context.Context) error {
+	if b.cfg.URL == "" {
+		startCtx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout+recoverTimeout)
+		defer cancel()
+		var err error
+		if b.embedded, err = startEmbedded(startCtx, b.cfg, b.logger); err != nil {
+			return err
+		}
+	}
+	if err := b.connect(); err != nil {
+		return err
+	}
+	var err error
+	if b.js, err = jetstream.New(b.nc); err != nil {
+		return fmt.Errorf("cannot use JetStream: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout)
+	defer cancel()
+	info, err := b.ensureStream(ctx)
+	if err != nil {
+		return err
+	}
+	b.progress.know(info.State.LastSeq)
+	b.metrics.bytes.Set(float64(info.State.Bytes))
+	if b.acks, err = newAcks(b.nc); err != nil {
+		return fmt.Errorf("cannot listen for acknowledgements: %w", err)
+	}
+	return nil
+}
+
+// Conn returns the connection, for the front end that takes pushes over NATS.
+// It is closed by Close.
+func (b *Bus) Conn() *nats.Conn { return b.nc }
+
+// ClientURL returns where the embedded server listens for clients, or "" if
+// nowhere.
+func (b *Bus) ClientURL() string {
+	if b.embedded == nil || b.embedded.server.Addr() == nil {
+		return ""
+	}
+	return b.embedded.server.ClientURL()
+}
+
+// Close ends Follow and whatever waits, closes the connection and shuts the
+// embedded server down, each waited for until ctx ends. What has been
+// acknowledged is in the stream. Only the first call does anything.
+func (b *Bus) Close(ctx context.Context) (err error) {
+	b.closeOnce.Do(func() {
+		b.end(ErrClosed)
+		err = b.close(ctx)
+	})
+	return err
+}
+
+func (b *Bus) close(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		b.following.Wait()
+		b.appending.Lock() // whoever appends sees closed
+		defer b.appending.Unlock()
+	}()
+	var errs []error
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		errs = append(errs, fmt.Errorf("cannot stop following the stream: %w", context.Cause(ctx)))
+	}
+	errs = append(errs, b.closeConn(ctx))
+	if b.embedded != nil {
+		errs = append(errs, b.embedded.stop(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// bounded returns a context that also ends after a time, and with Close.
+func (b *Bus) bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancelCause := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(b.life, func() { cancelCause(ErrClosed) })
+	return ctx, func() {
+		stop()
+		cancelCause(nil)
+		cancel()
+	}
+}

@@ -1,0 +1,269 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+
+	"sluice/store"
+)
+
+// Headers of an event. docs/events.md specifies them.
+const (
+	headerVersion       = "Sluice-Version"
+	headerOp            = "Sluice-Op"
+	headerGroup         = "Sluice-Group"
+	headerPushTime      = "Sluice-Push-Time"
+	headerFailureTime   = "Sluice-Failure-Time"
+	headerFamilyTimes   = "Sluice-Family-Times"
+	headerProtoFamilies = "Sluice-Proto-Families"
+	headerOrigin        = "Sluice-Origin"
+	headerContentType   = "Content-Type"
+)
+
+// Headers that the server reads or writes.
+const (
+	headerRollup      = "Nats-Rollup"
+	headerTTL         = "Nats-TTL"
+	headerMarker      = "Nats-Marker-Reason"
+	headerMsgID       = "Nats-Msg-Id"
+	headerExpectedSeq = "Nats-Expected-Last-Sequence"
+	headerExpectedID  = "Nats-Expected-Last-Msg-Id"
+	headerBatchID     = "Nats-Batch-Id"
+	headerBatchSeq    = "Nats-Batch-Sequence"
+	headerBatchCommit = "Nats-Batch-Commit"
+	headerKVOperation = "KV-Operation"
+	rollupSubject     = "sub"
+	rollupAll         = "all"
+	kvPurge           = "PURGE"
+	versionKnown      = "1"
+	maxOrigin         = 256 // bytes; it is for people
+	maxHeaderBytes    = 65535
+	roomForAppend     = 512 // bytes of the headers that Append adds
+)
+
+// errDamaged is what decoding fails with; the text says why.
+var errDamaged = errors.New("damaged event")
+
+func damagedf(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{errDamaged}, args...)...)
+}
+
+// codec turns events into messages of the stream and back.
+type codec struct {
+	log       string // the subjects' first part, with a dot at the end
+	tombstone string // how long deletes and wipes stay, as the server reads it
+
+	mu     sync.Mutex
+	hashed map[string]store.Key // keys of groups whose token is a hash, by token
+}
+
+func newCodec(prefix string) *codec {
+	return &codec{log: prefix + logPart, tombstone: tombstoneTTL.String(), hashed: map[string]store.Key{}}
+}
+
+// encode makes the message of an event. The headers do not yet say behind which
+// sequence it belongs.
+func (c *codec) encode(e store.Event) (*nats.Msg, error) {
+	h := make(nats.Header, 12)
+	m := &nats.Msg{Header: h}
+	h[headerVersion] = []string{versionKnown}
+	h[headerOp] = []string{e.Op.String()}
+	if e.Origin != "" {
+		h[headerOrigin] = []string{headerText(e.Origin)}
+	}
+	subject := append(make([]byte, 0, 128), c.log...)
+	switch e.Op {
+	case store.OpPut, store.OpPost, store.OpFail:
+		if err := encodeState(m, e); err != nil {
+			return nil, fmt.Errorf("cannot encode group %s: %w", e.Key, err)
+		}
+	case store.OpDelete:
+		c.entomb(h, rollupSubject)
+	case store.OpWipe:
+		c.entomb(h, rollupAll)
+		m.Subject = string(append(subject, wipeToken...))
+		return m, nil
+	default:
+		return nil, fmt.Errorf("cannot encode operation %s", e.Op)
+	}
+	if e.Key.IsZero() {
+		return nil, fmt.Errorf("cannot encode %s of no group", e.Op)
+	}
+	h[headerGroup] = []string{e.Key.Path()}
+	m.Subject = string(appendToken(subject, e.Key))
+	return m, nil
+}
+
+// entomb makes a message the only one of its subject or of the stream, and
+// temporary. The KV header is a convention that the server knows: without it,
+// it would write an expiry marker when the tombstone itself expires.
+func (c *codec) entomb(h nats.Header, rollup string) {
+	h[headerRollup] = []string{rollup}
+	h[headerTTL] = []string{c.tombstone}
+	h[headerKVOperation] = []string{kvPurge}
+}
+
+// encodeState writes what put, post and fail carry.
+func encodeState(m *nats.Msg, e store.Event) error {
+	if e.PushTime != 0 {
+		m.Header[headerPushTime] = []string{formatTime(e.PushTime)}
+	}
+	if e.FailTime != 0 {
+		m.Header[headerFailureTime] = []string{formatTime(e.FailTime)}
+	}
+	if times := formatFamilyTimes(e); times != "" {
+		m.Header[headerFamilyTimes] = []string{times}
+	}
+	data, contentType, withProto, err := encodePayload(e.Families)
+	if err != nil {
+		return err
+	}
+	m.Data = data
+	m.Header[headerContentType] = []string{contentType}
+	if withProto != "" {
+		m.Header[headerProtoFamilies] = []string{withProto}
+	}
+	return nil
+}
+
+// decode reads an event. Its error is an errDamaged and says why. ok is false
+// for a message that is none of ours to apply, such as the marker of a group
+// that is unknown. Nothing of the event shares memory with the message.
+func (c *codec) decode(m *nats.Msg) (e store.Event, ok bool, err error) {
+	token, found := strings.CutPrefix(m.Subject, c.log)
+	if !found {
+		return e, false, damagedf("subject %q is not one of the stream", m.Subject)
+	}
+	if reason := header(m, headerMarker); reason != "" {
+		return c.decodeMarker(token, reason)
+	}
+	switch version := header(m, headerVersion); version {
+	case versionKnown:
+	case "":
+		return e, false, damagedf("no %s", headerVersion)
+	default:
+		return e, false, damagedf("format version %.20q, and this Sluice knows version %s", version, versionKnown)
+	}
+	if e.Op, err = store.ParseOp(header(m, headerOp)); err != nil {
+		return e, false, damagedf("%s: %v", headerOp, err)
+	}
+	e.Origin = strings.Clone(header(m, headerOrigin))
+	switch e.Op {
+	case store.OpWipe:
+		if token != wipeToken {
+			return e, false, damagedf("wipe on the subject of a group")
+		}
+		c.forgetAll()
+		return e, true, nil
+	case store.OpExpire:
+		return e, false, damagedf("only the server may expire groups")
+	}
+	// Keys are kept: a copy leaves the message's headers to the collector.
+	if e.Key, err = store.ParseKey(strings.Clone(header(m, headerGroup))); err != nil {
+		return e, false, damagedf("%s: %v", headerGroup, err)
+	}
+	var buf [maxToken + 64]byte
+	if string(appendToken(buf[:0], e.Key)) != token {
+		return e, false, damagedf("%s %s does not belong on subject %q", headerGroup, e.Key, m.Subject)
+	}
+	if e.Op != store.OpDelete {
+		if err = decodeState(m, &e); err != nil {
+			return e, false, err
+		}
+	}
+	c.remember(token, e)
+	return e, true, nil
+}
+
+// decodeState reads what put, post and fail carry.
+func decodeState(m *nats.Msg, e *store.Event) (err error) {
+	if e.PushTime, err = parseTime(header(m, headerPushTime)); err != nil {
+		return damagedf("%s: %v", headerPushTime, err)
+	}
+	if e.FailTime, err = parseTime(header(m, headerFailureTime)); err != nil {
+		return damagedf("%s: %v", headerFailureTime, err)
+	}
+	e.Families, err = decodePayload(m.Data, header(m, headerContentType), header(m, headerProtoFamilies))
+	if err != nil {
+		return damagedf("payload: %v", err)
+	}
+	if err := parseFamilyTimes(header(m, headerFamilyTimes), e.Families); err != nil {
+		return damagedf("%s: %v", headerFamilyTimes, err)
+	}
+	return nil
+}
+
+// decodeMarker reads what the server writes when a group's time to live has
+// passed, or when somebody has removed its last event by hand.
+func (c *codec) decodeMarker(token, reason string) (e store.Event, ok bool, err error) {
+	if token == wipeToken {
+		return e, false, nil
+	}
+	key, err := parseToken(token)
+	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if key, ok = c.hashed[token]; !ok {
+			return e, false, nil // no group that we have seen
+		}
+		delete(c.hashed, token)
+	}
+	return store.Event{Op: store.OpExpire, Key: key, Origin: "nats " + reason}, true, nil
+}
+
+// remember keeps the key of a group that exists and whose token does not tell
+// it, so that there are never more of them than such groups.
+func (c *codec) remember(token string, e store.Event) {
+	if token[0] != mark {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e.Op == store.OpDelete {
+		delete(c.hashed, token)
+		return
+	}
+	c.hashed[strings.Clone(token)] = e.Key
+}
+
+// forgetAll forgets the keys, since the groups are gone or about to be replayed.
+func (c *codec) forgetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.hashed)
+}
+
+// header returns a header's value without canonicalising its name.
+func header(m *nats.Msg, name string) string {
+	if values := m.Header[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+// headerText makes a text fit for a header: one line of printable ASCII.
+func headerText(s string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
+	return clean[:min(len(clean), maxOrigin)]
+}
+
+// messageSize returns the bytes that an encoded message takes, and those of its
+// headers.
+func messageSize(m *nats.Msg) (total, headers int) {
+	headers = len("NATS/1.0\r\n\r\n")
+	for name, values := range m.Header {
+		for _, v := range values {
+			headers += len(name) + len(": \r\n") + len(v)
+		}
+	}
+	return headers + len(m.Data), headers
+}

@@ -1,0 +1,238 @@
+package bus
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"sluice/store"
+)
+
+const (
+	// applyStep is the number of events after which those who wait are told.
+	applyStep = 256
+	// firstPause and maxPause bound the wait before the stream is tried again.
+	firstPause = 50 * time.Millisecond
+	maxPause   = 2 * time.Second
+	// bytesPeriod is how often the size of the stream is asked for.
+	bytesPeriod = 10 * time.Second
+)
+
+// Follow brings the stream into the store: the newest event of each group first,
+// then what is published. It blocks until ctx ends or the bus is closed, and
+// returns nil then; it never gives up. The store must be empty, and from then on only
+// Follow may apply events to it. Follow may be called once.
+func (b *Bus) Follow(ctx context.Context, st *store.Store) error {
+	b.following.Add(1)
+	defer b.following.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(b.life, cancel)
+	defer stop()
+	var asking sync.WaitGroup
+	asking.Go(func() { b.watchBytes(ctx) })
+	defer asking.Wait()
+
+	f := &follower{Bus: b, store: st, pause: firstPause}
+	for next := f.replay; next != nil && ctx.Err() == nil; {
+		next = next(ctx)
+	}
+	return nil
+}
+
+// state is what a follower does at a time; it returns what it does next.
+//
+//	           ┌──────────── the stream is another one, ◀──┐
+//	           ▼             or too much time has passed   │
+//	replay ──caught up──▶ follow ──feed lost──▶ resume ────┤
+//	  ▲ │                   ▲                              │
+//	  └─┘ failed            └────────── nothing missed ────┘
+type state func(context.Context) state
+
+// follower is the goroutine of Follow.
+type follower struct {
+	*Bus
+	store *store.Store
+
+	created time.Time     // of the stream that the store shows
+	current time.Time     // when the store had, provably, all that the stream had
+	feed    *feed         // open in follow
+	spare   []item        // memory of the last batch
+	number  uint64        // delivery number of the last item that was applied
+	pause   time.Duration // before the next try
+}
+
+// follow applies what the feed brings.
+func (f *follower) follow(ctx context.Context) state {
+	defer func() { f.closeFeed(f.feed) }()
+	ticker := time.NewTicker(heartbeat)
+	defer ticker.Stop()
+	connected, lost := f.link.state()
+	for connected {
+		got := f.feed.take(f.spare)
+		f.spare = got.items
+		f.applyAll(f.store, got.items, func(applied uint64) { f.progress.advance(applied) })
+		if !got.idle.IsZero() {
+			f.current = got.idle
+		}
+		if got.err != nil {
+			f.limited.warn("lost touch with the stream", "applied", f.store.Sequence(), "err", got.err)
+			break
+		}
+		if f.stale() {
+			f.limited.warn("too far behind the stream to follow it", "applied", f.store.Sequence())
+			return f.replay
+		}
+		select {
+		case <-f.feed.news:
+		case <-ticker.C:
+		case last := <-f.nudges:
+			f.stepOver(ctx, last)
+		case <-lost:
+			connected = false
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	f.pause = firstPause
+	return f.resume
+}
+
+// applyAll applies items to a store, and calls applied from time to time with
+// the sequence that it has then.
+func (f *follower) applyAll(st *store.Store, items []item, applied func(uint64)) {
+	for i := range items {
+		it := &items[i]
+		switch {
+		case it.err != nil:
+			f.counters.damaged.Add(1)
+			f.limited.warn("skipped an event of the stream", "sequence", it.seq, "err", it.err)
+			st.Skip(it.seq)
+		case it.apply:
+			st.Apply(it.seq, it.event)
+		default:
+			st.Skip(it.seq)
+		}
+		f.progress.seen(it.seq, it.id)
+		f.number = it.delivery
+		if i == len(items)-1 || i%applyStep == applyStep-1 {
+			applied(it.seq)
+		}
+	}
+}
+
+// stale tells whether so much time has passed since the store was current that
+// deletes may have left the stream unseen. The clock that stands still while a
+// machine sleeps is not asked.
+func (f *follower) stale() bool {
+	return time.Now().Round(0).Sub(f.current.Round(0)) > f.cfg.resumeWithin()
+}
+
+// stepOver moves the store to a sequence of which the stream says that it is
+// there, if the consumer says, asked after that, that it cannot deliver it.
+func (f *follower) stepOver(ctx context.Context, last uint64) {
+	if f.store.Sequence() >= last {
+		return
+	}
+	if !f.exhausted(ctx, f.feed) {
+		return
+	}
+	f.counters.holes.Add(1)
+	f.limited.warn("the last events of the stream cannot be read", "applied", f.store.Sequence(), "last", last)
+	f.store.Skip(last)
+	f.progress.advance(last)
+}
+
+// exhausted asks the server whether it has nothing more to deliver than what has
+// been applied. What it cannot read it does not count.
+func (f *follower) exhausted(ctx context.Context, from *feed) bool {
+	ctx, cancel := context.WithTimeout(ctx, heartbeat)
+	defer cancel()
+	info, err := from.consumer.Info(ctx)
+	if err != nil {
+		return false // silence or the link will tell
+	}
+	return info.NumPending == 0 && info.Delivered.Consumer == f.number
+}
+
+// resume goes on behind what the store has, if it can have missed nothing that
+// has left the stream since.
+func (f *follower) resume(ctx context.Context) state {
+	if !f.waitLink(ctx) {
+		return nil
+	}
+	ask, cancel := context.WithTimeout(ctx, f.cfg.ConnectTimeout)
+	defer cancel()
+	info, err := f.ensureStream(ask)
+	if err != nil {
+		return f.again(ctx, f.resume, err)
+	}
+	applied := f.store.Sequence()
+	if !info.Created.Equal(f.created) || info.State.LastSeq < applied {
+		f.logger.Warn("the stream is not the one that was there before", "stream", info.Config.Name,
+			"created", info.Created, "last", info.State.LastSeq, "applied", applied)
+		return f.replay
+	}
+	if f.stale() {
+		f.logger.Info("was away from the stream for too long to go on", "since", f.current.Round(time.Second))
+		return f.replay
+	}
+	if f.feed, err = f.openFeed(ask, applied+1); err != nil {
+		return f.again(ctx, f.resume, err)
+	}
+	f.number = 0
+	f.progress.know(info.State.LastSeq)
+	return f.follow
+}
+
+// again waits before a state is tried again.
+func (f *follower) again(ctx context.Context, next state, err error) state {
+	if ctx.Err() != nil {
+		return nil
+	}
+	f.limited.warn("cannot read the stream", "err", err)
+	timer := time.NewTimer(f.pause)
+	defer timer.Stop()
+	f.pause = min(2*f.pause, maxPause)
+	select {
+	case <-timer.C:
+		return next
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// waitLink waits until the server is connected, and returns false if ctx ends
+// before.
+func (f *follower) waitLink(ctx context.Context) bool {
+	for {
+		connected, changed := f.link.state()
+		if connected {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// watchBytes keeps the stream's size and last sequence known.
+func (b *Bus) watchBytes(ctx context.Context) {
+	ticker := time.NewTicker(bytesPeriod)
+	defer ticker.Stop()
+	for {
+		ask, cancel := context.WithTimeout(ctx, bytesPeriod/2)
+		info, err := b.streamInfo(ask)
+		cancel()
+		if err == nil {
+			b.metrics.bytes.Set(float64(info.State.Bytes))
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

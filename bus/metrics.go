@@ -1,0 +1,76 @@
+package bus
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics of the bus. They work without a registerer, too.
+type metrics struct {
+	reg        prometheus.Registerer
+	registered []prometheus.Collector
+
+	replaySeconds prometheus.Gauge
+	batchEvents   prometheus.Histogram
+	bytes         prometheus.Gauge
+}
+
+// newMetrics makes the metrics and registers them with reg unless it is nil.
+// What the status says anyway is read from there.
+func newMetrics(reg prometheus.Registerer, status func() Status) *metrics {
+	m := &metrics{
+		reg: reg,
+		replaySeconds: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sluice_replay_seconds", Help: "Seconds that the last replay of the stream took.",
+		}),
+		batchEvents: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "sluice_batch_events", Help: "Events in a batch that was to be appended to the stream.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 11),
+		}),
+		bytes: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sluice_stream_bytes", Help: "Size of the stream in bytes, as it was a few seconds ago.",
+		}),
+	}
+	m.register(m.replaySeconds, m.batchEvents, m.bytes)
+	gauge := func(name, help string, value func(Status) uint64) {
+		m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return float64(value(status())) }))
+	}
+	counter := func(name, help string, value func(Status) uint64) {
+		m.register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(value(status())) }))
+	}
+	gauge("sluice_stream_last_sequence", "Last sequence of the stream that is known.",
+		func(s Status) uint64 { return s.Last })
+	gauge("sluice_stream_applied_sequence", "Sequence up to which the stream has been applied.",
+		func(s Status) uint64 { return s.Applied })
+	gauge("sluice_bus_connected", "1 if the NATS server is connected, else 0.", func(s Status) uint64 {
+		if s.Connected {
+			return 1
+		}
+		return 0
+	})
+	counter("sluice_batches_total", "Batches of events that were to be appended to the stream.",
+		func(s Status) uint64 { return s.Batches })
+	counter("sluice_batch_conflicts_total", "Batches that were refused, at least in part, because another gateway had been faster.",
+		func(s Status) uint64 { return s.Conflicts })
+	counter("sluice_damaged_events_total", "Events of the stream that could not be read.",
+		func(s Status) uint64 { return s.Damaged })
+	counter("sluice_stream_holes_total", "Times that the last events of the stream could not be delivered.",
+		func(s Status) uint64 { return s.Holes })
+	counter("sluice_replay_missing_events_total", "Events that the stream promised for a replay but did not deliver.",
+		func(s Status) uint64 { return s.Missing })
+	return m
+}
+
+func (m *metrics) register(collectors ...prometheus.Collector) {
+	if m.reg == nil {
+		return
+	}
+	m.reg.MustRegister(collectors...)
+	m.registered = append(m.registered, collectors...)
+}
+
+// unregister makes room for another Open.
+func (m *metrics) unregister() {
+	for _, c := range m.registered {
+		m.reg.Unregister(c)
+	}
+}

@@ -1,0 +1,167 @@
+package bus
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"sluice/store"
+)
+
+// progressPeriod is how often a replay logs how far it is.
+const progressPeriod = 2 * time.Second
+
+// replay reads the newest event of each group. The first replay fills the
+// follower's store; a later one fills another, which then takes its place at
+// once, so that nobody sees half of it.
+func (f *follower) replay(ctx context.Context) state {
+	if !f.waitLink(ctx) {
+		return nil
+	}
+	r, err := f.startReplay(ctx)
+	if err != nil {
+		return f.again(ctx, f.replay, err)
+	}
+	err = r.run(ctx)
+	f.replaying.on.Store(false)
+	if err != nil {
+		f.closeFeed(r.feed)
+		return f.again(ctx, f.replay, err)
+	}
+	r.finish(ctx)
+	f.feed = r.feed
+	f.pause = firstPause
+	return f.follow
+}
+
+// replayRun is one replay.
+type replayRun struct {
+	*follower
+	feed    *feed
+	into    *store.Store
+	created time.Time
+	started time.Time
+	target  uint64 // last sequence of the stream at the start
+	total   uint64 // events that the server promised
+	done    uint64 // events that have come
+	logged  time.Time
+}
+
+func (f *follower) startReplay(ctx context.Context) (*replayRun, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.cfg.ConnectTimeout)
+	defer cancel()
+	r := &replayRun{follower: f, started: time.Now(), into: f.store}
+	info, err := f.ensureStream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.created, r.target = info.Created, info.State.LastSeq
+	f.codec.forgetAll()
+	if r.feed, err = f.openFeed(ctx, 0); err != nil {
+		return nil, err
+	}
+	if f.store.Sequence() > 0 || f.store.Groups() > 0 {
+		r.into = f.store.Fresh()
+	}
+	r.total = r.feed.total
+	f.number = 0
+	f.replaying.done.Store(0)
+	f.replaying.total.Store(r.total)
+	f.replaying.on.Store(true)
+	r.logged = r.started
+	f.logger.Info("replaying the stream", "stream", info.Config.Name, "events", r.total, "last", r.target, "bytes", info.State.Bytes)
+	return r, nil
+}
+
+// run applies events until the store has all that the stream had at the start.
+func (r *replayRun) run(ctx context.Context) error {
+	_, lost := r.link.state()
+	ticker := time.NewTicker(holePatience)
+	defer ticker.Stop()
+	for quiet := false; ; {
+		got := r.feed.take(r.spare)
+		r.spare = got.items
+		r.apply(got.items)
+		switch {
+		case r.into.Sequence() >= r.target || r.done >= r.total && !got.idle.IsZero() || r.total == 0:
+			return nil
+		case got.err != nil:
+			return got.err
+		case quiet && len(got.items) == 0 && r.exhausted(ctx, r.feed):
+			return nil // it has promised more than it can read
+		}
+		quiet = false
+		select {
+		case <-r.feed.news:
+		case <-ticker.C:
+			quiet = true
+		case <-r.nudges: // whoever asks, the replay is what he waits for
+		case <-lost:
+			return errLost
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (r *replayRun) apply(items []item) {
+	r.applyAll(r.into, items, func(applied uint64) {
+		if r.into == r.store {
+			r.progress.advance(applied)
+		}
+	})
+	r.done += uint64(len(items))
+	r.replaying.done.Store(min(r.done, r.total))
+	if now := time.Now(); now.Sub(r.logged) >= progressPeriod {
+		r.logged = now
+		r.logger.Info("replaying the stream", "done", r.done, "events", r.total, "rate", r.rate())
+	}
+}
+
+func (r *replayRun) rate() float64 {
+	return math.Round(float64(r.done) / time.Since(r.started).Seconds())
+}
+
+// finish makes the result of the replay the store's.
+func (r *replayRun) finish(ctx context.Context) {
+	// What ends below the target has been deleted, has expired, or is damaged:
+	// it cannot come any more.
+	r.into.Skip(r.target)
+	applied := r.into.Sequence()
+	if r.into != r.store {
+		r.store.Replace(r.into)
+		r.progress.reset(applied, max(applied, r.target))
+	} else {
+		r.progress.advance(applied)
+	}
+	r.follower.created = r.created
+	r.current = r.started
+	seconds := time.Since(r.started).Seconds()
+	r.metrics.replaySeconds.Set(seconds)
+	r.replaying.done.Store(r.total)
+	r.progress.setReady()
+	r.reportMissing(ctx)
+	r.logger.Info("replayed the stream", "events", r.done, "groups", r.store.Groups(),
+		"seconds", math.Round(seconds*1000)/1000, "rate", r.rate(), "applied", applied)
+}
+
+// reportMissing reports events that the server has promised but not delivered:
+// it cannot read them, and says so to nobody. Each event that was published
+// meanwhile may have replaced one of those that were promised.
+func (r *replayRun) reportMissing(ctx context.Context) {
+	if r.done >= r.total {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, heartbeat)
+	defer cancel()
+	info, err := r.streamInfo(ctx)
+	if err != nil {
+		return // the link is down, and the next replay will tell
+	}
+	missing := r.total - r.done
+	missing -= min(missing, info.State.LastSeq-min(r.target, info.State.LastSeq))
+	if missing > 0 {
+		r.counters.missing.Add(missing)
+		r.logger.Warn("the stream did not deliver all events that it had promised", "missing", missing)
+	}
+}

@@ -1,0 +1,63 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// askAgain is the wait between questions to a stream that does not answer.
+const askAgain = 50 * time.Millisecond
+
+// resolve finds out what has become of a chunk whose answers are missing. It
+// returns settled, or that the rest must be published again, which is safe: the
+// stream still ends right before it, so it has not landed, and the expectation of
+// each message lets at most one copy of it land.
+func (b *Bus) resolve(ctx context.Context, c *chunk) (settled bool, err error) {
+	last, err := b.askLast(ctx)
+	if err != nil {
+		return true, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	switch {
+	case last == c.next():
+		return false, nil
+	case last < c.next():
+		return true, fmt.Errorf("%w: it ends at %d", ErrConflict, last)
+	}
+	// Something stands where the next message belongs. What, the follower sees.
+	if err := b.catchUpTo(ctx, last); err != nil {
+		return true, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	landed, bounded := b.progress.sighted()
+	c.landed = max(c.landed, landed)
+	switch {
+	case c.landed == len(c.messages):
+		return true, nil
+	case c.next() == last:
+		return false, nil
+	case bounded:
+		return true, ErrConflict
+	}
+	return true, fmt.Errorf("%w: event %d was replaced before anybody could see whose it was", ErrUnavailable, c.next()+1)
+}
+
+// askLast asks for the last sequence of the stream until it is told.
+func (b *Bus) askLast(ctx context.Context) (uint64, error) {
+	for {
+		info, err := b.streamInfo(ctx)
+		if err == nil {
+			return info.State.LastSeq, nil
+		}
+		if !errors.Is(err, jetstream.ErrNoStreamResponse) && ctx.Err() == nil {
+			b.limited.warn("cannot ask for the last sequence of the stream", "err", err)
+		}
+		select {
+		case <-time.After(askAgain):
+		case <-ctx.Done():
+			return 0, errors.Join(context.Cause(ctx), err)
+		}
+	}
+}

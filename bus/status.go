@@ -1,0 +1,53 @@
+package bus
+
+import "sync/atomic"
+
+// Status is how the bus is doing.
+type Status struct {
+	// Connected tells whether the NATS server is connected.
+	Connected bool
+	// Ready tells whether the store has had, once, all that the stream had. It
+	// stays true: while the server is away the store shows what it had.
+	Ready bool
+	// Replaying tells whether a replay is going on, of which ReplayDone out of
+	// ReplayTotal events have been applied. The total is an estimate until
+	// Ready: it counts unreadable events, too.
+	Replaying               bool
+	ReplayDone, ReplayTotal uint64
+	// Last is the last sequence of the stream that is known, and Applied the one
+	// that the store has.
+	Last, Applied uint64
+	// Damaged counts events that could not be read, Holes how often the last
+	// events of the stream could not be delivered, and Missing events that
+	// replays did not bring.
+	Damaged, Holes, Missing uint64
+	// Batches counts calls of Append, Conflicts those that lost against another
+	// gateway.
+	Batches, Conflicts uint64
+}
+
+// counters are numbers of Status.
+type counters struct {
+	damaged, holes, missing, batches, conflicts atomic.Uint64
+}
+
+// replaying is the progress of a replay.
+type replaying struct {
+	on          atomic.Bool
+	done, total atomic.Uint64
+}
+
+// Status returns how the bus is doing. It does not block.
+func (b *Bus) Status() Status {
+	connected, _ := b.link.state()
+	s := Status{
+		Connected: connected, Replaying: b.replaying.on.Load(),
+		ReplayDone: b.replaying.done.Load(), ReplayTotal: b.replaying.total.Load(),
+		Damaged: b.counters.damaged.Load(), Holes: b.counters.holes.Load(), Missing: b.counters.missing.Load(),
+		Batches: b.counters.batches.Load(), Conflicts: b.counters.conflicts.Load(),
+	}
+	b.progress.mu.Lock()
+	defer b.progress.mu.Unlock()
+	s.Ready, s.Last, s.Applied = b.progress.ready, b.progress.last, b.progress.applied
+	return s
+}
