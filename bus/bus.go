@@ -29,6 +29,8 @@ type Bus struct {
 	link     *link
 	codec    *codec
 
+	resumeWithin time.Duration // how long a gateway may have been away and go on
+
 	progress  *progress
 	replaying replaying
 	nudges    chan uint64 // from CatchUp: sequences that may be holes
@@ -60,7 +62,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 		cfg: cfg, logger: logger, limited: newLimitedLog(logger),
 		ncClosed: make(chan struct{}), link: newLink(), codec: newCodec(cfg.Prefix),
 		progress: &progress{}, nudges: make(chan uint64, 1),
-		instance: nuid.Next(),
+		instance: nuid.Next(), resumeWithin: cfg.markerTTL() / 2, // a margin for clocks and slow starts
 	}
 	b.life, b.end = context.WithCancelCause(context.Background())
 	b.metrics = newMetrics(reg, b.Status)

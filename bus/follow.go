@@ -125,7 +125,7 @@ func (f *follower) applyAll(st *store.Store, items []item, applied func(uint64))
 // deletes may have left the stream unseen. The clock that stands still while a
 // machine sleeps is not asked.
 func (f *follower) stale() bool {
-	return time.Now().Round(0).Sub(f.current.Round(0)) > f.cfg.resumeWithin()
+	return time.Now().Round(0).Sub(f.current.Round(0)) > f.resumeWithin
 }
 
 // stepOver moves the store to a sequence of which the stream says that it is

@@ -16,7 +16,7 @@ const lockName = "sluice.lock"
 // destroy the stream: nats-server itself does not look.
 func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("cannot make data directory: %w", err)
+		return nil, fmt.Errorf("cannot make data directory %s: %w", dir, err)
 	}
 	name := filepath.Join(dir, lockName)
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o640)

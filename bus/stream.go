@@ -39,10 +39,6 @@ func (c Config) markerTTL() time.Duration {
 	return tombstoneTTL
 }
 
-// resumeWithin is how long a gateway may have been away and still find
-// everything that it has missed, with a margin for clocks and slow starts.
-func (c Config) resumeWithin() time.Duration { return c.markerTTL() / 2 }
-
 // applyTo puts our settings into those of a stream. It leaves alone what is
 // none of our business, such as description, placement and republishing.
 func (c Config) applyTo(s *jetstream.StreamConfig) {

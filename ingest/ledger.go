@@ -17,6 +17,9 @@ const (
 	maxBatch = 512
 	// maxBatchBytes bounds what a batch has in flight.
 	maxBatchBytes = 8 << 20
+	// retryPause is how long to wait until a stream that does not answer is asked
+	// again.
+	retryPause = 100 * time.Millisecond
 )
 
 // Ledger decides: one goroutine takes all changes that wait, judges them one
@@ -135,19 +138,29 @@ func (l *Ledger) collect(first *pending) []*pending {
 	return batch
 }
 
-// decide brings every change of a batch to its verdict.
+// decide brings every change of a batch to its verdict. No attempt goes on
+// longer than the change that has waited longest may.
 func (l *Ledger) decide(ctx context.Context, batch []*pending) {
-	ctx, cancel := context.WithTimeout(ctx, l.wait)
-	defer cancel()
-	for len(batch) > 0 {
-		batch = l.attempt(ctx, batch)
+	for {
+		batch = l.dropAbandoned(batch)
+		if len(batch) == 0 {
+			return
+		}
+		oldest := batch[0].deadline
+		for _, p := range batch {
+			if p.deadline.Before(oldest) {
+				oldest = p.deadline
+			}
+		}
+		attemptCtx, cancel := context.WithDeadline(ctx, oldest)
+		batch = l.attempt(attemptCtx, batch)
+		cancel()
 	}
 }
 
 // attempt judges a batch and appends its events. It returns the changes that
 // have to be judged again.
 func (l *Ledger) attempt(ctx context.Context, batch []*pending) []*pending {
-	batch = l.dropAbandoned(batch)
 	draft := l.store.Draft()
 	var events []store.Event
 	var owners []*pending // of events, in their order
@@ -250,15 +263,25 @@ func (l *Ledger) append(ctx context.Context, draft *store.Draft, events []store.
 	return rest
 }
 
-// caughtUp waits until the store has what the stream has now, so that the
-// changes can be judged again. If that fails their time is over.
+// caughtUp waits until the store has what the stream has now, and returns the
+// changes, to be judged again. If the stream does not tell, those whose time is
+// not over wait on.
 func (l *Ledger) caughtUp(ctx context.Context, batch []*pending) []*pending {
 	if len(batch) == 0 {
 		return nil
 	}
-	if _, err := l.bus.CatchUp(ctx); err != nil {
-		l.answerAll(batch, refuse(CodeUnavailable, "the stream is not available: %v", err))
+	_, err := l.bus.CatchUp(ctx)
+	switch {
+	case err == nil:
+	case errors.Is(ctx.Err(), context.Canceled):
+		l.answerAll(batch, refuse(CodeUnavailable, "the gateway is stopping"))
 		return nil
+	default:
+		l.logger.Debug("cannot catch up with the stream", "changes", len(batch), "err", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryPause):
+		}
 	}
 	return batch
 }

@@ -53,7 +53,7 @@ func routes(cfg *config, front *ingest.Front, scraper *exposer.Scraper, api *exp
 	}
 	page := own.Instrument("status", func(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path = "/" // the page knows one path only
-		landing.ServeHTTP(w, r)
+		landing.ServeHTTP(&htmlWriter{w}, r)
 	})
 	r.Get(prefix+"/", page)
 	r.Get(prefix+"/status", page)
@@ -106,4 +106,13 @@ func servePprof(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path = "/debug/pprof" + route.Param(r.Context(), "pprof")
 		pprof.Index(w, r)
 	}
+}
+
+// htmlWriter writes the media type as Pushgateway does: it has been compared
+// letter by letter.
+type htmlWriter struct{ http.ResponseWriter }
+
+func (w *htmlWriter) Write(text []byte) (int, error) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	return w.ResponseWriter.Write(text)
 }

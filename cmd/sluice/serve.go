@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ func serveAction(c *cli.Context) error {
 		name := f.Names()[0]
 		flags[name] = fmt.Sprint(c.Value(name))
 	}
+	flags["web.route-prefix"] = cfg.prefix() // as Pushgateway tells it
 	return serve(c.Context, cfg, flags, logger)
 }
 
@@ -131,6 +133,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		}
 	}
 	core.Go(func() error { tuneCollector(inner); return nil })
+	core.Go(func() error { showReplay(inner, b, os.Stderr); return nil })
 	core.Go(fail(func() error { return b.Follow(inner, s) }))
 	core.Go(fail(func() error { return ledger.Run(inner) }))
 	outer.Go(fail(func() error { return serveHTTP(server, listeners, cfg, logger) }))

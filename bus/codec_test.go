@@ -1,0 +1,255 @@
+package bus
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+
+	"sluice/store"
+)
+
+// protoFamily is a family that text does not carry.
+func protoFamily(t testing.TB, text, canonical string) store.Family {
+	t.Helper()
+	mf := &dto.MetricFamily{}
+	if err := prototext.Unmarshal([]byte(text), mf); err != nil {
+		t.Fatal(err)
+	}
+	f := store.Family{Name: mf.GetName(), Type: mf.GetType()}
+	if canonical != "" {
+		parsed := families(canonical)[0]
+		parsed.Type = mf.GetType()
+		f = parsed
+	}
+	var err error
+	if f.Proto, err = (proto.MarshalOptions{Deterministic: true}).Marshal(mf); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+const (
+	nativeText = `name: "h" type: HISTOGRAM metric { label { name: "instance" value: "" } label { name: "job" value: "x" }
+		histogram { sample_count: 3 sample_sum: 4.5 schema: 3 zero_threshold: 0.001 zero_count: 1 positive_span { offset: 0 length: 1 } positive_delta: 2 } }`
+	nativeCanonical = "# TYPE h histogram\nh_bucket{instance=\"\",job=\"x\",le=\"+Inf\"} 3\nh_sum{instance=\"\",job=\"x\"} 4.5\nh_count{instance=\"\",job=\"x\"} 3\n"
+
+	leText      = `name: "l" type: HISTOGRAM metric { label { name: "instance" value: "" } label { name: "job" value: "x" } label { name: "le" value: "odd" } histogram { sample_count: 1 sample_sum: 2 bucket { cumulative_count: 1 upper_bound: 1 } } }`
+	leCanonical = "# TYPE l histogram\nl_bucket{instance=\"\",job=\"x\",le=\"1\"} 1\nl_bucket{instance=\"\",job=\"x\",le=\"+Inf\"} 1\nl_sum{instance=\"\",job=\"x\"} 2\nl_count{instance=\"\",job=\"x\"} 1\n"
+
+	gaugeHistogramText      = `name: "g" type: GAUGE_HISTOGRAM metric { label { name: "instance" value: "" } label { name: "job" value: "x" } histogram { sample_count_float: 1.5 sample_sum: -2 bucket { cumulative_count_float: 1.5 upper_bound: inf } } }`
+	gaugeHistogramCanonical = "# TYPE g histogram\ng_bucket{instance=\"\",job=\"x\",le=\"+Inf\"} 1.5\ng_sum{instance=\"\",job=\"x\"} -2\ng_count{instance=\"\",job=\"x\"} 1.5\n"
+)
+
+// richEvents are events with all that a format version can say.
+func richEvents(t testing.TB) map[string]store.Event {
+	text := families("# HELP a Text with \\\\ and \\n.\n# TYPE a counter\na{instance=\"\",job=\"x\"} 1.5\n" +
+		"# TYPE s summary\ns{instance=\"\",job=\"x\",quantile=\"0.5\"} NaN\ns_sum{instance=\"\",job=\"x\"} 3\ns_count{instance=\"\",job=\"x\"} 2\n" +
+		"# TYPE \"ü m\" untyped\n{\"ü m\",instance=\"\",job=\"x\"} -0\n")
+	timed := slices.Clone(text)
+	timed[0].PushTime = 1_600_000_000_500_000_000
+	timed[1].PushTime = 1_600_000_001_000_000_001
+	timed[2].PushTime = 1_600_000_000_500_000_000
+	mixed := append([]store.Family{text[0], protoFamily(t, `name: "empty" type: GAUGE help: "No metric."`, ""),
+		protoFamily(t, gaugeHistogramText, gaugeHistogramCanonical), protoFamily(t, nativeText, nativeCanonical),
+		protoFamily(t, leText, leCanonical)}, text[1])
+	key := mustKey("/job/x")
+	return map[string]store.Event{
+		"put":    {Op: store.OpPut, Key: key, PushTime: 1_700_000_000_123_456_789, Families: text, Origin: "http 192.0.2.1"},
+		"post":   {Op: store.OpPost, Key: key, PushTime: 1_700_000_000_000_000_000, FailTime: 1_650_000_000_000_000_000, Families: timed},
+		"fail":   {Op: store.OpFail, Key: key, FailTime: 1_700_000_000_000_000_001, Families: []store.Family{}, Origin: "nats user"},
+		"proto":  {Op: store.OpPut, Key: key, PushTime: 1, Families: mixed},
+		"delete": {Op: store.OpDelete, Key: mustKey("/job/" + strings.Repeat("long", 60)), Origin: "http 192.0.2.1"},
+		"wipe":   {Op: store.OpWipe, Origin: "http 192.0.2.1"},
+	}
+}
+
+func TestEventsSurviveTheStream(t *testing.T) {
+	c := newCodec("sluice")
+	for name, want := range richEvents(t) {
+		m, err := c.encode(want)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		got, ok, err := c.decode(m)
+		if err != nil || !ok {
+			t.Errorf("%s: %v, %v", name, ok, err)
+			continue
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got\n%+v\nwant\n%+v", name, got, want)
+		}
+	}
+}
+
+// fileName keeps a message in testdata, headers as they stand on the wire.
+func fileName(version, name string) string {
+	return filepath.Join("testdata", "v"+version+"-"+name+".event")
+}
+
+func dump(m *nats.Msg) string {
+	var b strings.Builder
+	b.WriteString(m.Subject + "\n")
+	for _, name := range slices.Sorted(maps.Keys(m.Header)) {
+		fmt.Fprintf(&b, "%s: %s\n", name, m.Header[name][0])
+	}
+	b.WriteString("\n")
+	b.Write(m.Data)
+	return b.String()
+}
+
+func undump(text string) *nats.Msg {
+	head, data, _ := strings.Cut(text, "\n\n")
+	lines := strings.Split(head, "\n")
+	m := &nats.Msg{Subject: lines[0], Header: nats.Header{}, Data: []byte(data)}
+	for _, line := range lines[1:] {
+		name, value, _ := strings.Cut(line, ": ")
+		m.Header[name] = []string{value}
+	}
+	return m
+}
+
+// Events of version 1 are in streams of users: they must be read for ever, and
+// their files must not be changed. SLUICE_WRITE_TESTDATA=1 writes missing ones.
+func TestEventsOfEachVersionAreRead(t *testing.T) {
+	c := newCodec("sluice")
+	for name, want := range richEvents(t) {
+		file := fileName("1", name)
+		data, err := os.ReadFile(file)
+		if os.IsNotExist(err) && os.Getenv("SLUICE_WRITE_TESTDATA") != "" {
+			m, err := c.encode(want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(dump(m)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok, err := c.decode(undump(string(data)))
+		if err != nil || !ok || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, %v, %v\nwant %+v", name, got, ok, err, want)
+		}
+		if m, err := c.encode(want); err != nil || name != "proto" && dump(m) != string(data) {
+			t.Errorf("%s is written differently now, which needs a new version: %v\n%s", name, err, dump(m))
+		}
+	}
+}
+
+func TestDamagesAreNamed(t *testing.T) {
+	events := richEvents(t)
+	f := func(name string, event string, damage func(m *nats.Msg), want string) {
+		t.Helper()
+		c := newCodec("sluice")
+		m, err := c.encode(events[event])
+		if err != nil {
+			t.Fatal(err)
+		}
+		damage(m)
+		if e, _, err := c.decode(m); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 300 {
+			t.Errorf("%s: got %+v, %v, want an error with %q", name, e, err, want)
+		}
+	}
+	set := func(header, value string) func(*nats.Msg) {
+		return func(m *nats.Msg) { m.Header[header] = []string{value} }
+	}
+	without := func(header string) func(*nats.Msg) { return func(m *nats.Msg) { delete(m.Header, header) } }
+	payload := func(data string) func(*nats.Msg) { return func(m *nats.Msg) { m.Data = []byte(data) } }
+	f("newer version", "put", set(headerVersion, "2"), `format version "2", and this Sluice knows version 1`)
+	f("no version", "put", without(headerVersion), "no Sluice-Version")
+	f("no headers", "put", func(m *nats.Msg) { m.Header = nil }, "no Sluice-Version")
+	f("unknown operation", "put", set(headerOp, "merge"), `unknown operation "merge"`)
+	f("no operation", "put", without(headerOp), `unknown operation ""`)
+	f("expiry by a client", "put", set(headerOp, "expire"), "only the server may expire groups")
+	f("key of another group", "put", set(headerGroup, "/job/y"), `/job/y does not belong on subject "sluice.log.job=x"`)
+	f("no key", "put", without(headerGroup), "Sluice-Group")
+	f("no job", "put", set(headerGroup, "/instance/x"), "job name is required")
+	f("wipe of a group", "put", set(headerOp, "wipe"), "wipe on the subject of a group")
+	f("group on the wipe's subject", "wipe", set(headerOp, "delete"), "Sluice-Group")
+	f("other stream", "put", func(m *nats.Msg) { m.Subject = "other.log.job=x" }, "not one of the stream")
+	f("push time", "put", set(headerPushTime, "yesterday"), "Sluice-Push-Time")
+	f("failure time", "post", set(headerFailureTime, "1e9"), "Sluice-Failure-Time")
+	f("family times", "post", set(headerFamilyTimes, "5"), "Sluice-Family-Times")
+	f("time of no family", "post", set(headerFamilyTimes, "5=a,z"), `no family "z"`)
+	f("content type", "put", set(headerContentType, "application/json"), `"application/json"`)
+	f("no content type", "put", without(headerContentType), "content type")
+	f("cut text", "put", payload("# TYPE a counter\na{instance=\"\",job=\"x\"} 1"), "line 2")
+	f("bare sample", "put", payload("a 1\n"), "line 1")
+	f("text for protobuf", "proto", payload("# TYPE a counter\n"), "payload")
+	f("cut protobuf", "proto", func(m *nats.Msg) { m.Data = m.Data[:len(m.Data)-3] }, "payload")
+	f("protobuf of no family", "proto", set(headerProtoFamilies, "zz"), `no family "zz"`)
+	f("empty family", "proto", set(headerProtoFamilies, "g h l"), `family "empty" is empty`)
+	f("families out of order", "proto", func(m *nats.Msg) { m.Data = append(m.Data, m.Data...) }, "follows")
+}
+
+func TestMarkersExpireGroupsThatAreKnown(t *testing.T) {
+	c := newCodec("sluice")
+	marker := func(token string) (store.Event, bool) {
+		e, ok, err := c.decode(&nats.Msg{Subject: "sluice.log." + token, Header: nats.Header{headerMarker: {"MaxAge"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e, ok
+	}
+	if e, ok := marker("job=x"); !ok || e.Op != store.OpExpire || e.Key.Path() != "/job/x" {
+		t.Errorf("got %+v, %v", e, ok)
+	}
+	long := put("/job/"+strings.Repeat("long", 60), 1)
+	m, err := c.encode(long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := strings.TrimPrefix(m.Subject, "sluice.log.")
+	if e, ok := marker(token); ok {
+		t.Errorf("got %+v of a group that nobody knows", e)
+	}
+	if _, _, err := c.decode(m); err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := marker(token); !ok || e.Op != store.OpExpire || e.Key.Path() != long.Key.Path() {
+		t.Errorf("got %+v, %v", e, ok)
+	}
+	if len(c.hashed) != 0 {
+		t.Errorf("%d keys of groups that are gone", len(c.hashed))
+	}
+	if e, ok := marker(wipeToken); ok {
+		t.Errorf("got %+v for the end of a wipe", e)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	c := newCodec("sluice")
+	for _, e := range richEvents(f) {
+		m, err := c.encode(e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(dump(m))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m := undump(text)
+		e, ok, err := c.decode(m)
+		if err != nil || !ok || header(m, headerMarker) != "" {
+			return
+		}
+		again, err := c.encode(e)
+		if err != nil {
+			t.Fatalf("cannot encode what was decoded: %v", err)
+		}
+		if got, ok, err := c.decode(again); err != nil || !ok || !reflect.DeepEqual(got, e) {
+			t.Fatalf("got %+v, %v, %v, want %+v", got, ok, err, e)
+		}
+	})
+}

@@ -1,0 +1,316 @@
+package bus
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"sluice/store"
+)
+
+// publish puts a message into the stream as anybody could.
+func (g *gateway) publish(t *testing.T, m *nats.Msg) uint64 {
+	t.Helper()
+	ack, err := g.js.PublishMsg(context.Background(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ack.Sequence
+}
+
+func (g *gateway) encoded(t *testing.T, e store.Event) *nats.Msg {
+	t.Helper()
+	m, err := g.codec.encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (g *gateway) catchUp(t *testing.T) uint64 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	last, err := g.CatchUp(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return last
+}
+
+// stored returns the number of messages in the stream.
+func (g *gateway) stored(t *testing.T) uint64 {
+	t.Helper()
+	info, err := g.streamInfo(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.State.Msgs
+}
+
+func (g *gateway) replays() int { return strings.Count(g.log.String(), `msg="replayed the stream"`) }
+
+func TestDeletesAndWipesLeaveNothing(t *testing.T) {
+	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval, History: 3}
+	g := startGateway(t, cfg)
+	g.codec.tombstone = "1s"
+	long := "/job/" + strings.Repeat("long", 60)
+	g.push(t, put("/job/a", 1), put("/job/a", 2), put(long, 1), put("/job/b", 1))
+	g.push(t, deleted("/job/a"), deleted(long))
+	if got := g.stored(t); got != 3 {
+		t.Errorf("%d messages, want 3: what was deleted is still there", got)
+	}
+	if g.group("/job/a") != "" || g.group(long) != "" || g.group("/job/b") == "" {
+		t.Error("the wrong groups are gone")
+	}
+	g.push(t, wipe())
+	if got := g.stored(t); got != 1 || g.store.Groups() != 0 {
+		t.Errorf("%d messages and %d groups after a wipe, want 1 and 0", got, g.store.Groups())
+	}
+	within(t, "the tombstones expire", func() bool { return g.stored(t) == 0 })
+	if last := g.catchUp(t); last != 7 {
+		t.Errorf("the stream ends at %d, want 7: the server has written markers", last)
+	}
+	g.push(t, put("/job/c", 1))
+	g.stop()
+	g = startGateway(t, cfg)
+	if g.store.Groups() != 1 || g.store.Sequence() != 8 || g.Status().Missing != 0 {
+		t.Errorf("%d groups at %d after a restart, %d missing", g.store.Groups(), g.store.Sequence(), g.Status().Missing)
+	}
+}
+
+func TestAStreamThatEndsWithNothingIsReady(t *testing.T) {
+	cfg := Config{DataDir: t.TempDir()}
+	g := startGateway(t, cfg)
+	g.codec.tombstone = "1s"
+	g.push(t, put("/job/a", 1), put("/job/b", 1), deleted("/job/b"))
+	within(t, "the tombstone expires", func() bool { return g.stored(t) == 1 })
+	g.stop()
+	start := time.Now()
+	g = startGateway(t, cfg)
+	if g.store.Sequence() != 3 || g.store.Groups() != 1 || time.Since(start) > time.Second {
+		t.Errorf("%d groups at %d after %s", g.store.Groups(), g.store.Sequence(), time.Since(start))
+	}
+	g.push(t, put("/job/b", 2))
+}
+
+func TestExpiredGroupsGo(t *testing.T) {
+	g := startGateway(t, Config{DataDir: t.TempDir(), Sync: SyncInterval})
+	paths := []string{"/job/a/instance/1.2.3.4:5", "/job/" + strings.Repeat("long", 60)}
+	for _, path := range paths {
+		m := g.encoded(t, put(path, 1))
+		m.Header[headerTTL] = []string{"1s"}
+		g.publish(t, m)
+	}
+	g.publish(t, g.encoded(t, put("/job/b", 1)))
+	g.catchUp(t)
+	if g.store.Groups() != 3 {
+		t.Fatalf("%d groups", g.store.Groups())
+	}
+	within(t, "the groups expire", func() bool { return g.store.Groups() == 1 })
+	within(t, "the markers are applied", func() bool { return g.Applied() == 5 })
+	if s := g.Status(); s.Damaged != 0 {
+		t.Errorf("%d damaged", s.Damaged)
+	}
+}
+
+func TestEventsThatCannotBeReadAreSkipped(t *testing.T) {
+	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
+	g := startGateway(t, cfg)
+	g.push(t, put("/job/a", 1))
+	newer := g.encoded(t, put("/job/a", 2))
+	newer.Header[headerVersion] = []string{"2"}
+	g.publish(t, newer)
+	g.publish(t, &nats.Msg{Subject: "sluice.log.anything", Data: []byte("hello")})
+	g.push(t, put("/job/b", 1))
+	last := g.publish(t, &nats.Msg{Subject: "sluice.log.more"})
+	if g.catchUp(t) != last || g.Status().Damaged != 3 || !strings.Contains(g.group("/job/a"), `job="x"} 1`) {
+		t.Errorf("got %+v", g.Status())
+	}
+	for _, want := range []string{`sequence=2 err="damaged event: format version \"2\"`, "sequence=3", "sequence=5"} {
+		if strings.Count(g.log.String(), want) != 1 {
+			t.Errorf("the log does not say %s", want)
+		}
+	}
+	g.push(t, put("/job/a", 3)) // the group lives again
+	g.stop()
+	g = startGateway(t, cfg)
+	if s := g.Status(); s.Damaged != 2 || s.Missing != 0 || g.store.Groups() != 2 {
+		t.Errorf("after a replay: %+v and %d groups", s, g.store.Groups())
+	}
+}
+
+func TestAShortAbsenceNeedsNoReplay(t *testing.T) {
+	s := startServer(t)
+	p := startProxy(t, s.Addr().String())
+	g, other := startGateway(t, Config{URL: p.url()}), startGateway(t, Config{URL: s.ClientURL()})
+	other.push(t, put("/job/a", 1), put("/job/b", 1))
+	g.catchUp(t)
+	for round := range 3 {
+		p.away(true)
+		within(t, "the loss is noticed", func() bool { return !g.Status().Connected })
+		other.push(t, put("/job/a", 10+round), deleted("/job/b"), put("/job/c", round))
+		p.away(false)
+		within(t, "it has caught up", func() bool { return g.Applied() == other.Applied() })
+		if !equalSnapshots(t, snapshot(other.store), snapshot(g.store)) {
+			t.Error("the gateways differ")
+		}
+		other.push(t, put("/job/b", 1))
+	}
+	if g.replays() != 1 {
+		t.Errorf("replayed %d times", g.replays())
+	}
+}
+
+func TestALongAbsenceNeedsAReplay(t *testing.T) {
+	s := startServer(t)
+	p := startProxy(t, s.Addr().String())
+	g, other := startGateway(t, Config{URL: p.url()}), startGateway(t, Config{URL: s.ClientURL()})
+	other.codec.tombstone = "1s"
+	other.push(t, put("/job/a", 1), put("/job/b", 1))
+	g.catchUp(t)
+	p.away(true)
+	within(t, "the loss is noticed", func() bool { return !g.Status().Connected })
+	other.push(t, deleted("/job/b"))
+	within(t, "the tombstone expires", func() bool { return other.stored(t) == 1 })
+	g.Bus.resumeWithin = time.Millisecond
+	view := g.store.View()
+	p.away(false)
+	within(t, "it has replayed", func() bool { return g.replays() == 2 && g.Applied() == 3 })
+	if g.group("/job/b") != "" || g.group("/job/a") == "" {
+		t.Error("a deleted group has come back, or another has gone")
+	}
+	if view.Len() != 2 {
+		t.Error("a view has changed")
+	}
+}
+
+func TestAnotherStreamIsReplayed(t *testing.T) {
+	s := startServer(t)
+	g := startGateway(t, Config{URL: s.ClientURL(), PublishTimeout: patience})
+	g.push(t, put("/job/a", 1), put("/job/b", 1))
+	if err := g.js.DeleteStream(context.Background(), "SLUICE"); err != nil {
+		t.Fatal(err)
+	}
+	// Nobody tells the follower, but the silence does.
+	within(t, "it has replayed the new stream", func() bool { return g.replays() == 2 })
+	if g.store.Groups() != 0 || g.Applied() != 0 {
+		t.Errorf("%d groups at %d", g.store.Groups(), g.Applied())
+	}
+	g.push(t, put("/job/c", 1))
+	if g.store.Sequence() != 1 {
+		t.Errorf("applied %d", g.store.Sequence())
+	}
+}
+
+func TestARestartedServerIsFollowed(t *testing.T) {
+	s := startServer(t)
+	s.opts.Port = s.Addr().(*net.TCPAddr).Port // also when it starts again
+	g := startGateway(t, Config{URL: s.ClientURL(), PublishTimeout: patience})
+	g.push(t, manyPuts(100, 0)...)
+	for round := range 2 {
+		s.halt()
+		within(t, "the loss is noticed", func() bool { return !g.Status().Connected })
+		s.start(t)
+		g.push(t, put("/job/after", round))
+	}
+	if g.replays() != 1 || g.store.Groups() != 101 {
+		t.Errorf("replayed %d times, %d groups", g.replays(), g.store.Groups())
+	}
+}
+
+// The files as they are when a process is killed: nothing of a clean stop.
+func TestAKilledProcessLosesNothingAcknowledged(t *testing.T) {
+	for _, sync := range []SyncMode{SyncAlways, SyncInterval} {
+		cfg := Config{DataDir: t.TempDir(), Sync: sync}
+		g := startGateway(t, cfg)
+		g.push(t, manyPuts(300, 100)...)
+		g.push(t, deleted("/job/many/instance/i5"), put("/job/many/instance/i6", 7))
+		for i := range 20 {
+			g.push(t, put("/job/single", i))
+		}
+		want := snapshot(g.store)
+		killed := cfg
+		killed.DataDir = t.TempDir()
+		if err := os.CopyFS(killed.DataDir, os.DirFS(cfg.DataDir)); err != nil {
+			t.Fatal(err)
+		}
+		after := startGateway(t, killed)
+		if !equalSnapshots(t, want, snapshot(after.store)) {
+			t.Errorf("sync %s: the state is another one", sync)
+		}
+		after.push(t, put("/job/new", 1))
+		after.stop()
+		g.stop()
+	}
+}
+
+// The last event of the stream becomes unreadable while a gateway is away.
+func TestAHoleAtTheEndDoesNotStopPushes(t *testing.T) {
+	s := startServer(t)
+	s.opts.Port = s.Addr().(*net.TCPAddr).Port // also when it starts again
+	p := startProxy(t, s.Addr().String())
+	g, other := startGateway(t, Config{URL: p.url()}), startGateway(t, Config{URL: s.ClientURL()})
+	other.push(t, put("/job/a", 1), put("/job/b", 1))
+	g.catchUp(t)
+	p.away(true)
+	within(t, "the loss is noticed", func() bool { return !g.Status().Connected })
+	other.push(t, put("/job/c", 4711))
+	other.stop()
+	s.halt()
+	flip(t, s.opts.StoreDir, `job="x"} 4711`)
+	s.start(t)
+	p.away(false)
+	within(t, "the gateway is back", func() bool { return g.Status().Connected })
+	within(t, "it can ask", func() bool { _, err := g.CatchUp(context.Background()); return err == nil })
+	if st := g.Status(); st.Applied != 3 || st.Holes != 1 || g.replays() != 1 {
+		t.Errorf("got %+v, %d replays", st, g.replays())
+	}
+	g.push(t, put("/job/c", 2))
+}
+
+// Many blocks, of which all but the last are compressed.
+func TestADamagedBlockDoesNotStopTheReplay(t *testing.T) {
+	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
+	g := startGateway(t, cfg)
+	for i := range 40 {
+		events := make([]store.Event, 10)
+		for j := range events {
+			events[j] = eventOf(i*10+j, 60_000)
+		}
+		g.push(t, events...)
+	}
+	g.stop()
+	files, err := filepath.Glob(filepath.Join(cfg.DataDir, "jetstream", "*", "streams", "SLUICE", "msgs", "*.blk"))
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d blocks: %v", len(files), err)
+	}
+	file, err := os.OpenFile(files[1], os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Seek(-2000, io.SeekEnd); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Write([]byte("damage damage damage")); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	g = startGateway(t, cfg)
+	t.Logf("ready after %s with %d groups: %+v", time.Since(start).Round(time.Millisecond), g.store.Groups(), g.Status())
+	if s := g.Status(); g.store.Groups() < 200 || s.Missing != uint64(400-g.store.Groups()) || s.Missing == 0 {
+		t.Errorf("%d groups, %d missing", g.store.Groups(), s.Missing)
+	}
+	g.catchUp(t)
+	g.push(t, put("/job/new", 1))
+}
