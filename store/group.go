@@ -119,7 +119,7 @@ func appendTime(dst []byte, name string, labels []byte, nanos int64) []byte {
 	dst = append(dst, '{')
 	dst = append(dst, labels...)
 	dst = append(dst, "} "...)
-	dst = appendValue(dst, float64(nanos)/1e9)
+	dst = AppendNumber(dst, float64(nanos)/1e9)
 	return append(dst, '\n')
 }
 
@@ -133,7 +133,7 @@ func appendLabels(dst []byte, key Key) []byte {
 		}
 		dst = appendLabelName(dst, l.Name)
 		dst = append(dst, '=', '"')
-		dst = appendEscaped(dst, l.Value)
+		dst = AppendEscaped(dst, l.Value)
 		dst = append(dst, '"')
 	}
 	for _, l := range key.Labels() {

@@ -149,7 +149,7 @@ func labelText(labels []*dto.LabelPair) string {
 		}
 		b = appendLabelName(b, l.GetName())
 		b = append(b, `="`...)
-		b = append(appendEscaped(b, l.GetValue()), '"')
+		b = append(AppendEscaped(b, l.GetValue()), '"')
 	}
 	return string(b)
 }

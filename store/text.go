@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
@@ -190,80 +189,4 @@ func unquoteName(raw []byte) string {
 		return string(raw)
 	}
 	return unescape(raw[1 : len(raw)-1])
-}
-
-// quotedEnd returns the index behind the closing quote of the string that
-// starts at text[0], or -1.
-func quotedEnd(text []byte) int {
-	for i := 1; i < len(text); {
-		n := bytes.IndexByte(text[i:], '"')
-		if n < 0 {
-			return -1
-		}
-		i += n + 1
-		if !escapedAt(text, i-1) {
-			return i
-		}
-	}
-	return -1
-}
-
-// escapedAt tells whether an odd number of backslashes stands before text[i].
-func escapedAt(text []byte, i int) bool {
-	n := 0
-	for i-n-1 > 0 && text[i-n-1] == '\\' {
-		n++
-	}
-	return n%2 == 1
-}
-
-// unescape resolves the three escapes of quoted strings.
-func unescape(text []byte) string {
-	if bytes.IndexByte(text, '\\') < 0 {
-		return string(text)
-	}
-	var b strings.Builder
-	b.Grow(len(text))
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if c == '\\' && i+1 < len(text) {
-			i++
-			if c = text[i]; c == 'n' {
-				c = '\n'
-			}
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
-}
-
-// appendEscaped writes a label value as it stands between quotes.
-func appendEscaped(dst []byte, value string) []byte {
-	for i := range len(value) {
-		switch c := value[i]; c {
-		case '\\', '"':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return dst
-}
-
-// appendValue writes a value as expfmt does.
-func appendValue(dst []byte, v float64) []byte {
-	return strconv.AppendFloat(dst, v, 'g', -1, 64)
-}
-
-// appendLabelName writes a label name as expfmt does: quoted if it is no legacy
-// name.
-func appendLabelName(dst []byte, name string) []byte {
-	if model.LegacyValidation.IsValidLabelName(name) {
-		return append(dst, name...)
-	}
-	dst = append(dst, '"')
-	dst = appendEscaped(dst, name)
-	return append(dst, '"')
 }

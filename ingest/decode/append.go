@@ -1,10 +1,10 @@
 package decode
 
 import (
-	"strconv"
-
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
+
+	"sluice/store"
 )
 
 // typeWords are the types as a TYPE line has them. The text format knows no
@@ -50,7 +50,7 @@ func appendName(dst []byte, name string) []byte {
 		return append(dst, name...)
 	}
 	dst = append(dst, '"')
-	dst = appendEscaped(dst, name)
+	dst = store.AppendEscaped(dst, name)
 	return append(dst, '"')
 }
 
@@ -58,23 +58,8 @@ func appendName(dst []byte, name string) []byte {
 func appendLabel(dst []byte, name, value string) []byte {
 	dst = appendName(dst, name)
 	dst = append(dst, '=', '"')
-	dst = appendEscaped(dst, value)
+	dst = store.AppendEscaped(dst, value)
 	return append(dst, '"')
-}
-
-// appendEscaped writes what stands between quotes.
-func appendEscaped(dst []byte, s string) []byte {
-	for i := range len(s) {
-		switch c := s[i]; c {
-		case '\\', '"':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return dst
 }
 
 // appendHelp writes a help text. Quotes are not escaped there.
@@ -90,12 +75,4 @@ func appendHelp(dst []byte, s string) []byte {
 		}
 	}
 	return dst
-}
-
-// appendFloat writes a number as expfmt does: a zero has no sign.
-func appendFloat(dst []byte, f float64) []byte {
-	if f == 0 {
-		return append(dst, '0')
-	}
-	return strconv.AppendFloat(dst, f, 'g', -1, 64)
 }

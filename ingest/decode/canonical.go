@@ -221,7 +221,7 @@ type series struct {
 // append writes one line.
 func (s series) append(dst []byte, suffix string, value float64) []byte {
 	dst = append(s.appendOpen(dst, suffix), "} "...)
-	dst = appendFloat(dst, value)
+	dst = store.AppendNumber(dst, value)
 	return append(dst, '\n')
 }
 
@@ -230,16 +230,16 @@ func (s series) appendPart(dst []byte, suffix, label string, bound, value float6
 	dst = append(s.appendOpen(dst, suffix), ',')
 	dst = append(dst, label...)
 	dst = append(dst, '=', '"')
-	dst = appendFloat(dst, bound)
+	dst = store.AppendNumber(dst, bound)
 	dst = append(dst, `"} `...)
-	dst = appendFloat(dst, value)
+	dst = store.AppendNumber(dst, value)
 	return append(dst, '\n')
 }
 
 func (s series) appendOpen(dst []byte, suffix string) []byte {
 	if s.quoted {
 		dst = append(dst, '{', '"')
-		dst = appendEscaped(dst, s.name)
+		dst = store.AppendEscaped(dst, s.name)
 		dst = append(dst, suffix...)
 		dst = append(dst, '"', ',')
 	} else {

@@ -125,7 +125,7 @@ func (s *scanner) setGroup(key store.Key) bool {
 		start := len(s.groupBuf)
 		s.groupBuf = append(s.groupBuf, l.Name...)
 		middle := len(s.groupBuf)
-		s.groupBuf = appendEscaped(s.groupBuf, l.Value)
+		s.groupBuf = store.AppendEscaped(s.groupBuf, l.Value)
 		s.group = append(s.group, label{name: s.groupBuf[start:middle], value: s.groupBuf[middle:]})
 	}
 	if !hasInstance {

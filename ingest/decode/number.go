@@ -10,15 +10,15 @@ import (
 type number struct {
 	text  []byte
 	value float64
-	plain bool // text is what appendFloat would write
+	plain bool // text is what store.AppendNumber would write
 }
 
-// append writes the number as appendFloat does.
+// append writes the number as store.AppendNumber does.
 func (n number) append(dst []byte) []byte {
 	if n.plain {
 		return append(dst, n.text...)
 	}
-	return appendFloat(dst, n.value)
+	return store.AppendNumber(dst, n.value)
 }
 
 // isCount tells whether the number is one that a histogram or summary counts

@@ -100,7 +100,7 @@ func expfmtFloat(f float64) string {
 
 func TestAppendFloatAsExpfmt(t *testing.T) {
 	for _, f := range []float64{0, math.Copysign(0, -1), 1, -1, math.NaN(), infinity, -infinity, 1e6, 1e21, 1e-5, 0.1, math.MaxFloat64} {
-		if got := string(appendFloat(nil, f)); got != expfmtFloat(f) {
+		if got := string(store.AppendNumber(nil, f)); got != expfmtFloat(f) {
 			t.Errorf("%v: %q, want %q", f, got, expfmtFloat(f))
 		}
 	}
