@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math"
 	"strconv"
+
+	"sluice/store"
 )
 
 // number is a number as it was pushed, and its value.

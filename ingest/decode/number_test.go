@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
+
+	"sluice/store"
 )
 
 func TestScanNumber(t *testing.T) {
