@@ -96,6 +96,9 @@ const (
 	maxHistory = 1_000_000
 )
 
+// MaxPayloadLimit is the largest Config.MaxPayload, in bytes.
+const MaxPayloadLimit = maxPayload
+
 // withDefaults fills in what is zero.
 func (c Config) withDefaults() Config {
 	if c.Sync == "" {

@@ -140,5 +140,14 @@ func readConfig(c *cli.Context) (*config, error) {
 			Unchecked: c.Bool("push.disable-consistency-check"),
 		},
 	}
+	cfg.bus.MaxPayload = maxEvent(cfg.front.MaxBytes)
 	return cfg, cfg.check()
+}
+
+// maxEvent is the largest event that the stream must take so that pushes up to
+// a size fit: their canonical text repeats the grouping labels on each line, and
+// a POST adds to what the group has. What needs more is refused by its size.
+func maxEvent(maxBytes int64) int {
+	const least = 8 << 20
+	return int(min(max(2*maxBytes, least), bus.MaxPayloadLimit))
 }
