@@ -7,6 +7,7 @@ SHELL       := bash
 
 CONFORMANCE ?= ../shared/conformance
 ROUNDS      ?= 200
+RACE        ?= 1
 BENCH       ?= .
 COUNT       ?= 6
 FUZZTIME    ?= 10m
@@ -57,12 +58,14 @@ unit:
 conformance: build tools
 	@e2e/conformance.sh "$(CONFORMANCE)" build/sluice
 
+# The binary under test is built with the race detector, too; RACE=0 builds it
+# as users do.
 e2e: tools
-	go test -race -count=1 -timeout=15m ./e2e
+	E2E_RACE=$(RACE) go test -race -count=1 -timeout=15m ./e2e
 
 # The crash loop as a soak: make crash ROUNDS=1000 SEED=42
 crash:
-	E2E_ROUNDS=$(ROUNDS) E2E_SEED=$(SEED) go test -race -count=1 -timeout=0 -v -run '^TestCrash' ./e2e
+	E2E_ROUNDS=$(ROUNDS) E2E_SEED=$(SEED) E2E_RACE=$(RACE) go test -race -count=1 -timeout=0 -v -run '^TestCrash' ./e2e
 
 # Rates, sizes and replay beside a handler that only reads bodies, on this machine.
 loadtest: build
@@ -70,7 +73,7 @@ loadtest: build
 	build/loadtest -bin build
 
 bench:
-	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout=0 $(packages)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout=0 $$(go list ./... | grep -v /e2e)
 
 # Benchmarks of the working tree against a revision: make bench-compare REF=HEAD~1
 bench-compare:

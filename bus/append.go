@@ -51,6 +51,7 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 			after++
 			seqs = append(seqs, after)
 		}
+		b.progress.know(after)
 		messages = messages[c.landed:]
 	}
 	if errors.Is(err, ErrConflict) {
@@ -137,6 +138,7 @@ func (b *Bus) settle(ctx context.Context, c *chunk) error {
 			return err
 		}
 		publish = b.publishChain
+		pause(ctx, askAgain)
 	}
 }
 
@@ -159,6 +161,7 @@ func (b *Bus) publishChain(ctx context.Context, c *chunk, first bool) (settled b
 		delete(m.Header, headerBatchSeq)
 		delete(m.Header, headerBatchCommit)
 		delete(m.Header, headerExpectedSeq)
+		delete(m.Header, headerExpectedID)
 		if i == 0 {
 			m.Header[headerExpectedSeq] = []string{strconv.FormatUint(c.next(), 10)}
 		} else {

@@ -7,8 +7,16 @@ import (
 	"github.com/nats-io/nuid"
 )
 
-// atomicFrom is the number of events from which an atomic batch is faster than
-// a chain, where each event of a chain is synced by itself.
+// atomicFrom is the number of events from which an atomic batch is faster than a
+// chain, where each event of a chain is synced by itself. The server stages a
+// batch in a store of its own, which costs a few milliseconds whatever the size.
+// BenchmarkAppend, events of 2 KB, 2 shared cores, milliseconds a batch:
+//
+//	events               1     2     4     8    16    32    64   128
+//	always, chain      0.5   1.0   1.9   4.3    13    19    17    35
+//	always, atomic     4.8   5.5   5.7   7.4   8.5   8.8    12    18
+//	interval, chain    0.1   0.2   0.4   0.5   1.0   2.1   3.3   6.2
+//	interval, atomic   8.0   7.0   7.6   7.5   8.5    11    12   8.9
 const atomicFrom = 16
 
 // wantsAtomic tells whether a chunk is better published as an atomic batch. Only

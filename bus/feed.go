@@ -18,7 +18,7 @@ import (
 const (
 	// heartbeat is how often the server says that a feed without news is alive,
 	// and silence how long it may be silent until it is taken for dead.
-	heartbeat = 2 * time.Second
+	heartbeat = time.Second
 	silence   = 3*heartbeat + heartbeat/2
 	// orphaned is when the server removes a consumer that nobody listens to.
 	orphaned = time.Minute
@@ -105,7 +105,7 @@ func (b *Bus) openFeed(ctx context.Context, from uint64) (*feed, error) {
 	return f, nil
 }
 
-// close stops the feed, waits for its goroutine, and removes the consumer if
+// closeFeed stops a feed, waits for its goroutine, and removes the consumer if
 // the server can be reached.
 func (b *Bus) closeFeed(f *feed) {
 	f.stop()
@@ -125,10 +125,8 @@ func (f *feed) stop() {
 	f.stopped = true
 	f.mu.Unlock()
 	f.room.Broadcast()
-	if err := f.sub.Unsubscribe(); err != nil && !f.sub.IsValid() {
-		// The connection is closed, which has ended the goroutine, too.
-		return
-	}
+	// It fails if the connection is closed, which ends the goroutine, too.
+	_ = f.sub.Unsubscribe()
 	<-f.ended
 }
 

@@ -60,6 +60,7 @@ type follower struct {
 	spare   []item        // memory of the last batch
 	number  uint64        // delivery number of the last item that was applied
 	pause   time.Duration // before the next try
+	stuck   time.Time     // since when the server has not delivered what it has
 }
 
 // follow applies what the feed brings.
@@ -86,6 +87,9 @@ func (f *follower) follow(ctx context.Context) state {
 		select {
 		case <-f.feed.news:
 		case <-ticker.C:
+			if last := f.progress.known(); last > f.store.Sequence() {
+				f.stepOver(ctx, last)
+			}
 		case last := <-f.nudges:
 			f.stepOver(ctx, last)
 		case <-lost:
@@ -128,33 +132,6 @@ func (f *follower) stale() bool {
 	return time.Now().Round(0).Sub(f.current.Round(0)) > f.resumeWithin
 }
 
-// stepOver moves the store to a sequence of which the stream says that it is
-// there, if the consumer says, asked after that, that it cannot deliver it.
-func (f *follower) stepOver(ctx context.Context, last uint64) {
-	if f.store.Sequence() >= last {
-		return
-	}
-	if !f.exhausted(ctx, f.feed) {
-		return
-	}
-	f.counters.holes.Add(1)
-	f.limited.warn("the last events of the stream cannot be read", "applied", f.store.Sequence(), "last", last)
-	f.store.Skip(last)
-	f.progress.advance(last)
-}
-
-// exhausted asks the server whether it has nothing more to deliver than what has
-// been applied. What it cannot read it does not count.
-func (f *follower) exhausted(ctx context.Context, from *feed) bool {
-	ctx, cancel := context.WithTimeout(ctx, heartbeat)
-	defer cancel()
-	info, err := from.consumer.Info(ctx)
-	if err != nil {
-		return false // silence or the link will tell
-	}
-	return info.NumPending == 0 && info.Delivered.Consumer == f.number
-}
-
 // resume goes on behind what the store has, if it can have missed nothing that
 // has left the stream since.
 func (f *follower) resume(ctx context.Context) state {
@@ -191,15 +168,11 @@ func (f *follower) again(ctx context.Context, next state, err error) state {
 		return nil
 	}
 	f.limited.warn("cannot read the stream", "err", err)
-	timer := time.NewTimer(f.pause)
-	defer timer.Stop()
-	f.pause = min(2*f.pause, maxPause)
-	select {
-	case <-timer.C:
-		return next
-	case <-ctx.Done():
+	if !pause(ctx, f.pause) {
 		return nil
 	}
+	f.pause = min(2*f.pause, maxPause)
+	return next
 }
 
 // waitLink waits until the server is connected, and returns false if ctx ends

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -58,7 +59,7 @@ func (g *gateway) stored(t *testing.T) uint64 {
 func (g *gateway) replays() int { return strings.Count(g.log.String(), `msg="replayed the stream"`) }
 
 func TestDeletesAndWipesLeaveNothing(t *testing.T) {
-	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval, History: 3}
+	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
 	g := startGateway(t, cfg)
 	g.codec.tombstone = "1s"
 	long := "/job/" + strings.Repeat("long", 60)
@@ -83,6 +84,26 @@ func TestDeletesAndWipesLeaveNothing(t *testing.T) {
 	g = startGateway(t, cfg)
 	if g.store.Groups() != 1 || g.store.Sequence() != 8 || g.Status().Missing != 0 {
 		t.Errorf("%d groups at %d after a restart, %d missing", g.store.Groups(), g.store.Sequence(), g.Status().Missing)
+	}
+}
+
+func TestHistoryIsKeptUntilADelete(t *testing.T) {
+	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval, History: 3}
+	g := startGateway(t, cfg)
+	g.push(t, put("/job/a", 1), put("/job/a", 2), put("/job/a", 3), put("/job/a", 4), put("/job/b", 1))
+	if got := g.stored(t); got != 4 {
+		t.Errorf("%d messages, want 4", got)
+	}
+	g.push(t, deleted("/job/a"))
+	if got := g.stored(t); got != 2 {
+		t.Errorf("%d messages after a delete, want 2", got)
+	}
+	g.push(t, put("/job/b", 2), put("/job/b", 3))
+	want := snapshot(g.store)
+	g.stop()
+	g = startGateway(t, cfg)
+	if s := g.Status(); s.ReplayTotal != 2 || !equalSnapshots(t, want, snapshot(g.store)) {
+		t.Errorf("replayed %d events, want the newest of each group", s.ReplayTotal)
 	}
 }
 
@@ -280,10 +301,12 @@ func TestAHoleAtTheEndDoesNotStopPushes(t *testing.T) {
 func TestADamagedBlockDoesNotStopTheReplay(t *testing.T) {
 	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
 	g := startGateway(t, cfg)
+	large := eventOf(0, 60_000)
 	for i := range 40 {
 		events := make([]store.Event, 10)
 		for j := range events {
-			events[j] = eventOf(i*10+j, 60_000)
+			events[j] = large
+			events[j].Key = mustKey(fmt.Sprintf("/job/large/n/%d", i*10+j))
 		}
 		g.push(t, events...)
 	}

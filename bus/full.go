@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -27,7 +26,7 @@ func (b *Bus) withRoom(ctx context.Context, f func() error) error {
 	again, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cfg.PublishTimeout)
 	defer cancel()
 	if _, restoreErr := b.ensureStream(again); restoreErr != nil {
-		b.logger.Warn("cannot put the size limit of the stream back", "err", errors.Join(restoreErr))
+		b.logger.Warn("cannot put the size limit of the stream back", "err", restoreErr)
 	}
 	return err
 }

@@ -22,11 +22,7 @@ import (
 const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// A single goroutine that klauspost and nats-server start once for the
-		// process and never end.
-		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
-	)
+	goleak.VerifyTestMain(m)
 }
 
 // within waits until check is true.
@@ -66,9 +62,6 @@ type gateway struct {
 	log   *logBuffer
 	stop  func() // orderly, as main does it
 }
-
-// testGroups is the number of groups with which tests fill a stream.
-const testGroups = 50
 
 func startGateway(t testing.TB, cfg Config) *gateway {
 	t.Helper()

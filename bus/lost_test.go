@@ -118,7 +118,7 @@ func TestAppendSaysTheTruthOverABadLink(t *testing.T) {
 				select {
 				case <-done:
 					return
-				case <-time.After(time.Duration(random.IntN(60)) * time.Millisecond):
+				case <-time.After(time.Duration(50+random.IntN(250)) * time.Millisecond):
 				}
 				if random.IntN(2) == 0 {
 					p.mute.Store(true)

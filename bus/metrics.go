@@ -53,7 +53,7 @@ func newMetrics(reg prometheus.Registerer, status func() Status) *metrics {
 		func(s Status) uint64 { return s.Conflicts })
 	counter("sluice_damaged_events_total", "Events of the stream that could not be read.",
 		func(s Status) uint64 { return s.Damaged })
-	counter("sluice_stream_holes_total", "Times that the last events of the stream could not be delivered.",
+	counter("sluice_stream_holes_total", "Parts of the stream that could not be read.",
 		func(s Status) uint64 { return s.Holes })
 	counter("sluice_replay_missing_events_total", "Events that the stream promised for a replay but did not deliver.",
 		func(s Status) uint64 { return s.Missing })

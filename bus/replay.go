@@ -87,8 +87,15 @@ func (r *replayRun) run(ctx context.Context) error {
 			return nil
 		case got.err != nil:
 			return got.err
-		case quiet && len(got.items) == 0 && r.exhausted(ctx, r.feed):
-			return nil // it has promised more than it can read
+		case quiet && len(got.items) == 0:
+			switch r.look(ctx, r.feed) {
+			case exhausted:
+				return nil // the server has promised more than it can read
+			case stuck:
+				if err := r.goRound(ctx); err != nil {
+					return err
+				}
+			}
 		}
 		quiet = false
 		select {
@@ -102,6 +109,15 @@ func (r *replayRun) run(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// goRound goes on behind a part of the stream that cannot be read.
+func (r *replayRun) goRound(ctx context.Context) error {
+	next, err := r.around(ctx, r.feed, r.into.Sequence(), r.target)
+	if err == nil {
+		r.feed = next
+	}
+	return err
 }
 
 func (r *replayRun) apply(items []item) {
@@ -139,8 +155,8 @@ func (r *replayRun) finish(ctx context.Context) {
 	seconds := time.Since(r.started).Seconds()
 	r.metrics.replaySeconds.Set(seconds)
 	r.replaying.done.Store(r.total)
-	r.progress.setReady()
 	r.reportMissing(ctx)
+	r.progress.setReady()
 	r.logger.Info("replayed the stream", "events", r.done, "groups", r.store.Groups(),
 		"seconds", math.Round(seconds*1000)/1000, "rate", r.rate(), "applied", applied)
 }

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 )
 
-// askAgain is the wait between questions to a stream that does not answer.
+// askAgain is the wait until a stream that does not answer, or does so in an
+// unknown way, is tried again.
 const askAgain = 50 * time.Millisecond
 
 // resolve finds out what has become of a chunk whose answers are missing. It
@@ -51,13 +52,23 @@ func (b *Bus) askLast(ctx context.Context) (uint64, error) {
 		if err == nil {
 			return info.State.LastSeq, nil
 		}
-		if !errors.Is(err, jetstream.ErrNoStreamResponse) && ctx.Err() == nil {
+		if !errors.Is(err, nats.ErrNoResponders) && ctx.Err() == nil {
 			b.limited.warn("cannot ask for the last sequence of the stream", "err", err)
 		}
-		select {
-		case <-time.After(askAgain):
-		case <-ctx.Done():
-			return 0, errors.Join(context.Cause(ctx), err)
+		if !pause(ctx, askAgain) {
+			return 0, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
+	}
+}
+
+// pause waits, and returns false if ctx ends before.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }

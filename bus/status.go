@@ -17,8 +17,8 @@ type Status struct {
 	// Last is the last sequence of the stream that is known, and Applied the one
 	// that the store has.
 	Last, Applied uint64
-	// Damaged counts events that could not be read, Holes how often the last
-	// events of the stream could not be delivered, and Missing events that
+	// Damaged counts events that could not be read, Holes parts of the stream
+	// that could not be read, and Missing events that
 	// replays did not bring.
 	Damaged, Holes, Missing uint64
 	// Batches counts calls of Append, Conflicts those that lost against another

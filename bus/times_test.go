@@ -20,7 +20,7 @@ func TestTimesAreExact(t *testing.T) {
 	f(-1_500_000_000, "-1.5")
 	f(-9223372036854775808, "-9223372036.854775808")
 	rapid.Check(t, func(t *rapid.T) {
-		want := rapid.Int64Min(-1<<63 + 1).Draw(t, "nanos")
+		want := rapid.Int64Min(-1<<63+1).Draw(t, "nanos")
 		if got, err := parseTime(formatTime(want)); err != nil || got != want {
 			t.Fatalf("%d becomes %d, %v", want, got, err)
 		}

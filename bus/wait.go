@@ -33,6 +33,13 @@ func (p *progress) know(last uint64) {
 	p.last = max(p.last, last)
 }
 
+// known returns the last sequence of the stream that anybody has told.
+func (p *progress) known() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
+}
+
 // advance notes that the store has applied a sequence.
 func (p *progress) advance(applied uint64) {
 	p.mu.Lock()

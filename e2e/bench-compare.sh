@@ -11,7 +11,7 @@ git worktree remove --force "$old" 2>/dev/null || true
 git worktree add --quiet --detach "$old" "$revision"
 trap 'git worktree remove --force "$old"' EXIT
 
-bench() { (cd "$1" && go test -run '^$' -bench "$pattern" -benchmem -timeout=0 $(go list ./... | grep -v '/e2e$')); }
+bench() { (cd "$1" && go test -run '^$' -bench "$pattern" -benchmem -timeout=0 $(go list ./... | grep -v /e2e)); }
 : >build/bench-old.txt >build/bench-new.txt
 for ((i = 1; i <= count; i++)); do # alternating: a machine that slows down slows both
 	echo "run $i of $count"

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -17,11 +19,17 @@ type report struct {
 	} `json:"latency_ms"`
 }
 
+// median returns the report with the middle rate.
+func median(reports [rounds]report) report {
+	slices.SortFunc(reports[:], func(a, b report) int { return cmp.Compare(a.Rate, b.Rate) })
+	return reports[rounds/2]
+}
+
 // result is what one size came to.
 type result struct {
 	groups                 int
-	readOnly, parseOnly    report // of the anchors
 	fill                   float64
+	readOnly, parseOnly    report // of the anchors
 	push                   report
 	scrape, gzipScrape     report
 	replay                 time.Duration // from the start of the process to ready

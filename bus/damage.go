@@ -1,0 +1,168 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// The server treats damage in its files in two ways. A message whose checksum is
+// wrong vanishes: the consumer steps over it and says nothing. A block of
+// messages that cannot be decompressed stops the consumer for good: it tries the
+// same block again and again. So a follower that waits for what the stream says
+// it has must ask what the matter is.
+
+const (
+	// stuckAfter is how long the server may keep what it has until it is taken
+	// to be stuck. It delivers within a millisecond, and being wrong costs
+	// nothing but a new consumer.
+	stuckAfter = time.Second
+	// maxStride bounds the steps of the search for the end of a damaged part, so
+	// that it does not leap over what is readable between two of them. A block
+	// is 8 MiB, and seldom has fewer messages.
+	maxStride = 64
+)
+
+// outlook is what is to be expected from a feed.
+type outlook int
+
+const (
+	busy      outlook = iota // more is coming, or it is not known
+	exhausted                // nothing more is there to be read
+	stuck                    // more is there, but it does not come
+)
+
+// look asks the server what is to be expected from a feed that has been quiet.
+func (f *follower) look(ctx context.Context, from *feed) outlook {
+	ctx, cancel := context.WithTimeout(ctx, 2*heartbeat)
+	defer cancel()
+	info, err := from.consumer.Info(ctx)
+	switch {
+	case err != nil || info.Delivered.Consumer != f.number:
+		// Silence or the link will tell, or something is under way.
+	case info.NumPending == 0:
+		return exhausted
+	case f.stuck.IsZero():
+		f.stuck = time.Now()
+		return busy
+	case time.Since(f.stuck) > stuckAfter:
+		return stuck
+	default:
+		return busy
+	}
+	f.stuck = time.Time{}
+	return busy
+}
+
+// stepOver gets the store to a sequence of which the stream has said that it is
+// there, even if the messages up to it cannot be read.
+func (f *follower) stepOver(ctx context.Context, last uint64) {
+	applied := f.store.Sequence()
+	if applied >= last {
+		return
+	}
+	switch f.look(ctx, f.feed) {
+	case exhausted:
+		f.hole(applied+1, last)
+		f.store.Skip(last)
+		f.progress.advance(last)
+	case stuck:
+		next, err := f.around(ctx, f.feed, applied, last)
+		if err != nil {
+			f.limited.warn("cannot read the stream", "err", err)
+			return
+		}
+		f.feed = next
+	}
+}
+
+// hole reports sequences that cannot be read.
+func (f *follower) hole(from, to uint64) {
+	f.counters.holes.Add(1)
+	f.limited.warn("a part of the stream cannot be read", "from", from, "to", to)
+}
+
+// around replaces a feed that is stuck behind the sequence applied by one that
+// begins where the stream can be read again.
+func (f *follower) around(ctx context.Context, old *feed, applied, last uint64) (*feed, error) {
+	f.stuck = time.Time{}
+	ctx, cancel := context.WithTimeout(ctx, f.cfg.ConnectTimeout)
+	defer cancel()
+	from, err := f.readableFrom(ctx, applied+1, last)
+	if err != nil {
+		return nil, err
+	}
+	next, err := f.openFeed(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	f.closeFeed(old)
+	f.number = 0
+	if from > applied+1 {
+		f.hole(applied+1, from-1)
+	}
+	return next, nil
+}
+
+// readableFrom returns the first sequence at or behind from at which the stream
+// can be read, last+1 if there is none up to last.
+func (b *Bus) readableFrom(ctx context.Context, from, last uint64) (uint64, error) {
+	bad, step := from-1, uint64(1)
+	for seq := from; seq <= last; seq += step {
+		found, err := b.readableAt(ctx, seq)
+		if err != nil {
+			return 0, err
+		}
+		if found == 0 {
+			bad = seq
+			step = min(2*step, maxStride)
+			continue
+		}
+		// The first readable one is between bad and seq.
+		for good := seq; ; {
+			if bad+1 >= good {
+				return good, nil
+			}
+			middle := (bad + good) / 2
+			found, err := b.readableAt(ctx, middle)
+			switch {
+			case err != nil:
+				return 0, err
+			case found == 0:
+				bad = middle
+			default:
+				good = middle
+			}
+		}
+	}
+	return last + 1, nil
+}
+
+// readableAt returns the sequence of the next message at or behind seq, 0 if it
+// cannot be read or there is none.
+func (b *Bus) readableAt(ctx context.Context, seq uint64) (uint64, error) {
+	request, err := json.Marshal(map[string]any{"seq": seq, "next_by_subj": b.cfg.Prefix + logPart + "*"})
+	if err != nil {
+		return 0, err
+	}
+	m, err := b.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamName(b.cfg.Prefix), request)
+	if err != nil {
+		return 0, fmt.Errorf("cannot look behind the damage: %w", err)
+	}
+	var answer struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message struct {
+			Seq uint64 `json:"seq"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return 0, fmt.Errorf("cannot look behind the damage: %w", err)
+	}
+	if e := answer.Error; e != nil && e.ErrorCode != jetstream.JSErrCodeMessageNotFound {
+		return 0, fmt.Errorf("cannot look behind the damage: %w", e)
+	}
+	return answer.Message.Seq, nil
+}
