@@ -32,8 +32,8 @@ func (b *Bus) resolve(ctx context.Context, c *chunk) (settled bool, err error) {
 	if err := b.catchUpTo(ctx, last); err != nil {
 		return true, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	landed, bounded := b.progress.sighted()
-	c.landed = max(c.landed, landed)
+	landed, bounded := b.progress.sighted(c.landed)
+	c.landed = landed
 	switch {
 	case c.landed == len(c.messages):
 		return true, nil

@@ -126,14 +126,15 @@ func (p *progress) seen(seq uint64, id string) {
 	}
 }
 
-// sighted returns how many events of the watched batch have landed by what has
-// been seen: all up to the last one that was seen. bounded tells that the place
-// behind these has another event, so that they are all.
-func (p *progress) sighted() (landed int, bounded bool) {
+// sighted returns how many events of the watched batch have landed: as many as
+// are known to, or all up to the last one that was seen. bounded tells that the
+// place behind these has another event, so that they are all.
+func (p *progress) sighted(known int) (landed int, bounded bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w := p.watched
-	for i := len(w.ours); i > 0 && landed == 0; i-- {
+	landed = known
+	for i := len(w.ours); i > landed; i-- {
 		if w.ours[i-1] {
 			landed = i
 		}
