@@ -41,6 +41,12 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 	if err != nil {
 		return nil, err
 	}
+	ids := make([]string, len(messages))
+	for i, m := range messages {
+		ids[i] = m.Header[headerMsgID][0]
+	}
+	b.own.add(ids, events)
+	defer func() { b.own.drop(ids[len(seqs):]) }()
 	b.counters.batches.Add(1)
 	b.metrics.batchEvents.Observe(float64(len(events)))
 	seqs = make([]uint64, 0, len(events))

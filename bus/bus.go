@@ -28,6 +28,7 @@ type Bus struct {
 	js       jetstream.JetStream
 	link     *link
 	codec    *codec
+	own      *ownEvents
 
 	resumeWithin time.Duration // how long a gateway may have been away and go on
 
@@ -60,7 +61,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 	}
 	b := &Bus{
 		cfg: cfg, logger: logger, limited: newLimitedLog(logger),
-		ncClosed: make(chan struct{}), link: newLink(), codec: newCodec(cfg.Prefix),
+		ncClosed: make(chan struct{}), link: newLink(), codec: newCodec(cfg.Prefix), own: newOwnEvents(),
 		progress: &progress{}, nudges: make(chan uint64, 1),
 		instance: nuid.Next(), resumeWithin: cfg.markerTTL() / 2, // a margin for clocks and slow starts
 	}

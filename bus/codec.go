@@ -215,6 +215,16 @@ func (c *codec) decodeMarker(token, reason string) (e store.Event, ok bool, err 
 	return store.Event{Op: store.OpExpire, Key: key, Origin: "nats " + reason}, true, nil
 }
 
+// noteOwn does for an event that need not be decoded what decoding would do
+// besides.
+func (c *codec) noteOwn(subject string, e store.Event) {
+	if e.Op == store.OpWipe {
+		c.forgetAll()
+		return
+	}
+	c.remember(strings.TrimPrefix(subject, c.log), e)
+}
+
 // remember keeps the key of a group that exists and whose token does not tell
 // it, so that there are never more of them than such groups.
 func (c *codec) remember(token string, e store.Event) {

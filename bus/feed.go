@@ -52,6 +52,7 @@ type item struct {
 // full.
 type feed struct {
 	codec    *codec
+	own      *ownEvents
 	nc       *nats.Conn
 	consumer jetstream.PushConsumer
 	sub      *nats.Subscription
@@ -74,7 +75,8 @@ type feed struct {
 // openFeed makes a consumer that delivers from a sequence on, or with 0 the last
 // message of each subject first.
 func (b *Bus) openFeed(ctx context.Context, from uint64) (*feed, error) {
-	f := &feed{codec: b.codec, nc: b.nc, ended: make(chan struct{}), news: make(chan struct{}, 1)}
+	b.own.clear()
+	f := &feed{codec: b.codec, own: b.own, nc: b.nc, ended: make(chan struct{}), news: make(chan struct{}, 1)}
 	f.room.L = &f.mu
 	f.contact = time.Now()
 	inbox := b.nc.NewInbox()
@@ -140,8 +142,12 @@ func (f *feed) receive(m *nats.Msg) {
 	it := item{bytes: len(m.Data)}
 	lost := f.position(m, &it)
 	if lost == nil && !f.raw {
-		it.event, it.apply, it.err = f.codec.decode(m)
 		it.id = strings.Clone(header(m, headerMsgID))
+		if it.event, it.apply = f.own.take(it.id); it.apply {
+			f.codec.noteOwn(m.Subject, it.event)
+		} else {
+			it.event, it.apply, it.err = f.codec.decode(m)
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

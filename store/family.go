@@ -35,19 +35,10 @@ type Family struct {
 	// PushTime is when this family was pushed last, in nanoseconds since 1970,
 	// or 0 for the time of the group's last push.
 	PushTime int64
-
-	names nameStyle // what ParseText has seen
+	// PlainNames says that no name in Text is written in quotes: all are legacy
+	// names. False may also mean that nobody has looked.
+	PlainNames bool
 }
-
-// nameStyle tells whether names in a text are written in quotes, since they are
-// no legacy names.
-type nameStyle uint8
-
-const (
-	namesUnknown nameStyle = iota
-	namesPlain
-	namesQuoted
-)
 
 // Samples returns the sample lines, without HELP and TYPE.
 func (f Family) Samples() []byte { return f.Text[f.Head:] }

@@ -37,7 +37,7 @@ type held struct {
 	page   *page
 	head   int32
 	typ    dto.MetricType
-	names  nameStyle
+	quoted bool   // a name in the text may be in quotes
 	place  uint16 // where in the page it was last seen: a hint
 }
 
@@ -74,42 +74,39 @@ func newGroup(seq uint64, e Event) *Group {
 	for _, f := range times {
 		g.hold(f)
 	}
+	for i := range g.held {
+		h := &g.held[i]
+		h.quoted = h.quoted && mayQuoteNames(h.text)
+	}
 	return g
 }
 
 func (g *Group) hold(f Family) {
-	h := held{name: f.Name, text: f.Text, head: int32(f.Head), typ: f.Type, names: f.names}
+	h := held{name: f.Name, text: f.Text, head: int32(f.Head), typ: f.Type, quoted: !f.PlainNames}
 	if f.Proto != nil || f.PushTime != 0 && f.PushTime != g.pushTime {
 		h.rare = &rare{proto: f.Proto, pushTime: f.PushTime}
 	}
 	g.held = append(g.held, h)
 }
 
-// quoted tells whether a name in the text may be in quotes. If nobody has
-// looked yet, a value that ends in a comma looks the same: then a scrape goes
-// the slower way for nothing.
-func (h *held) quoted() bool {
-	if h.names == namesUnknown {
-		return bytes.Contains(h.text, []byte(`{"`)) || bytes.Contains(h.text, []byte(`,"`))
-	}
-	return h.names == namesQuoted
+// mayQuoteNames tells whether a name in the text may be in quotes. A value that
+// ends in a comma looks the same: then a scrape goes the slower way for nothing.
+func mayQuoteNames(text []byte) bool {
+	return bytes.Contains(text, []byte(`{"`)) || bytes.Contains(text, []byte(`,"`))
 }
 
 // timeFamilies returns the families of the group's own times, sorted by name.
 // Their texts share one allocation.
 func timeFamilies(e Event) [2]Family {
 	labels := appendLabels(nil, e.Key)
-	names := namesPlain
-	if labels[0] == '"' || bytes.Contains(labels, []byte(`,"`)) {
-		names = namesQuoted
-	}
+	plain := labels[0] != '"' && !bytes.Contains(labels, []byte(`,"`))
 	text := make([]byte, 0, 2*(len(pushFailureHead)+len(PushFailureName)+len(labels)+len("{} 1.234567890123e+09\n")))
 	text = appendTime(append(text, pushFailureHead...), PushFailureName, labels, e.FailTime)
 	n := len(text)
 	text = appendTime(append(text, pushTimeHead...), PushTimeName, labels, e.PushTime)
 	return [2]Family{
-		{Name: PushFailureName, Type: dto.MetricType_GAUGE, Text: text[:n:n], Head: len(pushFailureHead), names: names},
-		{Name: PushTimeName, Type: dto.MetricType_GAUGE, Text: text[n:], Head: len(pushTimeHead), names: names},
+		{Name: PushFailureName, Type: dto.MetricType_GAUGE, Text: text[:n:n], Head: len(pushFailureHead), PlainNames: plain},
+		{Name: PushTimeName, Type: dto.MetricType_GAUGE, Text: text[n:], Head: len(pushTimeHead), PlainNames: plain},
 	}
 }
 

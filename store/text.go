@@ -93,14 +93,12 @@ func (p *textParser) family() (Family, error) {
 	if !ok {
 		return Family{}, fmt.Errorf("unknown type %q", word)
 	}
-	f := Family{Name: unquoteName(raw), Type: typ, Head: len(start) - len(p.rest), names: namesPlain}
+	f := Family{Name: unquoteName(raw), Type: typ, Head: len(start) - len(p.rest)}
 	quoted, err := p.samples(raw, typ)
 	if err != nil {
 		return Family{}, err
 	}
-	if quoted {
-		f.names = namesQuoted
-	}
+	f.PlainNames = !quoted
 	f.Text = start[: len(start)-len(p.rest) : len(start)-len(p.rest)]
 	if f.Head == len(f.Text) {
 		return Family{}, fmt.Errorf("family %s has no sample", raw)

@@ -159,7 +159,7 @@ func (c *Chunk) SetMemo(memo []byte) { c.memo.Store(&memo) }
 func (f ViewFamily) HasQuotedNames() bool {
 	for _, c := range f.chunks {
 		for i := range c.members {
-			if c.members[i].held().quoted() {
+			if c.members[i].held().quoted {
 				return true
 			}
 		}

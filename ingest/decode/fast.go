@@ -224,6 +224,8 @@ func (s *scanner) result() []store.Family {
 			Name: names.String()[nameStart:],
 			Type: f.typ,
 			Text: text[start:len(text):len(text)],
+			// Whatever else is left to the slow path.
+			PlainNames: true,
 			Head: head,
 		})
 	}

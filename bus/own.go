@@ -1,0 +1,86 @@
+package bus
+
+import (
+	"sync"
+
+	"sluice/store"
+)
+
+// maxOwn bounds how many events of our own are known. More are only under way
+// while the feed is far behind; those are decoded as all others are.
+const maxOwn = 4 * maxChunk
+
+// ownEvents are events that this gateway has sent to the stream and not seen
+// coming back. When they do there is no need to decode them: the codec would
+// make the same of them again.
+type ownEvents struct {
+	mu   sync.Mutex
+	byID map[string]store.Event
+}
+
+func newOwnEvents() *ownEvents { return &ownEvents{byID: map[string]store.Event{}} }
+
+// add notes events that are about to be sent.
+func (o *ownEvents) add(ids []string, events []store.Event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i, e := range events {
+		if len(o.byID) >= maxOwn {
+			return
+		}
+		o.byID[ids[i]] = compact(e)
+	}
+}
+
+// take returns an event that has come back, and forgets it.
+func (o *ownEvents) take(id string) (store.Event, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	e, ok := o.byID[id]
+	if ok {
+		delete(o.byID, id)
+	}
+	return e, ok
+}
+
+// drop forgets events that will not come back.
+func (o *ownEvents) drop(ids []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, id := range ids {
+		delete(o.byID, id)
+	}
+}
+
+// clear forgets all events: a new feed may not deliver them.
+func (o *ownEvents) clear() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	clear(o.byID)
+}
+
+// compact returns what the codec would make of an event. The texts of a merged
+// group are copied into one piece of memory: they come from several pushes, and
+// each would keep the whole text of its push.
+func compact(e store.Event) store.Event {
+	e.Origin = headerText(e.Origin)
+	if e.Op == store.OpPut || len(e.Families) == 0 {
+		return e
+	}
+	n := 0
+	for i := range e.Families {
+		n += len(e.Families[i].Text)
+	}
+	text := make([]byte, 0, n)
+	families := make([]store.Family, len(e.Families))
+	for i, f := range e.Families {
+		start := len(text)
+		text = append(text, f.Text...)
+		if f.Text != nil {
+			f.Text = text[start:len(text):len(text)]
+		}
+		families[i] = f
+	}
+	e.Families = families
+	return e
+}
