@@ -1,11 +1,11 @@
 package main
 
 import (
-	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"time"
+	"sync/atomic"
 )
 
 const (
@@ -16,31 +16,41 @@ const (
 	// headroomShare is the same for large states, in percent of what is living:
 	// less than the usual 100, since a gateway is sized by what it stores.
 	headroomShare = 50
-	// tuneInterval is how often the rule is adjusted.
-	tuneInterval = 2 * time.Second
+	// maxPercent bounds the setting while next to nothing is living.
+	maxPercent = 400
 )
 
-// tuneCollector keeps the garbage collector's pace in step with the size of the
-// state until ctx ends. Whoever has set GOGC or GOMEMLIMIT knows better.
-func tuneCollector(ctx context.Context) {
+// collectorPace keeps the garbage collector's pace in step with the size of the
+// state: it is set anew after each collection, when what is living is known.
+type collectorPace struct {
+	stopped atomic.Bool
+}
+
+// sentinel is an object that the next collection finds dead.
+type sentinel struct{ pace *collectorPace }
+
+// startPace starts the pace and returns a function that ends it. Whoever has set
+// GOGC or GOMEMLIMIT knows better.
+func startPace() (stop func()) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return func() {}
+	}
+	pace := &collectorPace{}
+	pace.adjust()
+	return func() { pace.stopped.Store(true) }
+}
+
+func (p *collectorPace) adjust() {
+	if p.stopped.Load() {
 		return
 	}
-	tick := time.NewTicker(tuneInterval)
-	defer tick.Stop()
-	for {
-		debug.SetGCPercent(collectorPercent(liveHeap()))
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
+	debug.SetGCPercent(collectorPercent(liveHeap()))
+	runtime.SetFinalizer(&sentinel{p}, func(s *sentinel) { s.pace.adjust() })
 }
 
 // collectorPercent returns the setting for a living heap of so many bytes.
 func collectorPercent(live uint64) int {
-	return max(headroomShare, int(100*minHeadroom/max(live, 8<<20)))
+	return min(max(headroomShare, int(100*minHeadroom/max(live, 1))), maxPercent)
 }
 
 // liveHeap is what the last collection has left, in bytes.

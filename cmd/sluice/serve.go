@@ -72,6 +72,7 @@ func newLogger(cfg *config, w io.Writer) (*slog.Logger, error) {
 // What was started last is stopped first, and each part is waited for.
 func serve(ctx context.Context, cfg *config, flags map[string]string, logger *slog.Logger) (err error) {
 	start := time.Now()
+	defer startPace()()
 	if err := web.Validate(cfg.webConfigFile); err != nil {
 		return fmt.Errorf("--web.config.file: %w", err)
 	}
@@ -132,7 +133,6 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 			return run()
 		}
 	}
-	core.Go(func() error { tuneCollector(inner); return nil })
 	core.Go(func() error { showReplay(inner, b, os.Stderr); return nil })
 	core.Go(fail(func() error { return b.Follow(inner, s) }))
 	core.Go(fail(func() error { return ledger.Run(inner) }))
