@@ -45,6 +45,7 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 	for i, m := range messages {
 		ids[i] = m.Header[headerMsgID][0]
 	}
+	events = compactAll(events)
 	b.own.add(ids, events)
 	defer func() { b.own.drop(ids[len(seqs):]) }()
 	b.counters.batches.Add(1)
@@ -62,6 +63,9 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 	}
 	if errors.Is(err, ErrConflict) {
 		b.counters.conflicts.Add(1)
+	}
+	if n := len(seqs); n > 0 && b.shortcut.apply(seqs[0]-1, events[:n]) {
+		b.progress.advance(seqs[n-1])
 	}
 	return seqs, err
 }

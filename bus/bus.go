@@ -29,6 +29,7 @@ type Bus struct {
 	link     *link
 	codec    *codec
 	own      *ownEvents
+	shortcut shortcut
 
 	resumeWithin time.Duration // how long a gateway may have been away and go on
 

@@ -66,6 +66,8 @@ type follower struct {
 // follow applies what the feed brings.
 func (f *follower) follow(ctx context.Context) state {
 	defer func() { f.closeFeed(f.feed) }()
+	f.shortcut.open(f.store)
+	defer f.shortcut.open(nil)
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
 	connected, lost := f.link.state()
@@ -105,9 +107,13 @@ func (f *follower) follow(ctx context.Context) state {
 // applyAll applies items to a store, and calls applied from time to time with
 // the sequence that it has then.
 func (f *follower) applyAll(st *store.Store, items []item, applied func(uint64)) {
+	f.shortcut.mu.Lock()
+	defer f.shortcut.mu.Unlock()
+	has := st.Sequence()
 	for i := range items {
 		it := &items[i]
 		switch {
+		case it.seq <= has: // it has taken the shortcut
 		case it.err != nil:
 			f.counters.damaged.Add(1)
 			f.limited.warn("skipped an event of the stream", "sequence", it.seq, "err", it.err)

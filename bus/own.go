@@ -20,7 +20,7 @@ type ownEvents struct {
 
 func newOwnEvents() *ownEvents { return &ownEvents{byID: map[string]store.Event{}} }
 
-// add notes events that are about to be sent.
+// add notes compact events that are about to be sent.
 func (o *ownEvents) add(ids []string, events []store.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -28,7 +28,7 @@ func (o *ownEvents) add(ids []string, events []store.Event) {
 		if len(o.byID) >= maxOwn {
 			return
 		}
-		o.byID[ids[i]] = compact(e)
+		o.byID[ids[i]] = e
 	}
 }
 
@@ -57,6 +57,14 @@ func (o *ownEvents) clear() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	clear(o.byID)
+}
+
+func compactAll(events []store.Event) []store.Event {
+	compacted := make([]store.Event, len(events))
+	for i, e := range events {
+		compacted[i] = compact(e)
+	}
+	return compacted
 }
 
 // compact returns what the codec would make of an event. The texts of a merged

@@ -44,7 +44,7 @@ func (p *progress) known() uint64 {
 func (p *progress) advance(applied uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.applied = applied
+	p.applied = max(p.applied, applied)
 	p.last = max(p.last, applied)
 	p.wake()
 }
