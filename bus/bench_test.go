@@ -111,14 +111,19 @@ func report(b *testing.B, events int, start time.Duration) {
 	b.ReportMetric(float64((cpu()-start).Nanoseconds())/float64(events), "cpu-ns/event")
 }
 
-// BenchmarkReplay replays 100,000 events of 2 KB, with and without decoding and
-// applying them.
+// BenchmarkReplay replays events of 2 KB, about 20 series, one a group, with and
+// without decoding and applying them.
 func BenchmarkReplay(b *testing.B) {
-	const count = 100_000
+	for _, groups := range []int{100, 10_000, 100_000} {
+		b.Run(fmt.Sprintf("groups=%d", groups), func(b *testing.B) { benchReplay(b, groups) })
+	}
+}
+
+func benchReplay(b *testing.B, count int) {
 	bus := quietBus(b, Config{DataDir: b.TempDir(), Sync: SyncInterval, PublishTimeout: time.Minute})
 	ctx := context.Background()
 	for i := 0; i < count; i += maxChunk {
-		events := make([]store.Event, maxChunk)
+		events := make([]store.Event, min(maxChunk, count-i))
 		for j := range events {
 			events[j] = eventOf(i+j, 2000)
 		}

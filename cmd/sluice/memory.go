@@ -14,8 +14,9 @@ const (
 	// would collect several times a second under load, for a tenth of the time.
 	minHeadroom = 128 << 20
 	// headroomShare is the same for large states, in percent of what is living:
-	// less than the usual 100, since a gateway is sized by what it stores.
-	headroomShare = 50
+	// Go's default. Half of that was tried: at 2,000,000 series it saves 100 bytes
+	// a series and gives a third of all processor time to the collector.
+	headroomShare = 100
 	// maxPercent bounds the setting while next to nothing is living.
 	maxPercent = 400
 )

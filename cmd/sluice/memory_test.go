@@ -17,8 +17,8 @@ func TestCollectorPercent(t *testing.T) {
 	f(0, 400)
 	f(64<<20, 200)
 	f(128<<20, 100)
-	f(256<<20, 50)
-	f(4<<30, 50)
+	f(256<<20, 100)
+	f(4<<30, 100)
 }
 
 // The pace follows the collections until it is stopped.
