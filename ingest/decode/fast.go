@@ -226,7 +226,7 @@ func (s *scanner) result() []store.Family {
 			Text: text[start:len(text):len(text)],
 			// Whatever else is left to the slow path.
 			PlainNames: true,
-			Head: head,
+			Head:       head,
 		})
 	}
 	return out
