@@ -9,8 +9,8 @@ import (
 // shortcut lets Append apply its own events as soon as the stream has
 // acknowledged them, instead of waiting until they are delivered: whoever pushed
 // is answered a fifth earlier. The order stays that of the stream, since it is
-// only taken when the store has exactly what stands before them there; the
-// follower passes over what the store has when it comes.
+// only taken when the store has all that stands before them there; the follower
+// passes over what the store has when it comes.
 type shortcut struct {
 	mu    sync.Mutex   // one event after another
 	store *store.Store // nil unless it follows the stream
@@ -29,11 +29,17 @@ func (s *shortcut) open(st *store.Store) {
 func (s *shortcut) apply(after uint64, events []store.Event) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.store == nil || s.store.Sequence() != after {
+	if s.store == nil {
 		return false
 	}
+	has := s.store.Sequence()
+	if has < after {
+		return false // others stand before them
+	}
 	for i, e := range events {
-		s.store.Apply(after+1+uint64(i), e)
+		if seq := after + 1 + uint64(i); seq > has { // the first ones may have come already
+			s.store.Apply(seq, e)
+		}
 	}
 	return true
 }
