@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -58,9 +57,8 @@ func NewLedger(b *bus.Bus, s *store.Store, cfg LedgerConfig, logger *slog.Logger
 
 // Submit asks for a change and waits for the verdict: nil if it is in the
 // stream and visible, else an *Error. That takes no longer than the configured
-// wait, and about as long again if the stream does not answer. It returns when
-// ctx ends, too; then the outcome is unknown, unless the change was not judged
-// yet: then it is dropped.
+// wait. It returns when ctx ends, too; then the outcome is unknown, unless the
+// change was not judged yet: then it is dropped.
 func (l *Ledger) Submit(ctx context.Context, c Change) error {
 	verdict := make(chan error, 1)
 	if err := l.Enqueue(ctx, c, func(err error) { verdict <- err }); err != nil {
@@ -297,6 +295,3 @@ func (l *Ledger) answer(p *pending, err error) {
 	<-l.room
 	p.done(err)
 }
-
-// String says what a change is, for logs.
-func (c *Change) String() string { return fmt.Sprintf("%s %s", c.Op, c.Key) }

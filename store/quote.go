@@ -8,6 +8,14 @@ import (
 	"github.com/prometheus/common/model"
 )
 
+// unquoteName returns the name that is written as raw.
+func unquoteName(raw []byte) string {
+	if raw[0] != '"' {
+		return string(raw)
+	}
+	return unescape(raw[1 : len(raw)-1])
+}
+
 // quotedEnd returns the index behind the closing quote of the string that
 // starts at text[0], or -1.
 func quotedEnd(text []byte) int {

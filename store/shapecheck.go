@@ -139,7 +139,7 @@ func (s *shapeCheck) outside(name string, labels []byte) *Group {
 		if _, ofKey := s.key.Get(string(label)); ofKey {
 			continue
 		}
-		for _, sh := range s.draft.store.shapes.byRep[plainName(label)] {
+		for _, sh := range s.draft.store.shapes.byRep[unquoteName(label)] {
 			if sh.mask&^mask == 0 {
 				if g := s.holds(sh, name, labels); g != nil {
 					return g
@@ -158,7 +158,7 @@ func (s *shapeCheck) holds(sh *shape, name string, labels []byte) *Group {
 	for rest := labels; len(rest) > 0; {
 		var label, value []byte
 		label, value, rest = cutLabel(rest)
-		plain := plainName(label)
+		plain := unquoteName(label)
 		for _, want := range sh.names {
 			if want == plain {
 				key = append(key, Label{plain, unescape(value)})
@@ -184,6 +184,3 @@ func (s *shapeCheck) holds(sh *shape, name string, labels []byte) *Group {
 	}
 	return nil
 }
-
-// plainName returns a label name without the quotes that it may be written in.
-func plainName(raw []byte) string { return unquoteName(raw) }

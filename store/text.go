@@ -180,11 +180,3 @@ func cutRawName(sample, raw []byte) (string, bool) {
 	}
 	return string(rest[:len(rest)-1]), true
 }
-
-// unquoteName returns the name that is written as raw.
-func unquoteName(raw []byte) string {
-	if raw[0] != '"' {
-		return string(raw)
-	}
-	return unescape(raw[1 : len(raw)-1])
-}
