@@ -3,6 +3,7 @@ package bus
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -21,6 +22,7 @@ const (
 	headerFamilyTimes   = "Sluice-Family-Times"
 	headerProtoFamilies = "Sluice-Proto-Families"
 	headerOrigin        = "Sluice-Origin"
+	headerRefusal       = "Sluice-Refusal"
 	headerContentType   = "Content-Type"
 )
 
@@ -40,7 +42,8 @@ const (
 	rollupAll         = "all"
 	kvPurge           = "PURGE"
 	versionKnown      = "1"
-	maxOrigin         = 256 // bytes; it is for people
+	maxOrigin         = 256  // bytes; it is for people
+	maxRefusal        = 4096 // bytes as a header; likewise
 	maxHeaderBytes    = 65535
 	roomForAppend     = 512 // bytes of the headers that Append adds
 )
@@ -115,6 +118,9 @@ func encodeState(m *nats.Msg, e store.Event) error {
 	if e.FailTime != 0 {
 		m.Header[headerFailureTime] = []string{formatTime(e.FailTime)}
 	}
+	if text := refusalHeader(e.Refusal); text != "" {
+		m.Header[headerRefusal] = []string{text}
+	}
 	if times := formatFamilyTimes(e); times != "" {
 		m.Header[headerFamilyTimes] = []string{times}
 	}
@@ -187,6 +193,7 @@ func decodeState(m *nats.Msg, e *store.Event) (err error) {
 	if e.FailTime, err = parseTime(header(m, headerFailureTime)); err != nil {
 		return damagedf("%s: %v", headerFailureTime, err)
 	}
+	e.Refusal = parseRefusal(header(m, headerRefusal))
 	e.Families, err = decodePayload(m.Data, header(m, headerContentType), header(m, headerProtoFamilies))
 	if err != nil {
 		return damagedf("payload: %v", err)
@@ -264,6 +271,26 @@ func headerText(s string) string {
 		return r
 	}, s)
 	return clean[:min(len(clean), maxOrigin)]
+}
+
+// refusalHeader makes a text of several lines fit for a header, so that it can
+// be read back: as between the quotes of a string in Go.
+func refusalHeader(s string) string {
+	quoted := strconv.QuoteToASCII(s)
+	for len(quoted) > maxRefusal {
+		s = s[:len(s)/2]
+		quoted = strconv.QuoteToASCII(s)
+	}
+	return quoted[1 : len(quoted)-1]
+}
+
+// parseRefusal is the inverse of refusalHeader. What it cannot read is shown as
+// it stands: it is for people.
+func parseRefusal(h string) string {
+	if s, err := strconv.Unquote(`"` + h + `"`); err == nil {
+		return s
+	}
+	return strings.Clone(h)
 }
 
 // messageSize returns the bytes that an encoded message takes, and those of its

@@ -64,12 +64,13 @@ func richEvents(t testing.TB) map[string]store.Event {
 		protoFamily(t, leText, leCanonical)}, text[1])
 	key := mustKey("/job/x")
 	return map[string]store.Event{
-		"put":    {Op: store.OpPut, Key: key, PushTime: 1_700_000_000_123_456_789, Families: text, Origin: "http 192.0.2.1"},
-		"post":   {Op: store.OpPost, Key: key, PushTime: 1_700_000_000_000_000_000, FailTime: 1_650_000_000_000_000_000, Families: timed},
-		"fail":   {Op: store.OpFail, Key: key, FailTime: 1_700_000_000_000_000_001, Families: []store.Family{}, Origin: "nats user"},
-		"proto":  {Op: store.OpPut, Key: key, PushTime: 1, Families: mixed},
-		"delete": {Op: store.OpDelete, Key: mustKey("/job/" + strings.Repeat("long", 60)), Origin: "http 192.0.2.1"},
-		"wipe":   {Op: store.OpWipe, Origin: "http 192.0.2.1"},
+		"put":     {Op: store.OpPut, Key: key, PushTime: 1_700_000_000_123_456_789, Families: text, Origin: "http 192.0.2.1"},
+		"post":    {Op: store.OpPost, Key: key, PushTime: 1_700_000_000_000_000_000, FailTime: 1_650_000_000_000_000_000, Families: timed},
+		"fail":    {Op: store.OpFail, Key: key, FailTime: 1_700_000_000_000_000_001, Families: []store.Family{}, Origin: "nats user"},
+		"refused": {Op: store.OpPost, Key: key, PushTime: 1_700_000_000_000_000_000, FailTime: 1_650_000_000_000_000_000, Families: []store.Family{}, Refusal: "a is a gauge here, \"ü\" there:\nsee\tC:\\docs"},
+		"proto":   {Op: store.OpPut, Key: key, PushTime: 1, Families: mixed},
+		"delete":  {Op: store.OpDelete, Key: mustKey("/job/" + strings.Repeat("long", 60)), Origin: "http 192.0.2.1"},
+		"wipe":    {Op: store.OpWipe, Origin: "http 192.0.2.1"},
 	}
 }
 
@@ -252,4 +253,19 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("got %+v, %v, %v, want %+v", got, ok, err, e)
 		}
 	})
+}
+
+func TestRefusalHeader(t *testing.T) {
+	for _, text := range []string{"", "plain", `"quoted" \ and`, "two\nlines\r\n", "ü\u2028\xff", strings.Repeat("ü", 5000)} {
+		h := refusalHeader(text)
+		if len(h) > maxRefusal || strings.ContainsFunc(h, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("%.20q: got header %.100q", text, h)
+		}
+		if got := parseRefusal(h); got != text && (len(text) < 1000 || !strings.HasPrefix(text, got) || len(got) < 500) {
+			t.Errorf("%.20q: got %.100q back", text, got)
+		}
+	}
+	if got := parseRefusal(`odd " text`); got != `odd " text` {
+		t.Errorf("got %q", got)
+	}
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Compares Sluice with the recorded answers of Pushgateway.
+# Compares Sluice with the recorded answers of Pushgateway, in all profiles of
+# flags.
 #
 #     conformance.sh FOLDER BINARY
 #
@@ -20,7 +21,7 @@ mkdir -p build
 output=build/conformance.txt log=build/conformance-server.log
 rm -f "$log"
 status=0
-python3 "$suite/profiles.py" --profile base --bin "$binary serve" --arg=--bus.data-dir={tmp}/data \
+python3 "$suite/profiles.py" --bin "$binary serve" --arg=--bus.data-dir={tmp}/data \
 	--log "$log" | tee "$output" || status=$?
 if [ "$status" -gt 1 ]; then
 	echo "the suite could not run; the server's log is $log" >&2

@@ -28,6 +28,7 @@ type Scraper struct {
 	store  *store.Store
 	own    *OwnMetrics
 	ready  func() bool
+	judge  *Judge
 	logger *slog.Logger
 	gzips  *gzips
 	// buffers of *bufio.Writer: most blocks are small, and a write to a
@@ -37,10 +38,11 @@ type Scraper struct {
 
 // NewScraper returns a scraper of the store and of the gateway's own metrics.
 // Until ready says so for the first time scrapes are answered by 503: half a
-// replay would look like groups that have gone.
-func NewScraper(s *store.Store, own *OwnMetrics, ready func() bool, logger *slog.Logger) *Scraper {
+// replay would look like groups that have gone. The judge is asked before every
+// scrape.
+func NewScraper(s *store.Store, own *OwnMetrics, ready func() bool, judge *Judge, logger *slog.Logger) *Scraper {
 	return &Scraper{
-		store: s, own: own, ready: ready, logger: logger,
+		store: s, own: own, ready: ready, judge: judge, logger: logger,
 		gzips:   newGzips(),
 		buffers: sync.Pool{New: func() any { return bufio.NewWriterSize(nil, bufferSize) }},
 	}
@@ -58,6 +60,10 @@ func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own, err := s.own.gather(view)
 	if err != nil {
 		http.Error(w, fmt.Sprintf("An error has occurred while serving metrics:\n\n%v", err), http.StatusInternalServerError)
+		return
+	}
+	if err := s.judge.Check(view); err != nil {
+		http.Error(w, "An error has occurred while serving metrics:\n\n"+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	format := negotiate(r.Header)

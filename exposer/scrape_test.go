@@ -39,7 +39,8 @@ func filled(tb testing.TB, groups map[string]string) *store.Store {
 }
 
 func newTestScraper(s *store.Store, ready bool) *Scraper {
-	return NewScraper(s, NewOwnMetrics(), func() bool { return ready }, promslog.NewNopLogger())
+	own := NewOwnMetrics()
+	return NewScraper(s, own, func() bool { return ready }, NewJudge(s, own, promslog.NewNopLogger()), promslog.NewNopLogger())
 }
 
 func scrape(s *Scraper, header ...string) *httptest.ResponseRecorder {

@@ -12,36 +12,39 @@ type Code int
 
 // The codes.
 const (
-	CodeInvalid      Code = iota + 1 // the request cannot be read: path, encoding, syntax
-	CodeInconsistent                 // it can be read, but not accepted; recorded as the group's failure
-	CodeTooLarge                     // a limit on one push is passed
-	CodeBusy                         // too many pushes wait already
-	CodeNotReady                     // the replay has not caught up yet
-	CodeUnavailable                  // the stream cannot be reached; the outcome may be unknown
-	CodeFull                         // the stream takes no more
+	CodeInvalid       Code = iota + 1 // the request cannot be read: path, encoding, syntax
+	CodeInconsistent                  // it can be read, but not accepted; recorded as the group's failure
+	CodeTooLarge                      // a limit on one push is passed
+	CodeTooManyGroups                 // there are as many groups as there may be
+	CodeBusy                          // too many pushes wait already
+	CodeNotReady                      // the replay has not caught up yet
+	CodeUnavailable                   // the stream cannot be reached; the outcome may be unknown
+	CodeFull                          // the stream takes no more
 )
 
 // httpStatus has the status of each code: those of Pushgateway where it has
 // the case.
 var httpStatus = map[Code]int{
-	CodeInvalid:      http.StatusBadRequest,
-	CodeInconsistent: http.StatusBadRequest,
-	CodeTooLarge:     http.StatusRequestEntityTooLarge,
-	CodeBusy:         http.StatusServiceUnavailable,
-	CodeNotReady:     http.StatusServiceUnavailable,
-	CodeUnavailable:  http.StatusServiceUnavailable,
-	CodeFull:         http.StatusInsufficientStorage,
+	CodeInvalid:       http.StatusBadRequest,
+	CodeInconsistent:  http.StatusBadRequest,
+	CodeTooLarge:      http.StatusRequestEntityTooLarge,
+	CodeTooManyGroups: http.StatusTooManyRequests,
+	CodeBusy:          http.StatusServiceUnavailable,
+	CodeNotReady:      http.StatusServiceUnavailable,
+	CodeUnavailable:   http.StatusServiceUnavailable,
+	CodeFull:          http.StatusInsufficientStorage,
 }
 
 // reasons has the word for each code in the metric of refusals.
 var reasons = map[Code]string{
-	CodeInvalid:      "invalid",
-	CodeInconsistent: "inconsistent",
-	CodeTooLarge:     "too_large",
-	CodeBusy:         "busy",
-	CodeNotReady:     "not_ready",
-	CodeUnavailable:  "unavailable",
-	CodeFull:         "stream_full",
+	CodeInvalid:       "invalid",
+	CodeInconsistent:  "inconsistent",
+	CodeTooLarge:      "too_large",
+	CodeTooManyGroups: "too_many_groups",
+	CodeBusy:          "busy",
+	CodeNotReady:      "not_ready",
+	CodeUnavailable:   "unavailable",
+	CodeFull:          "stream_full",
 }
 
 // Error is a refusal: its code for programs, its message for the client.
@@ -63,7 +66,7 @@ func refuse(code Code, format string, args ...any) *Error {
 	switch code {
 	case CodeBusy, CodeNotReady, CodeUnavailable:
 		e.RetryAfter = time.Second
-	case CodeFull:
+	case CodeFull, CodeTooManyGroups:
 		e.RetryAfter = time.Minute
 	}
 	return e

@@ -73,6 +73,12 @@ func (f *Front) reply(w http.ResponseWriter, op store.Op, accepted int, err erro
 	status := http.StatusInternalServerError
 	var own *Error
 	if errors.As(err, &own) {
+		if f.options.Unchecked && own.Code == CodeInconsistent {
+			// As there: nobody waits for the verdict on what could be read. It is in
+			// the group's failure time and its last refusal.
+			w.WriteHeader(accepted)
+			return
+		}
 		status = own.Status()
 		if own.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(own.RetryAfter.Seconds())))

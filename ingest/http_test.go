@@ -130,3 +130,75 @@ func TestStreamFull(t *testing.T) {
 		t.Error("what was stored before has gone")
 	}
 }
+
+// A refusal is noted in its group with the reason, which a later push keeps and
+// a later refusal replaces.
+func TestRefusalIsNoted(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger)
+	key, err := store.ParseKey("/job/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct{ path, body, reason string }{
+		{"/metrics/job/x", "a 1 1000\n", "timestamps"},
+		{"/metrics/job/x", "a 1\n", "timestamps"},
+		{"/metrics/job/y", "# TYPE b gauge\nb 1\n", "timestamps"},
+		{"/metrics/job/x", "b 1\n", "/job/y"},
+	} {
+		code, text := g.do("POST", step.path, step.body)
+		group := g.store.Group(key)
+		if group == nil || !strings.Contains(group.Refusal(), step.reason) {
+			t.Fatalf("after %q: got %+v", step.body, group)
+		}
+		if code == 400 && text != group.Refusal()+"\n" {
+			t.Errorf("answered %q, noted %q", text, group.Refusal())
+		}
+	}
+}
+
+// Without the consistency check whatever can be read is answered by 202, as in
+// Pushgateway; what cannot be taken is noted in the group all the same.
+func TestUncheckedAnswers(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger, unchecked)
+	for _, step := range []struct {
+		body string
+		code int
+	}{
+		{"# TYPE a gauge\na 1\n", 202},
+		{"a 1 1000\n", 202},
+		{"a 1", 400},
+	} {
+		code, text := g.do("POST", "/metrics/job/x", step.body)
+		if code != step.code || (code == 202) != (text == "") {
+			t.Errorf("%q: got %d %q, want %d", step.body, code, text, step.code)
+		}
+	}
+	key, err := store.ParseKey("/job/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if group := g.store.Group(key); group.FailTime() == 0 || !strings.Contains(group.Refusal(), "timestamp") {
+		t.Errorf("the timestamp is not noted: %+v", group)
+	}
+}
+
+func TestTooManyGroups(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger, func(s *store.Settings, _ *FrontConfig) { s.MaxGroups = 1 })
+	g.do("PUT", "/metrics/job/x", "a 1\n")
+	for _, body := range []string{"a 1\n", "a 1 1000\n"} {
+		code, text := g.do("PUT", "/metrics/job/y", body)
+		if want := map[string]int{"a 1\n": 429, "a 1 1000\n": 400}[body]; code != want {
+			t.Errorf("%q: got %d %q, want %d", body, code, text, want)
+		}
+		if code == 429 && (!strings.Contains(text, "1 groups") || !strings.Contains(text, "--push.max-groups")) {
+			t.Errorf("got %q, want limit and flag", text)
+		}
+	}
+	if n := g.store.Groups(); n != 1 {
+		t.Errorf("got %d groups, want 1", n)
+	}
+	g.do("DELETE", "/metrics/job/x", "")
+	if code, text := g.do("PUT", "/metrics/job/y", "a 1\n"); code != 200 {
+		t.Errorf("got %d %q after a delete, want 200", code, text)
+	}
+}

@@ -215,6 +215,11 @@ func judge(draft *store.Draft, p *pending) (e store.Event, has bool, err error) 
 		case store.OpWipe:
 			e = draft.Wipe(p.Origin)
 		}
+		var tooMany *store.TooManyGroups
+		if errors.As(err, &tooMany) {
+			p.err = refuse(CodeTooManyGroups, "%v (--push.max-groups)", tooMany)
+			return e, false, nil // no group to note it in
+		}
 		var conflict *store.Conflict
 		if !errors.As(err, &conflict) {
 			return e, err == nil, err
@@ -222,7 +227,7 @@ func judge(draft *store.Draft, p *pending) (e store.Event, has bool, err error) 
 		refusal = conflict
 	}
 	p.err = refuse(CodeInconsistent, "pushed metrics are invalid or inconsistent with existing metrics: %v", refusal)
-	return draft.Fail(p.Key, now, p.Origin)
+	return draft.Fail(p.Key, now, p.Origin, p.err.Error())
 }
 
 // append puts events into the stream and answers their owners. It returns

@@ -37,8 +37,9 @@ type gateway struct {
 }
 
 // startGateway runs a gateway until the test ends, with an embedded server
-// unless the configuration names another one.
-func startGateway(tb testing.TB, cfg bus.Config, ledger LedgerConfig) *gateway {
+// unless the configuration names another one. The options change the other
+// settings.
+func startGateway(tb testing.TB, cfg bus.Config, ledger LedgerConfig, options ...func(*store.Settings, *FrontConfig)) *gateway {
 	tb.Helper()
 	if cfg.URL == "" && cfg.DataDir == "" {
 		cfg.DataDir = tb.TempDir()
@@ -51,10 +52,14 @@ func startGateway(tb testing.TB, cfg bus.Config, ledger LedgerConfig) *gateway {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	g := &gateway{bus: b, store: store.New(store.Settings{})}
+	settings, front := store.Settings{}, FrontConfig{MaxBytes: 1 << 20}
+	for _, option := range options {
+		option(&settings, &front)
+	}
+	g := &gateway{bus: b, store: store.New(settings)}
 	m := NewMetrics(nil)
 	g.ledger = NewLedger(b, g.store, ledger, logger, m)
-	g.front = NewFront(g.ledger, FrontConfig{MaxBytes: 1 << 20}, m)
+	g.front = NewFront(g.ledger, front, m)
 	g.service = NewService(g.front, b.Conn(), "sluice", "1.2.3", logger)
 	r := route.New()
 	for _, path := range []string{"/metrics/job/:job", "/metrics/job/:job/*labels"} {
@@ -90,6 +95,9 @@ func startGateway(tb testing.TB, cfg bus.Config, ledger LedgerConfig) *gateway {
 	}
 	return g
 }
+
+// unchecked turns the consistency check off.
+func unchecked(s *store.Settings, f *FrontConfig) { s.Unchecked, f.Unchecked = true, true }
 
 // startService lets the gateway take requests over NATS, until the test ends.
 func (g *gateway) startService(tb testing.TB) *nats.Conn {

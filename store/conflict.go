@@ -12,6 +12,18 @@ import (
 // the changes have to be judged again by a new one.
 var ErrStale = errors.New("the store has moved on since the draft was begun")
 
+// TooManyGroups is the refusal of a push that would make one group more than
+// there may be.
+type TooManyGroups struct {
+	// Limit is how many there may be.
+	Limit int
+}
+
+// Error tells the limit.
+func (e *TooManyGroups) Error() string {
+	return fmt.Sprintf("there are %d groups already, as many as there may be", e.Limit)
+}
+
 // maxNamed is how many offenders the text of a Conflict names in full. One
 // push can meet thousands, and nobody reads on after the first few.
 const maxNamed = 3

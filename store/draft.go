@@ -15,6 +15,7 @@ type Draft struct {
 	groups   map[string]*Group      // by path, nil for deleted
 	families map[string]*typeCounts // what the draft's groups add to the store's counts
 	shapes   map[string]*shape      // of the draft's groups, by namesID
+	added    int                    // how many more groups there are than in the store, or than none if wiped
 }
 
 // Draft begins a draft at the store's present sequence.
@@ -28,7 +29,7 @@ func (d *Draft) Base() uint64 { return d.base }
 
 // Put judges the replacement of a group by the given families, which must be
 // canonical, sorted by name, and not those of the group's own times. Its error
-// is a *Conflict, or ErrStale. The time is in nanoseconds since 1970.
+// is a *Conflict, a *TooManyGroups, or ErrStale. The time is in nanoseconds since 1970.
 func (d *Draft) Put(key Key, families []Family, now int64, origin string) (Event, error) {
 	return d.push(Event{Op: OpPut, Key: key, PushTime: now, Families: families, Origin: origin}, families)
 }
@@ -71,7 +72,9 @@ func (d *Draft) push(e Event, pushed []Family) (Event, error) {
 	}
 	old := d.group(e.Key.path)
 	if old != nil {
-		e.FailTime = old.failTime
+		e.FailTime, e.Refusal = old.failTime, old.refusal
+	} else if d.full() {
+		return Event{}, &TooManyGroups{Limit: d.store.settings.MaxGroups}
 	}
 	if !d.store.settings.Unchecked {
 		if conflict := d.check(e.Key, old, e.Families, pushed); conflict != nil {
@@ -100,28 +103,38 @@ func (d *Draft) Wipe(origin string) Event {
 	d.wiped = true
 	clear(d.groups)
 	clear(d.families)
+	d.added = 0
 	return Event{Op: OpWipe, Origin: origin}
 }
 
 // Fail records that a push to the group was refused at the given time: the
-// group keeps what it has, and is made if it does not exist. There is no event
-// (false) if a group of this key could not exist, since its times would be the
-// series of another one's.
-func (d *Draft) Fail(key Key, now int64, origin string) (Event, bool, error) {
+// group keeps what it has, and is made if it does not exist. The reason is for
+// people. There is no event (false) if a group of this key could not exist, since
+// its times would be the series of another one's, or there are too many.
+func (d *Draft) Fail(key Key, now int64, origin, reason string) (Event, bool, error) {
 	d.store.mu.RLock()
 	defer d.store.mu.RUnlock()
 	if d.store.sequence != d.base {
 		return Event{}, false, ErrStale
 	}
-	e := Event{Op: OpFail, Key: key, FailTime: now, Origin: origin}
+	e := Event{Op: OpFail, Key: key, FailTime: now, Refusal: reason, Origin: origin}
 	old := d.group(key.path)
 	if old != nil {
 		e.PushTime, e.Families = old.pushTime, old.pushed()
-	} else if d.twin(key) != nil && !d.store.settings.Unchecked {
+	} else if d.full() || d.twin(key) != nil && !d.store.settings.Unchecked {
 		return Event{}, false, nil
 	}
 	d.set(key, old, draftGroup(e))
 	return e, true, nil
+}
+
+// full tells whether there may be no more groups.
+func (d *Draft) full() bool {
+	n := d.added
+	if !d.wiped {
+		n += len(d.store.groups)
+	}
+	return d.store.settings.MaxGroups > 0 && n >= d.store.settings.MaxGroups
 }
 
 // group returns the group as the draft has it, nil if there is none.
@@ -140,6 +153,12 @@ func (d *Draft) group(path string) *Group {
 func (d *Draft) set(key Key, old, g *Group) {
 	d.groups[key.path] = g
 	d.recount(old, g)
+	switch {
+	case old == nil && g != nil:
+		d.added++
+	case old != nil && g == nil:
+		d.added--
+	}
 	if g == nil || old != nil {
 		return // no new shape
 	}

@@ -48,6 +48,9 @@ type Event struct {
 	PushTime, FailTime int64
 	// Families are the group's families sorted by name, each once.
 	Families []Family
+	// Refusal is why the last refused push was refused, for people, "" for never
+	// or unknown.
+	Refusal string
 	// Origin says where the change came from, for people: "http 192.0.2.1".
 	Origin string
 }

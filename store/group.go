@@ -23,6 +23,7 @@ type Group struct {
 	sequence           uint64
 	pushTime, failTime int64 // nanoseconds since 1970, 0 for never
 	origin             string
+	refusal            string // why the last refused push was refused
 	shape              *shape
 	held               []held // sorted by name
 }
@@ -50,7 +51,7 @@ type rare struct {
 // draftGroup returns the group that the event says, as far as a draft needs it:
 // without the families of its times.
 func draftGroup(e Event) *Group {
-	g := &Group{key: e.Key, pushTime: e.PushTime, failTime: e.FailTime, held: make([]held, 0, len(e.Families))}
+	g := &Group{key: e.Key, pushTime: e.PushTime, failTime: e.FailTime, refusal: e.Refusal, held: make([]held, 0, len(e.Families))}
 	for _, f := range e.Families {
 		g.hold(f)
 	}
@@ -60,7 +61,7 @@ func draftGroup(e Event) *Group {
 // newGroup returns the group that the event says, without its place in the
 // index.
 func newGroup(seq uint64, e Event) *Group {
-	g := &Group{key: e.Key, sequence: seq, pushTime: e.PushTime, failTime: e.FailTime, origin: e.Origin}
+	g := &Group{key: e.Key, sequence: seq, pushTime: e.PushTime, failTime: e.FailTime, origin: e.Origin, refusal: e.Refusal}
 	own := timeFamilies(e)
 	times := own[:]
 	g.held = make([]held, 0, len(e.Families)+len(times))
@@ -159,6 +160,10 @@ func (g *Group) PushTime() int64 { return g.pushTime }
 // FailTime returns the time of the last refused push in nanoseconds since 1970,
 // 0 for never.
 func (g *Group) FailTime() int64 { return g.failTime }
+
+// Refusal says why the last refused push was refused, for people: "" if there
+// was none, or if nobody has told.
+func (g *Group) Refusal() string { return g.refusal }
 
 // Origin says where the last change came from, for people.
 func (g *Group) Origin() string { return g.origin }

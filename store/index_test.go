@@ -98,7 +98,7 @@ func TestStaleDraft(t *testing.T) {
 	if _, err := d.Delete(key, ""); err != ErrStale {
 		t.Errorf("Delete: got %v, want %v", err, ErrStale)
 	}
-	if _, _, err := d.Fail(key, 1, ""); err != ErrStale {
+	if _, _, err := d.Fail(key, 1, "", ""); err != ErrStale {
 		t.Errorf("Fail: got %v, want %v", err, ErrStale)
 	}
 }

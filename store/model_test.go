@@ -317,7 +317,7 @@ func tryPush(t *rapid.T, draft *Draft, m plainModel, own map[string]dto.MetricTy
 	next = m.clone()
 	next.fail(key, now)
 	possible := next.consistent(own) == nil
-	e, ok, err := draft.Fail(key, now, "")
+	e, ok, err := draft.Fail(key, now, "", "")
 	if err != nil || ok != possible {
 		t.Fatalf("failure of %s: got %v %v, want %v", key, ok, err, possible)
 	}

@@ -17,6 +17,9 @@ type Settings struct {
 	// Unchecked turns the consistency check off, as Pushgateway's
 	// --push.disable-consistency-check does.
 	Unchecked bool
+	// MaxGroups is how many groups there may be; 0 is no limit. What the stream
+	// says counts more: Apply makes any number.
+	MaxGroups int
 }
 
 // Store holds the groups. All methods may be called concurrently.
@@ -35,6 +38,7 @@ type state struct {
 	families map[string]*family // by name
 	sorted   []*family          // the same, sorted by name
 	shapes   shapes
+	suspect  bool // unchecked groups may be inconsistent
 }
 
 func newState() state {
@@ -69,6 +73,7 @@ func (s *Store) Apply(seq uint64, e Event) {
 	s.sequence = seq
 	switch e.Op {
 	case OpPut, OpPost, OpFail:
+		s.suspect = s.suspect || s.settings.Unchecked && s.inconsistent(e)
 		s.set(newGroup(seq, e))
 	case OpDelete, OpExpire:
 		if g := s.groups[e.Key.path]; g != nil {

@@ -13,6 +13,7 @@ import (
 type View struct {
 	sequence uint64
 	groups   int
+	suspect  bool
 	families []ViewFamily
 }
 
@@ -28,7 +29,7 @@ func (s *Store) View() *View {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	s.generation.Add(1) // pages that are older are copied before they change
-	v := &View{sequence: s.sequence, groups: len(s.groups), families: make([]ViewFamily, len(s.sorted))}
+	v := &View{sequence: s.sequence, groups: len(s.groups), suspect: s.suspect, families: make([]ViewFamily, len(s.sorted))}
 	n := 0
 	for _, f := range s.sorted {
 		n += len(f.pages)

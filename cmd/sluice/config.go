@@ -33,6 +33,9 @@ func (c *config) check() error {
 			return fmt.Errorf("--%s: must be positive", positive.flag)
 		}
 	}
+	if c.maxGroups < 0 {
+		return fmt.Errorf("--push.max-groups: must not be negative")
+	}
 	if c.bus.URL != "" && (c.bus.Listen != "" || c.bus.ServerConfig != "") {
 		return fmt.Errorf("--bus.url: is for an external server, --bus.listen and --bus.config are for the embedded one")
 	}

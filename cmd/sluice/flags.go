@@ -18,6 +18,7 @@ const (
 	defaultPrefix     = "sluice"
 	defaultMaxBytes   = 16 << 20
 	defaultMaxWaiting = 4096
+	defaultMaxGroups  = 1_000_000
 	defaultWait       = 8 * time.Second // below the usual client timeout of 10 s
 )
 
@@ -34,6 +35,7 @@ type config struct {
 	adminAPI        bool
 	logLevel        string
 	logFormat       string
+	maxGroups       int
 	bus             bus.Config
 	ledger          ingest.LedgerConfig
 	front           ingest.FrontConfig
@@ -53,6 +55,7 @@ func serveFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "push.disable-consistency-check", Usage: "do not check pushes for consistency; they are answered by 202 then"},
 		&cli.BoolFlag{Name: "push.enable-utf8-names", Usage: "allow UTF-8 names of metrics and labels"},
 		&cli.Int64Flag{Name: "push.max-bytes", Value: defaultMaxBytes, Usage: "most `bytes` of a push, on the wire and after decompression"},
+		&cli.IntFlag{Name: "push.max-groups", Value: defaultMaxGroups, Usage: "most `groups` there may be; a push that would make one more is answered by 429. 0 is no limit"},
 		&cli.IntFlag{Name: "push.max-waiting", Value: defaultMaxWaiting, Usage: "most `pushes` that may wait for their verdict"},
 		&cli.DurationFlag{Name: "push.wait", Value: defaultWait, Usage: "longest `time` a push waits for the stream before it is answered by 503"},
 
@@ -124,6 +127,7 @@ func readConfig(c *cli.Context) (*config, error) {
 		adminAPI:        c.Bool("web.enable-admin-api"),
 		logLevel:        c.String("log.level"),
 		logFormat:       c.String("log.format"),
+		maxGroups:       c.Int("push.max-groups"),
 		bus: bus.Config{
 			DataDir: c.String("bus.data-dir"), URL: c.String("bus.url"),
 			Creds: c.String("bus.creds"), NKey: c.String("bus.nkey"),

@@ -107,7 +107,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	if err != nil {
 		return fmt.Errorf("cannot gather own metrics: %w", err)
 	}
-	s := store.New(store.Settings{Reserved: reserved, Unchecked: cfg.front.Unchecked})
+	s := store.New(store.Settings{Reserved: reserved, Unchecked: cfg.front.Unchecked, MaxGroups: cfg.maxGroups})
 	ledger := ingest.NewLedger(b, s, cfg.ledger, logger.With("component", "ledger"), ingestMetrics)
 	front := ingest.NewFront(ledger, cfg.front, ingestMetrics)
 	service := ingest.NewService(front, b.Conn(), cfg.bus.Prefix, version.Version, logger.With("component", "nats"))
@@ -115,10 +115,16 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	ready := func() bool { return b.Status().Ready }
+	judge := exposer.NewJudge(s, own, logger.With("component", "scrape"))
 	handler, err := routes(cfg, front,
-		exposer.NewScraper(s, own, ready, logger.With("component", "scrape")),
+		exposer.NewScraper(s, own, ready, judge, logger.With("component", "scrape")),
 		exposer.NewAPI(s, exposer.Status{Build: buildInfo(), Flags: flags, Start: start}, logger.With("component", "api")),
-		own, func() string { return notReady(b.Status()) }, quit)
+		own, func() string {
+			if reason := notReady(b.Status()); reason != "" {
+				return reason
+			}
+			return judge.Inconsistent()
+		}, quit)
 	if err != nil {
 		return fmt.Errorf("cannot set up the routes: %w", err)
 	}
