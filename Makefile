@@ -10,7 +10,7 @@ ROUNDS      ?= 200
 RACE        ?= 1
 BENCH       ?= .
 COUNT       ?= 6
-FUZZTIME    ?= 10m
+FUZZTIME    ?= 600
 
 # Tools, at the newest release of the day they were chosen.
 NATSCLI     := github.com/nats-io/natscli/nats@v0.5.1
@@ -40,7 +40,7 @@ build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o build/sluice ./cmd/sluice
 
 test:
-	@.ci/stages tools lint unit conformance e2e
+	@FUZZTIME=60 .ci/stages tools lint unit fuzz conformance e2e
 
 tools:
 	@.ci/install $(NATSCLI) $(STATICCHECK)
@@ -80,8 +80,11 @@ bench-compare:
 	@.ci/install $(BENCHSTAT)
 	@e2e/bench-compare.sh "$(REF)" '$(BENCH)' $(COUNT)
 
-# Each fuzz target for FUZZTIME. `make unit` runs their seeds.
+# All fuzz targets for FUZZTIME seconds together: the parser against Prometheus'
+# own, the consistency index against prometheus.Gatherers, and a few more.
+# `make unit` runs their seeds, `make test` a minute of it.
 fuzz:
+	go test -timeout=0 ./store ./ingest/decode -run 'Agree|Suspect' -rapid.checks=$$(($(FUZZTIME) * 50))
 	@e2e/fuzz.sh $(FUZZTIME) $(packages)
 
 clean:

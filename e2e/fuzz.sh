@@ -1,15 +1,22 @@
 #!/usr/bin/env bash
-# Fuzzes each target of the packages for a time. Go runs one target a call.
+# Fuzzes all targets of the packages, each for its share of the time. Go runs one
+# target a call.
 #
-#     fuzz.sh TIME PACKAGE...
+#     fuzz.sh SECONDS PACKAGE...
 set -euo pipefail
-fuzztime=$1
+seconds=$1
 shift
-found=0
+targets=()
 for package in "$@"; do
 	for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
-		found=$((found + 1))
-		go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "$package"
+		targets+=("$package $target")
 	done
 done
-[ "$found" -gt 0 ] || { echo "no fuzz target found" >&2; exit 1; }
+[ ${#targets[@]} -gt 0 ] || { echo "no fuzz target found" >&2; exit 1; }
+share=$((seconds / ${#targets[@]}))
+[ "$share" -gt 0 ] || share=1
+for each in "${targets[@]}"; do
+	read -r package target <<<"$each"
+	echo "== $target in $package, $share s"
+	go test -run '^$' -fuzz "^$target\$" -fuzztime "${share}s" "$package"
+done

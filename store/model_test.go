@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -248,51 +249,60 @@ func drawFamilies(t *rapid.T, key Key) []*dto.MetricFamily {
 
 // For any sequence of changes, in batches of any size, the store gives the
 // verdicts of prometheus.Gatherers and shows the same series.
-func TestStoreAgreesWithGatherers(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		own := map[string]dto.MetricType{"own": dto.MetricType_SUMMARY}
-		s, m := New(Settings{Reserved: own}), plainModel{}
-		seq := uint64(0)
-		for batch := range rapid.IntRange(1, 12).Draw(t, "batches") {
-			draft := s.Draft()
-			var events []Event
-			for change := range rapid.IntRange(1, 5).Draw(t, "changes") {
-				now := int64(batch*100+change+1) * 1e9
-				key := drawKey(t)
-				switch op := rapid.IntRange(0, 9).Draw(t, "op"); op {
-				case 0:
-					e, err := draft.Delete(key, "")
-					if err != nil {
-						t.Fatal(err)
-					}
-					events = append(events, e)
-					delete(m, key.Path())
-				case 1:
-					if rapid.IntRange(0, 4).Draw(t, "wipe") == 0 {
-						events = append(events, draft.Wipe(""))
-						clear(m)
-					}
-				default:
-					events = append(events, tryPush(t, draft, m, own, key, now, op%2 == 0)...)
+func TestStoreAgreesWithGatherers(t *testing.T) { rapid.Check(t, agreesWithGatherers) }
+
+func FuzzStoreAgreesWithGatherers(f *testing.F) {
+	for seed := range 5 {
+		draws := make([]byte, 2000)
+		rand.NewChaCha8([32]byte{byte(seed)}).Read(draws)
+		f.Add(draws)
+	}
+	f.Fuzz(rapid.MakeFuzz(agreesWithGatherers))
+}
+
+func agreesWithGatherers(t *rapid.T) {
+	own := map[string]dto.MetricType{"own": dto.MetricType_SUMMARY}
+	s, m := New(Settings{Reserved: own}), plainModel{}
+	seq := uint64(0)
+	for batch := range rapid.IntRange(1, 12).Draw(t, "batches") {
+		draft := s.Draft()
+		var events []Event
+		for change := range rapid.IntRange(1, 5).Draw(t, "changes") {
+			now := int64(batch*100+change+1) * 1e9
+			key := drawKey(t)
+			switch op := rapid.IntRange(0, 9).Draw(t, "op"); op {
+			case 0:
+				e, err := draft.Delete(key, "")
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			old := s.View()
-			before := old.text()
-			for _, e := range events {
-				seq++
-				s.Apply(seq, e)
-				if err := s.invariants(); err != nil {
-					t.Fatalf("after %s of %s: %v", e.Op, e.Key, err)
+				events = append(events, e)
+				delete(m, key.Path())
+			case 1:
+				if rapid.IntRange(0, 4).Draw(t, "wipe") == 0 {
+					events = append(events, draft.Wipe(""))
+					clear(m)
 				}
-			}
-			if after := old.text(); after != before {
-				t.Fatalf("a view has changed from\n%s\nto\n%s", before, after)
-			}
-			if got, want := s.View().text(), m.text(t); got != want {
-				t.Fatalf("got\n%s\nwant\n%s", got, want)
+			default:
+				events = append(events, tryPush(t, draft, m, own, key, now, op%2 == 0)...)
 			}
 		}
-	})
+		old := s.View()
+		before := old.text()
+		for _, e := range events {
+			seq++
+			s.Apply(seq, e)
+			if err := s.invariants(); err != nil {
+				t.Fatalf("after %s of %s: %v", e.Op, e.Key, err)
+			}
+		}
+		if after := old.text(); after != before {
+			t.Fatalf("a view has changed from\n%s\nto\n%s", before, after)
+		}
+		if got, want := s.View().text(), m.text(t); got != want {
+			t.Fatalf("got\n%s\nwant\n%s", got, want)
+		}
+	}
 }
 
 // tryPush pushes to the draft and, if the judge allows it, to the model.
