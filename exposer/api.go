@@ -13,9 +13,10 @@ import (
 	"sluice/store"
 )
 
-// API is the query API of Pushgateway, version 1.
+// API is the query API of Pushgateway, version 1, and what Sluice adds to it.
 type API struct {
 	store  *store.Store
+	recent func() []store.Refusal
 	status Status
 	logger *slog.Logger
 }
@@ -30,9 +31,10 @@ type Status struct {
 	Start time.Time `json:"start_time"`
 }
 
-// NewAPI returns the API over a store.
-func NewAPI(s *store.Store, status Status, logger *slog.Logger) *API {
-	return &API{store: s, status: status, logger: logger}
+// NewAPI returns the API over a store. recent returns the refusals that this
+// gateway remembers, one a group.
+func NewAPI(s *store.Store, recent func() []store.Refusal, status Status, logger *slog.Logger) *API {
+	return &API{store: s, recent: recent, status: status, logger: logger}
 }
 
 // Register adds the routes, without the prefix /api/v1.
@@ -46,6 +48,7 @@ func (a *API) Register(r *route.Router, instrument func(handler string, h http.H
 	r.Options("/*path", wrap("options", func(http.ResponseWriter, *http.Request) {}))
 	r.Get("/status", wrap("status", a.serveStatus))
 	r.Get("/metrics", wrap("metrics", a.serveMetrics))
+	r.Get("/refusals", wrap("refusals", a.serveRefusals))
 }
 
 func setCORS(w http.ResponseWriter) {
@@ -57,13 +60,18 @@ func setCORS(w http.ResponseWriter) {
 }
 
 func (a *API) serveStatus(w http.ResponseWriter, _ *http.Request) {
+	a.send(w, a.status)
+}
+
+// send answers with data in the API's form.
+func (a *API) send(w http.ResponseWriter, data any) {
 	w.Header().Set("Content-Type", "application/json")
 	answer := struct {
 		Status string `json:"status"`
-		Data   Status `json:"data"`
-	}{"success", a.status}
+		Data   any    `json:"data"`
+	}{"success", data}
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		a.logger.Debug("cannot send the status", "err", err)
+		a.logger.Debug("cannot send an answer of the API", "err", err)
 	}
 }
 

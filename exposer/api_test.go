@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,10 +15,10 @@ import (
 	"sluice/store"
 )
 
-func newTestAPI(s *store.Store) http.Handler {
+func newTestAPI(s *store.Store, recent ...store.Refusal) http.Handler {
 	r := route.New()
 	status := Status{Build: map[string]string{"version": "1"}, Flags: map[string]string{"a": "b"}, Start: time.Unix(1, 0).UTC()}
-	NewAPI(s, status, promslog.NewNopLogger()).Register(r, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
+	NewAPI(s, func() []store.Refusal { return recent }, status, promslog.NewNopLogger()).Register(r, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
 	return r
 }
 
@@ -65,4 +66,45 @@ func TestAPIMetrics(t *testing.T) {
 func TestAPIStatus(t *testing.T) {
 	wantJSON(t, getJSON(t, newTestAPI(store.New(store.Settings{})), "/status"),
 		`{"status":"success","data":{"build_information":{"version":"1"},"flags":{"a":"b"},"start_time":"1970-01-01T00:00:01Z"}}`)
+}
+
+// The last refusal of each group, from what this gateway remembers and from what
+// the groups have noted, the newer one of both.
+func TestAPIRefusals(t *testing.T) {
+	s := store.New(store.Settings{})
+	key := func(path string) store.Key {
+		k, err := store.ParseKey(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	s.Apply(1, store.Event{Op: store.OpFail, Key: key("/job/noted"), FailTime: 1e9, Refusal: "why"})
+	s.Apply(2, store.Event{Op: store.OpFail, Key: key("/job/newer"), FailTime: 5e9, Refusal: "elsewhere"})
+	s.Apply(3, store.Event{Op: store.OpFail, Key: key("/job/older"), FailTime: 3e9, Refusal: "the same"})
+	s.Apply(4, store.Event{Op: store.OpPut, Key: key("/job/fine"), PushTime: 4e9})
+	api := newTestAPI(s,
+		store.Refusal{Key: key("/job/older"), Time: 4e9, Status: 400, Reason: "inconsistent", Message: "the same", Origin: "http 1"},
+		store.Refusal{Key: key("/job/newer"), Time: 3e9, Status: 400, Message: "here"},
+		store.Refusal{Key: key("/job/x/a/b"), Time: 2e9, Status: 413, Reason: "too_large", Message: "big"})
+	newer := `{"labels":{"job":"newer"},"group":"/job/newer","time":"1970-01-01T00:00:05Z","message":"elsewhere"}`
+	older := `{"labels":{"job":"older"},"group":"/job/older","time":"1970-01-01T00:00:04Z","status":400,"reason":"inconsistent","message":"the same","origin":"http 1"}`
+	x := `{"labels":{"job":"x","a":"b"},"group":"/job/x/a/b","time":"1970-01-01T00:00:02Z","status":413,"reason":"too_large","message":"big"}`
+	noted := `{"labels":{"job":"noted"},"group":"/job/noted","time":"1970-01-01T00:00:01Z","message":"why"}`
+	for query, want := range map[string]string{
+		"":                        newer + "," + older + "," + x + "," + noted,
+		"?limit=2":                newer + "," + older,
+		"?group=/job/x/a/b":       x,
+		"?group=/job/fine":        "",
+		"?group=/job/y&limit=100": "",
+	} {
+		wantJSON(t, getJSON(t, api, "/refusals"+query), `{"status":"success","data":[`+want+`]}`)
+	}
+	for _, query := range []string{"?limit=0", "?limit=x", "?limit=1001", "?group=x"} {
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/refusals"+query, nil))
+		if w.Code != 400 || !strings.Contains(w.Body.String(), `"errorType":"bad_data"`) {
+			t.Errorf("%s: got %d %s, want 400", query, w.Code, w.Body)
+		}
+	}
 }

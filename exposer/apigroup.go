@@ -22,12 +22,8 @@ type apiFamily struct {
 // encodeGroup returns a group as the API has it: labels, whether the last push
 // was accepted, and under its name each family.
 func encodeGroup(g *store.Group) (map[string]any, error) {
-	labels := map[string]string{}
-	for _, l := range g.Key().Labels() {
-		labels[l.Name] = l.Value
-	}
 	group := map[string]any{
-		"labels":               labels,
+		"labels":               labelMap(g.Key()),
 		"last_push_successful": g.PushTime() > g.FailTime(),
 	}
 	for f := range g.Families() {

@@ -61,6 +61,16 @@ func (e *Error) Error() string { return e.Message }
 // Status returns the HTTP status.
 func (e *Error) Status() int { return httpStatus[e.Code] }
 
+// isClients tells whether the cause is what the client sent, not the state that
+// the gateway is in.
+func (e *Error) isClients() bool {
+	switch e.Code {
+	case CodeInvalid, CodeInconsistent, CodeTooLarge, CodeTooManyGroups:
+		return true
+	}
+	return false
+}
+
 func refuse(code Code, format string, args ...any) *Error {
 	e := &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 	switch code {

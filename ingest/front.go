@@ -23,24 +23,26 @@ type FrontConfig struct {
 // Front is what the front ends for HTTP and NATS have in common: it turns a
 // request into a change for the ledger.
 type Front struct {
-	ledger  *Ledger
-	metrics *Metrics
-	keys    keyReader
-	bodies  *bodies
-	options decode.Options
-	now     func() time.Time
+	ledger   *Ledger
+	refusals *Refusals
+	metrics  *Metrics
+	keys     keyReader
+	bodies   *bodies
+	options  decode.Options
+	now      func() time.Time
 }
 
-// NewFront returns a front that submits to the ledger.
-func NewFront(ledger *Ledger, cfg FrontConfig, m *Metrics) *Front {
+// NewFront returns a front that submits to the ledger and keeps refusals.
+func NewFront(ledger *Ledger, refusals *Refusals, cfg FrontConfig, m *Metrics) *Front {
 	keys := newKeyReader(cfg.UTF8Names)
 	return &Front{
-		ledger:  ledger,
-		metrics: m,
-		keys:    keys,
-		bodies:  newBodies(cfg.MaxBytes),
-		options: decode.Options{Scheme: keys.scheme, Unchecked: cfg.Unchecked},
-		now:     time.Now,
+		ledger:   ledger,
+		refusals: refusals,
+		metrics:  m,
+		keys:     keys,
+		bodies:   newBodies(cfg.MaxBytes),
+		options:  decode.Options{Scheme: keys.scheme, Unchecked: cfg.Unchecked},
+		now:      time.Now,
 	}
 }
 
@@ -64,4 +66,18 @@ func (f *Front) pushed(op store.Op, key store.Key, body io.Reader, encoding, con
 	c.Families = families
 	c.Time = f.now()
 	return c, nil
+}
+
+// settle counts a verdict, and keeps it if it is a refusal that the client can
+// do something about. The zero key is no group.
+func (f *Front) settle(op store.Op, via string, key store.Key, err error, origin func() string) {
+	f.metrics.count(op.String(), via, err)
+	var refused *Error
+	if !errors.As(err, &refused) || key.IsZero() || !refused.isClients() {
+		return
+	}
+	f.refusals.note(store.Refusal{
+		Key: key, Time: f.now().UnixNano(), Status: refused.Status(), Reason: reasons[refused.Code],
+		Message: refused.Message, Origin: origin(),
+	})
 }

@@ -25,19 +25,19 @@ func (f *Front) Push(op store.Op, jobBase64 bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, err := f.keys.path(route.Param(r.Context(), "job"), jobBase64, route.Param(r.Context(), "labels"))
 		if err != nil {
-			f.reply(w, op, 0, err)
+			f.reply(w, r, op, key, 0, err)
 			return
 		}
 		if err := f.ledger.ready(); err != nil {
-			f.reply(w, op, 0, err) // before a body is read for nothing
+			f.reply(w, r, op, key, 0, err) // before a body is read for nothing
 			return
 		}
 		c, err := f.pushed(op, key, r.Body, r.Header.Get("Content-Encoding"), r.Header.Get("Content-Type"), originHTTP(r))
 		if err != nil {
-			f.reply(w, op, 0, err)
+			f.reply(w, r, op, key, 0, err)
 			return
 		}
-		f.reply(w, op, accepted, f.ledger.Submit(r.Context(), c))
+		f.reply(w, r, op, key, accepted, f.ledger.Submit(r.Context(), c))
 	}
 }
 
@@ -47,11 +47,11 @@ func (f *Front) Delete(jobBase64 bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, err := f.keys.path(route.Param(r.Context(), "job"), jobBase64, route.Param(r.Context(), "labels"))
 		if err != nil {
-			f.reply(w, store.OpDelete, 0, err)
+			f.reply(w, r, store.OpDelete, key, 0, err)
 			return
 		}
 		c := Change{Op: store.OpDelete, Key: key, Time: f.now(), Origin: originHTTP(r)}
-		f.reply(w, store.OpDelete, http.StatusAccepted, f.ledger.Submit(r.Context(), c))
+		f.reply(w, r, store.OpDelete, key, http.StatusAccepted, f.ledger.Submit(r.Context(), c))
 	}
 }
 
@@ -59,13 +59,13 @@ func (f *Front) Delete(jobBase64 bool) http.HandlerFunc {
 func (f *Front) Wipe() http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := Change{Op: store.OpWipe, Time: f.now(), Origin: originHTTP(r)}
-		f.reply(w, store.OpWipe, http.StatusAccepted, f.ledger.Submit(r.Context(), c))
+		f.reply(w, r, store.OpWipe, store.Key{}, http.StatusAccepted, f.ledger.Submit(r.Context(), c))
 	}
 }
 
-// reply counts and writes a verdict.
-func (f *Front) reply(w http.ResponseWriter, op store.Op, accepted int, err error) {
-	f.metrics.count(op.String(), viaHTTP, err)
+// reply settles and writes a verdict.
+func (f *Front) reply(w http.ResponseWriter, r *http.Request, op store.Op, key store.Key, accepted int, err error) {
+	f.settle(op, viaHTTP, key, err, func() string { return originHTTP(r) })
 	if err == nil {
 		w.WriteHeader(accepted)
 		return

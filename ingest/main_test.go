@@ -59,7 +59,7 @@ func startGateway(tb testing.TB, cfg bus.Config, ledger LedgerConfig, options ..
 	g := &gateway{bus: b, store: store.New(settings)}
 	m := NewMetrics(nil)
 	g.ledger = NewLedger(b, g.store, ledger, logger, m)
-	g.front = NewFront(g.ledger, front, m)
+	g.front = NewFront(g.ledger, NewRefusals(), front, m)
 	g.service = NewService(g.front, b.Conn(), "sluice", "1.2.3", logger)
 	r := route.New()
 	for _, path := range []string{"/metrics/job/:job", "/metrics/job/:job/*labels"} {

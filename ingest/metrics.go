@@ -8,6 +8,7 @@ import (
 type Metrics struct {
 	pushes    *prometheus.CounterVec
 	refused   *prometheus.CounterVec
+	redirects *prometheus.CounterVec
 	abandoned prometheus.Counter
 	slow      prometheus.Counter
 }
@@ -23,6 +24,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "sluice_changes_refused_total",
 			Help: "Pushes and deletes that were refused, by reason and by the way they came.",
 		}, []string{"reason", "via"}),
+		redirects: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_http_redirects_total",
+			Help: "HTTP requests that were redirected, by what is odd about their path and by method. Many clients lose such a push.",
+		}, []string{"kind", "method"}),
 		abandoned: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sluice_changes_abandoned_total",
 			Help: "Pushes and deletes whose client had gone before they were judged.",
@@ -33,7 +38,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.pushes, m.refused, m.abandoned, m.slow)
+		reg.MustRegister(m.pushes, m.refused, m.redirects, m.abandoned, m.slow)
 	}
 	return m
 }

@@ -127,14 +127,14 @@ func (s *Service) begin() bool {
 func (s *Service) handler(op store.Op, subject string) micro.HandlerFunc {
 	return func(r micro.Request) {
 		if !s.begin() {
-			s.respond(r.Reply(), op, refuse(CodeUnavailable, "the gateway is stopping"))
+			s.respond(r.Reply(), op, store.Key{}, refuse(CodeUnavailable, "the gateway is stopping"))
 			return
 		}
+		c, err := s.change(op, subject, r)
 		done := func(err error) {
-			s.respond(r.Reply(), op, err)
+			s.respond(r.Reply(), op, c.Key, err)
 			s.flight.Done()
 		}
-		c, err := s.change(op, subject, r)
 		if err == nil {
 			err = s.front.ledger.Enqueue(context.Background(), c, done) // nobody can tell whether the client has gone
 		}
@@ -144,19 +144,22 @@ func (s *Service) handler(op store.Op, subject string) micro.HandlerFunc {
 	}
 }
 
-// change reads a request.
+// change reads a request. Where it cannot, the key is all that is in it, if that
+// can be read.
 func (s *Service) change(op store.Op, subject string, r micro.Request) (Change, error) {
 	key, err := s.key(strings.TrimPrefix(strings.TrimPrefix(r.Subject(), subject), "."), r.Headers().Get(groupHeader))
 	if err != nil {
 		return Change{}, err
 	}
 	if ttl := r.Headers().Get("Nats-TTL"); ttl != "" {
-		return Change{}, refuse(CodeInvalid, "header Nats-TTL: %s: a time to live is not supported", ttl)
+		return Change{Key: key}, refuse(CodeInvalid, "header Nats-TTL: %s: a time to live is not supported", ttl)
 	}
 	if op == store.OpDelete {
 		return Change{Op: op, Key: key, Time: s.front.now(), Origin: viaNATS}, nil
 	}
-	return s.front.pushed(op, key, bytes.NewReader(r.Data()), r.Headers().Get("Content-Encoding"), r.Headers().Get("Content-Type"), viaNATS)
+	c, err := s.front.pushed(op, key, bytes.NewReader(r.Data()), r.Headers().Get("Content-Encoding"), r.Headers().Get("Content-Type"), viaNATS)
+	c.Key = key
+	return c, err
 }
 
 // key reads the grouping key from the subject's tokens or from the header.
@@ -206,9 +209,9 @@ func (s *Service) tokensKey(tokens string) (store.Key, error) {
 	return s.front.keys.parts(parts[1], encoded, parts[2:])
 }
 
-// respond counts a verdict and publishes it where somebody waits for it.
-func (s *Service) respond(reply string, op store.Op, err error) {
-	s.front.metrics.count(op.String(), viaNATS, err)
+// respond settles a verdict and publishes it where somebody waits for it.
+func (s *Service) respond(reply string, op store.Op, key store.Key, err error) {
+	s.front.settle(op, viaNATS, key, err, func() string { return viaNATS })
 	if reply == "" {
 		if err != nil {
 			s.logger.Debug("push over NATS refused", "op", op, "err", err)

@@ -20,7 +20,7 @@ import (
 //	/api/v1/...                            query API, admin API
 //	/-/healthy /-/ready /-/quit            health and lifecycle
 //	/debug/pprof/...                       profiles
-func routes(cfg *config, front *ingest.Front, scraper *exposer.Scraper, api *exposer.API, own *exposer.OwnMetrics, notReady func() string, quit func()) (http.Handler, error) {
+func routes(cfg *config, front *ingest.Front, paths *ingest.Paths, scraper *exposer.Scraper, api *exposer.API, own *exposer.OwnMetrics, notReady func() string, quit func()) (http.Handler, error) {
 	prefix := cfg.prefix()
 	r := route.New()
 	for _, suffix := range []string{"", "@base64"} {
@@ -66,7 +66,7 @@ func routes(cfg *config, front *ingest.Front, scraper *exposer.Scraper, api *exp
 	mux := http.NewServeMux()
 	mux.Handle("/", front.CheckEncoding(r))
 	mux.Handle(prefix+"/api/v1/", http.StripPrefix(prefix+"/api/v1", v1))
-	return mux, nil
+	return paths.Watch(mux), nil
 }
 
 // addLifecycle adds the request that ends the process, or its refusal.

@@ -109,16 +109,17 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	}
 	s := store.New(store.Settings{Reserved: reserved, Unchecked: cfg.front.Unchecked, MaxGroups: cfg.maxGroups})
 	ledger := ingest.NewLedger(b, s, cfg.ledger, logger.With("component", "ledger"), ingestMetrics)
-	front := ingest.NewFront(ledger, cfg.front, ingestMetrics)
+	refusals := ingest.NewRefusals()
+	front := ingest.NewFront(ledger, refusals, cfg.front, ingestMetrics)
 	service := ingest.NewService(front, b.Conn(), cfg.bus.Prefix, version.Version, logger.With("component", "nats"))
 
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	ready := func() bool { return b.Status().Ready }
 	judge := exposer.NewJudge(s, own, logger.With("component", "scrape"))
-	handler, err := routes(cfg, front,
+	handler, err := routes(cfg, front, ingest.NewPaths(cfg.prefix(), ingestMetrics, logger.With("component", "http")),
 		exposer.NewScraper(s, own, ready, judge, logger.With("component", "scrape")),
-		exposer.NewAPI(s, exposer.Status{Build: buildInfo(), Flags: flags, Start: start}, logger.With("component", "api")),
+		exposer.NewAPI(s, refusals.Latest, exposer.Status{Build: buildInfo(), Flags: flags, Start: start}, logger.With("component", "api")),
 		own, func() string {
 			if reason := notReady(b.Status()); reason != "" {
 				return reason
