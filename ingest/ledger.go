@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/bus"
+	"sluice/ingest/decode"
 	"sluice/store"
 )
 
@@ -68,7 +69,7 @@ func (l *Ledger) Submit(ctx context.Context, c Change) error {
 	case err := <-verdict:
 		return err
 	case <-ctx.Done():
-		return refuse(CodeUnavailable, "the client has gone")
+		return refuse(CodeUnavailable, "the client has gone").because(reasonGone)
 	case <-l.ended:
 		return refuse(CodeUnavailable, "the gateway is stopping")
 	}
@@ -188,7 +189,7 @@ func (l *Ledger) dropAbandoned(batch []*pending) []*pending {
 		switch {
 		case p.ctx.Err() != nil:
 			l.metrics.abandoned.Inc()
-			l.answer(p, refuse(CodeUnavailable, "nobody waits for this push any more"))
+			l.answer(p, refuse(CodeUnavailable, "nobody waits for this push any more").because(reasonGone))
 		case now.After(p.deadline):
 			l.answer(p, refuse(CodeUnavailable, "no verdict within %s (--push.wait): the stream does not answer", l.wait))
 		default:
@@ -221,8 +222,18 @@ func judge(draft *store.Draft, p *pending) (e store.Event, has bool, err error) 
 		}
 		refusal = conflict
 	}
-	p.err = refuse(CodeInconsistent, "pushed metrics are invalid or inconsistent with existing metrics: %v", refusal)
+	// The words at the front are Pushgateway's.
+	p.err = refuse(CodeInconsistent, "pushed metrics are invalid or inconsistent with existing metrics: %v", refusal).because(reasonOf(refusal))
 	return draft.Fail(p.Key, now, p.Origin)
+}
+
+// reasonOf returns the reason of a push that could be read.
+func reasonOf(refusal error) string {
+	var refused *decode.RefusedError
+	if errors.As(refusal, &refused) {
+		return refused.Reason
+	}
+	return reasonInconsistent
 }
 
 // append puts events into the stream and answers their owners. It returns
@@ -250,7 +261,7 @@ func (l *Ledger) append(ctx context.Context, draft *store.Draft, events []store.
 		return l.caughtUp(ctx, append(owners, rest...))
 	case errors.As(err, &tooLarge):
 		i := tooLarge.Index - len(seqs)
-		l.answer(owners[i], refuse(CodeTooLarge, "the group would have an event of %d bytes, more than the stream takes (%d bytes)", tooLarge.Size, tooLarge.Limit))
+		l.answer(owners[i], refuse(CodeTooLarge, "the group would have an event of %d bytes, more than the stream takes (%d bytes, twice --push.max-bytes or less)\nPush less to one group.", tooLarge.Size, tooLarge.Limit).because(reasonEvent))
 		return append(append(owners[:i:i], owners[i+1:]...), rest...)
 	case errors.Is(err, bus.ErrStreamFull):
 		l.answerAll(owners, refuse(CodeFull, "the stream is full: %v", err))
