@@ -15,6 +15,7 @@ import (
 // bodies reads request bodies within a bound.
 type bodies struct {
 	limit int64     // bytes, on the wire and after decompression
+	held  budget    // of the bodies that are being read and decoded
 	pool  sync.Pool // of *bytes.Buffer: a body is copied by its decoder
 	gzips sync.Pool // of *gzip.Reader: one has tables of some 40 kB
 	snaps sync.Pool // of *snappy.Reader: one has some 140 kB
@@ -25,9 +26,10 @@ type bodies struct {
 // large push does not hold its memory for ever.
 const maxPooled = 1 << 20
 
-func newBodies(limit int64) *bodies {
+func newBodies(limit, maxHeld int64) *bodies {
 	return &bodies{
 		limit: limit,
+		held:  budget{limit: maxHeld},
 		pool:  sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		gzips: sync.Pool{New: func() any { return new(gzip.Reader) }},
 		snaps: sync.Pool{New: func() any { return snappy.NewReader(nil) }},
@@ -47,12 +49,14 @@ func (b *bodies) read(body io.Reader, encoding string) ([]byte, func(), error) {
 	defer release()
 	buf := b.pool.Get().(*bytes.Buffer)
 	buf.Reset()
+	plain := &limitedReader{r: decoded, left: b.limit, limit: b.limit, held: &b.held}
 	free := func() {
+		b.held.give(plain.taken)
 		if buf.Cap() <= maxPooled {
 			b.pool.Put(buf)
 		}
 	}
-	if _, err := buf.ReadFrom(&limitedReader{r: decoded, left: b.limit, limit: b.limit}); err != nil {
+	if _, err := buf.ReadFrom(plain); err != nil {
 		free()
 		return nil, nil, b.explain(err, encoding, wire)
 	}
@@ -88,6 +92,8 @@ type limitedReader struct {
 	failed      error    // other than the end
 	head        [16]byte // how the body begins, to say what it looks like
 	headLen     int
+	held        *budget // of what has been read, nil for none
+	taken       int64   // from it
 }
 
 func (l *limitedReader) Read(p []byte) (int, error) {
@@ -100,6 +106,12 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	}
 	if l.left -= int64(n); l.left < 0 {
 		return n, tooLargeBody(l.limit)
+	}
+	if l.held != nil {
+		if !l.held.take(int64(n), l.taken) {
+			return n, tooManyBytes(l.held.limit)
+		}
+		l.taken += int64(n)
 	}
 	if err != nil && err != io.EOF {
 		l.failed = err

@@ -39,7 +39,7 @@ func snapped(tb testing.TB, data []byte) []byte {
 }
 
 func TestReadBody(t *testing.T) {
-	b := newBodies(100)
+	b := newBodies(100, 0)
 	f := func(body []byte, encoding, want string) {
 		t.Helper()
 		got, free, err := b.read(bytes.NewReader(body), encoding)
@@ -72,7 +72,7 @@ func TestReadBody(t *testing.T) {
 }
 
 func TestReadBodyRefuses(t *testing.T) {
-	b := newBodies(100)
+	b := newBodies(100, 0)
 	f := func(body io.Reader, encoding string, status int, want string) {
 		t.Helper()
 		_, _, err := b.read(body, encoding)

@@ -16,6 +16,9 @@ type Limits = decode.Limits
 type FrontConfig struct {
 	// MaxBytes bounds a body, on the wire and after decompression.
 	MaxBytes int64
+	// MaxReading bounds the bytes of all bodies that are being read and decoded; 0
+	// is no limit.
+	MaxReading int64
 	// Limits bound what a push may hold. Labels and LabelBytes are for grouping
 	// keys, too.
 	Limits Limits
@@ -44,7 +47,7 @@ func NewFront(ledger *Ledger, cfg FrontConfig, m *Metrics) *Front {
 		ledger:  ledger,
 		metrics: m,
 		keys:    keys,
-		bodies:  newBodies(cfg.MaxBytes),
+		bodies:  newBodies(cfg.MaxBytes, cfg.MaxReading),
 		options: decode.Options{Scheme: keys.scheme, Unchecked: cfg.Unchecked, Limits: cfg.Limits},
 		now:     time.Now,
 	}

@@ -40,6 +40,7 @@ func (c *config) check() error {
 		flag  string
 		value int64
 	}{
+		{"push.max-waiting-bytes", c.ledger.MaxWaitingBytes},
 		{"push.max-series", int64(c.front.Limits.Series)},
 		{"web.read-header-timeout", int64(c.headerTimeout)},
 		{"web.read-timeout", int64(c.readTimeout)},

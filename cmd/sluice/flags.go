@@ -19,7 +19,9 @@ const (
 	defaultPrefix     = "sluice"
 	defaultMaxBytes   = 16 << 20
 	defaultMaxWaiting = 4096
-	defaultWait       = 8 * time.Second // below the usual client timeout of 10 s
+	// A hundred pushes of 15,000 series at once hold some 300 MB.
+	defaultMaxWaitingBytes = 1 << 30
+	defaultWait            = 8 * time.Second // below the usual client timeout of 10 s
 
 	// The largest push that anybody is known to send has 15,000 series, and a body
 	// of --push.max-bytes with lines of usual length 200,000.
@@ -87,6 +89,7 @@ func serveFlags() []cli.Flag {
 		&cli.IntFlag{Name: "push.max-labels", Value: defaultMaxLabels, Usage: "most `labels` of a series, those of its group included"},
 		&cli.IntFlag{Name: "push.max-label-bytes", Value: defaultMaxLabelBytes, Usage: "most `bytes` of a metric name, a label name or a label value, and of a grouping key as a whole"},
 		&cli.IntFlag{Name: "push.max-waiting", Value: defaultMaxWaiting, Usage: "most `pushes` that may wait for their verdict"},
+		&cli.Int64Flag{Name: "push.max-waiting-bytes", Value: defaultMaxWaitingBytes, Usage: "most `bytes` of all pushes that are being read, and again of all that wait; 0 is no limit"},
 		&cli.DurationFlag{Name: "push.wait", Value: defaultWait, Usage: "longest `time` a push waits for the stream before it is answered by 503"},
 
 		&cli.StringFlag{Name: "bus.data-dir", Value: defaultDataDir, Usage: "`folder` of the embedded NATS server's stream"},
@@ -172,9 +175,9 @@ func readConfig(c *cli.Context) (*config, error) {
 			Replicas:            c.Int("bus.replicas"), History: c.Int("bus.history"),
 			Prefix: c.String("bus.prefix"), MaxBytes: c.Int64("bus.max-bytes"),
 		},
-		ledger: ingest.LedgerConfig{Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting")},
+		ledger: ingest.LedgerConfig{Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
 		front: ingest.FrontConfig{
-			MaxBytes: c.Int64("push.max-bytes"), UTF8Names: c.Bool("push.enable-utf8-names"),
+			MaxBytes: c.Int64("push.max-bytes"), MaxReading: c.Int64("push.max-waiting-bytes"), UTF8Names: c.Bool("push.enable-utf8-names"),
 			Unchecked: c.Bool("push.disable-consistency-check"),
 			Limits: ingest.Limits{
 				Series: c.Int("push.max-series"), Labels: c.Int("push.max-labels"), LabelBytes: c.Int("push.max-label-bytes"),

@@ -80,7 +80,7 @@ func (l Limits) tooManySeries(detail string) *LimitError {
 
 func (l Limits) textTooLarge() *LimitError {
 	return &LimitError{Reason: TextTooLarge, Message: fmt.Sprintf(
-		"the push has more than %d bytes as text with the labels of its group in each line (twice --push.max-bytes)\nPush in several groups, use a shorter grouping key, or raise the limit.", l.TextBytes)}
+		"the push has more than %d bytes as text with the labels of its group in each line (the limit grows with --push.max-bytes)\nPush in several groups, use a shorter grouping key, or raise the limit.", l.TextBytes)}
 }
 
 // checkFamily checks the names and labels of a family that has got the labels of

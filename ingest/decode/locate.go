@@ -167,7 +167,8 @@ func sampleLabels(text []byte) (name string, labels []store.Label) {
 	unescape := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n")
 	for i++; i < len(text); i++ {
 		i = skipBlanks(text, i)
-		token, next := text[i:i], i
+		var token []byte
+		next := i
 		if i < len(text) && text[i] == '"' {
 			if next = quotedEnd(text, i); next < 0 {
 				return name, labels
