@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
+	"os"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
@@ -15,19 +15,25 @@ import (
 // bodies reads request bodies within a bound.
 type bodies struct {
 	limit int64     // bytes, on the wire and after decompression
+	held  budget    // of the bodies that are being read and decoded
 	pool  sync.Pool // of *bytes.Buffer: a body is copied by its decoder
 	gzips sync.Pool // of *gzip.Reader: one has tables of some 40 kB
+	snaps sync.Pool // of *snappy.Reader: one has some 140 kB
+	zstds sync.Pool // of *zstd.Decoder
 }
 
 // maxPooled is the largest buffer that is kept for the next body, so that one
 // large push does not hold its memory for ever.
 const maxPooled = 1 << 20
 
-func newBodies(limit int64) *bodies {
+func newBodies(limit, maxHeld int64) *bodies {
 	return &bodies{
 		limit: limit,
+		held:  budget{limit: maxHeld},
 		pool:  sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		gzips: sync.Pool{New: func() any { return new(gzip.Reader) }},
+		snaps: sync.Pool{New: func() any { return snappy.NewReader(nil) }},
+		zstds: sync.Pool{New: newZstd},
 	}
 }
 
@@ -35,65 +41,59 @@ func newBodies(limit int64) *bodies {
 // back. The encoding is a Content-Encoding header; one that Pushgateway does
 // not know is taken for none, as there.
 func (b *bodies) read(body io.Reader, encoding string) ([]byte, func(), error) {
-	limited := &limitedReader{r: body, left: b.limit, limit: b.limit}
-	decoded, release, err := b.decompress(limited, encoding)
+	wire := &limitedReader{r: body, left: b.limit, limit: b.limit}
+	decoded, release, err := b.decompress(wire, encoding)
 	if err != nil {
-		return nil, nil, b.explain(err)
+		return nil, nil, b.explain(err, encoding, wire)
 	}
 	defer release()
 	buf := b.pool.Get().(*bytes.Buffer)
 	buf.Reset()
+	plain := &limitedReader{r: decoded, left: b.limit, limit: b.limit, held: &b.held}
 	free := func() {
+		b.held.give(plain.taken)
 		if buf.Cap() <= maxPooled {
 			b.pool.Put(buf)
 		}
 	}
-	if _, err := buf.ReadFrom(&limitedReader{r: decoded, left: b.limit, limit: b.limit}); err != nil {
+	if _, err := buf.ReadFrom(plain); err != nil {
 		free()
-		return nil, nil, b.explain(err)
+		return nil, nil, b.explain(err, encoding, wire)
 	}
 	return buf.Bytes(), free, nil
 }
 
-// decompress returns the reader for an encoding. It may read the header of the
-// compressed data already.
-func (b *bodies) decompress(r io.Reader, encoding string) (io.Reader, func(), error) {
-	switch strings.ToLower(encoding) {
-	case "gzip":
-		z := b.gzips.Get().(*gzip.Reader)
-		if err := z.Reset(r); err != nil {
-			b.gzips.Put(z)
-			return nil, nil, err
-		}
-		return z, func() { b.gzips.Put(z) }, nil
-	case "snappy":
-		return snappy.NewReader(r), func() {}, nil
-	default:
-		return r, func() {}, nil
-	}
-}
-
 // explain turns an error from reading into a refusal.
-func (b *bodies) explain(err error) error {
+func (b *bodies) explain(err error, encoding string, wire *limitedReader) error {
 	var own *Error
 	if errors.As(err, &own) {
 		return own
 	}
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	switch {
+	case errors.As(err, &tooLarge):
 		return tooLargeBody(b.limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refuse(CodeTimeout, "the body did not come in time: %d bytes have been read (--web.read-timeout)\nSend it faster, or raise the limit.", wire.limit-wire.left)
+	case wire.failed == nil && isKnown(encoding):
+		return b.undecodable(err, encoding, wire.head[:wire.headLen])
 	}
-	return refuse(CodeInvalid, "cannot read the body: %v", err)
+	return refuse(CodeInvalid, "cannot read the body: %v, after %d bytes\nThe connection broke, or the body is shorter than the header Content-Length says.", err, wire.limit-wire.left).because(reasonIncomplete)
 }
 
 func tooLargeBody(limit int64) *Error {
-	return refuse(CodeTooLarge, "the body has more than %d bytes, on the wire or after decompression (--push.max-bytes)", limit)
+	return refuse(CodeTooLarge, "the body has more than %d bytes, on the wire or after decompression (--push.max-bytes)\nPush in several requests or groups, or raise the limit.", limit)
 }
 
 // limitedReader fails once more than the limit would be read.
 type limitedReader struct {
 	r           io.Reader
 	left, limit int64
+	failed      error    // other than the end
+	head        [16]byte // how the body begins, to say what it looks like
+	headLen     int
+	held        *budget // of what has been read, nil for none
+	taken       int64   // from it
 }
 
 func (l *limitedReader) Read(p []byte) (int, error) {
@@ -101,8 +101,20 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 		p = p[:l.left+1] // one more than allowed tells too large from just fitting
 	}
 	n, err := l.r.Read(p)
+	if l.headLen < len(l.head) {
+		l.headLen += copy(l.head[l.headLen:], p[:n])
+	}
 	if l.left -= int64(n); l.left < 0 {
 		return n, tooLargeBody(l.limit)
+	}
+	if l.held != nil {
+		if !l.held.take(int64(n), l.taken) {
+			return n, tooManyBytes(l.held.limit)
+		}
+		l.taken += int64(n)
+	}
+	if err != nil && err != io.EOF {
+		l.failed = err
 	}
 	return n, err
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
 )
 
 func gzipped(tb testing.TB, data []byte) []byte {
@@ -38,7 +39,7 @@ func snapped(tb testing.TB, data []byte) []byte {
 }
 
 func TestReadBody(t *testing.T) {
-	b := newBodies(100)
+	b := newBodies(100, 0)
 	f := func(body []byte, encoding, want string) {
 		t.Helper()
 		got, free, err := b.read(bytes.NewReader(body), encoding)
@@ -61,10 +62,17 @@ func TestReadBody(t *testing.T) {
 	f(nil, "snappy", "")
 	f([]byte("a 1\n"), "gzip, snappy", "a 1\n") // unknown to Pushgateway, so read as it is
 	f([]byte("a 1\n"), "br", "a 1\n")
+	f(zstded(t, []byte("a 1\n")), "zstd", "a 1\n")
+	f(zstded(t, []byte("a 1\n")), "ZSTD", "a 1\n")
+	f(append(zstded(t, []byte("a 1\n")), zstded(t, []byte("b 2\n"))...), "zstd", "a 1\nb 2\n")
+	f(append([]byte("\x50\x2a\x4d\x18\x01\x00\x00\x00x"), zstded(t, []byte("a 1\n"))...), "zstd", "a 1\n") // a skippable frame
+	f([]byte("a 1\n"), "zstd", "a 1\n")                                                                    // Pushgateway does not know zstd
+	f([]byte("a"), "zstd", "a")
+	f(nil, "zstd", "")
 }
 
 func TestReadBodyRefuses(t *testing.T) {
-	b := newBodies(100)
+	b := newBodies(100, 0)
 	f := func(body io.Reader, encoding string, status int, want string) {
 		t.Helper()
 		_, _, err := b.read(body, encoding)
@@ -88,3 +96,12 @@ func TestReadBodyRefuses(t *testing.T) {
 type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, errors.New("connection reset") }
+
+func zstded(tb testing.TB, data []byte) []byte {
+	tb.Helper()
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return z.EncodeAll(data, nil)
+}

@@ -1,9 +1,14 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
+	"unicode/utf8"
+
+	"sluice/ingest/decode"
 )
 
 // Code says why a change was not accepted. It decides the HTTP status and the
@@ -15,6 +20,7 @@ const (
 	CodeInvalid       Code = iota + 1 // the request cannot be read: path, encoding, syntax
 	CodeInconsistent                  // it can be read, but not accepted; recorded as the group's failure
 	CodeTooLarge                      // a limit on one push is passed
+	CodeTimeout                       // the body did not come in time
 	CodeTooManyGroups                 // there are as many groups as there may be
 	CodeBusy                          // too many pushes wait already
 	CodeNotReady                      // the replay has not caught up yet
@@ -28,6 +34,7 @@ var httpStatus = map[Code]int{
 	CodeInvalid:       http.StatusBadRequest,
 	CodeInconsistent:  http.StatusBadRequest,
 	CodeTooLarge:      http.StatusRequestEntityTooLarge,
+	CodeTimeout:       http.StatusRequestTimeout,
 	CodeTooManyGroups: http.StatusTooManyRequests,
 	CodeBusy:          http.StatusServiceUnavailable,
 	CodeNotReady:      http.StatusServiceUnavailable,
@@ -35,21 +42,53 @@ var httpStatus = map[Code]int{
 	CodeFull:          http.StatusInsufficientStorage,
 }
 
-// reasons has the word for each code in the metric of refusals.
+// The reasons of refusals, the label reason of sluice_changes_refused_total.
+// Those of package decode come on top: timestamp, duplicate_series,
+// invalid_series, too_many_series, too_many_labels, label_too_long and
+// text_too_large.
+const (
+	reasonSyntax       = "syntax"         // the body cannot be parsed
+	reasonEncoding     = "bad_encoding"   // the body cannot be decompressed
+	reasonIncomplete   = "incomplete"     // the body ended early
+	reasonKey          = "bad_key"        // the grouping key cannot be read
+	reasonHeader       = "bad_header"     // a header asks for what there is not
+	reasonInconsistent = "inconsistent"   // with what is stored, or with the gateway's own
+	reasonBody         = "body_too_large" // --push.max-bytes
+	reasonEvent        = "event_too_large"
+	reasonSlow         = "body_too_slow"   // --web.read-timeout
+	reasonGroups       = "too_many_groups" // --push.max-groups
+	reasonBusy         = "busy"            // --push.max-waiting
+	reasonNotReady     = "not_ready"
+	reasonUnavailable  = "unavailable" // the stream
+	reasonGone         = "client_gone"
+	reasonFull         = "stream_full"
+	reasonInternal     = "internal"
+)
+
+// reasons has the reason of each code where no finer one is given.
 var reasons = map[Code]string{
-	CodeInvalid:       "invalid",
-	CodeInconsistent:  "inconsistent",
-	CodeTooLarge:      "too_large",
-	CodeTooManyGroups: "too_many_groups",
-	CodeBusy:          "busy",
-	CodeNotReady:      "not_ready",
-	CodeUnavailable:   "unavailable",
-	CodeFull:          "stream_full",
+	CodeInvalid:       reasonSyntax,
+	CodeInconsistent:  reasonInconsistent,
+	CodeTooLarge:      reasonBody,
+	CodeTimeout:       reasonSlow,
+	CodeTooManyGroups: reasonGroups,
+	CodeBusy:          reasonBusy,
+	CodeNotReady:      reasonNotReady,
+	CodeUnavailable:   reasonUnavailable,
+	CodeFull:          reasonFull,
 }
+
+// maxMessage bounds the text of a refusal in bytes, so that with a line feed it
+// is below 1 kB.
+const maxMessage = 990
 
 // Error is a refusal: its code for programs, its message for the client.
 type Error struct {
-	Code    Code
+	Code Code
+	// Reason is a word for the metric of refusals, finer than the code.
+	Reason string
+	// Message has the gist in its first line; lines below it say what to do. It
+	// is valid UTF-8 without control characters but line feeds.
 	Message string
 	// RetryAfter tells the client when to try again; 0 where that is no help.
 	RetryAfter time.Duration
@@ -65,14 +104,20 @@ func (e *Error) Status() int { return httpStatus[e.Code] }
 // the gateway is in.
 func (e *Error) isClients() bool {
 	switch e.Code {
-	case CodeInvalid, CodeInconsistent, CodeTooLarge, CodeTooManyGroups:
+	case CodeInvalid, CodeInconsistent, CodeTooLarge, CodeTimeout, CodeTooManyGroups:
 		return true
 	}
 	return false
 }
 
+// because gives a refusal a finer reason.
+func (e *Error) because(reason string) *Error {
+	e.Reason = reason
+	return e
+}
+
 func refuse(code Code, format string, args ...any) *Error {
-	e := &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	e := &Error{Code: code, Reason: reasons[code], Message: tidy(fmt.Sprintf(format, args...))}
 	switch code {
 	case CodeBusy, CodeNotReady, CodeUnavailable:
 		e.RetryAfter = time.Second
@@ -80,4 +125,36 @@ func refuse(code Code, format string, args ...any) *Error {
 		e.RetryAfter = time.Minute
 	}
 	return e
+}
+
+// refuseBody is the refusal of a body that decode did not take.
+func refuseBody(err error) *Error {
+	var limit *decode.LimitError
+	if errors.As(err, &limit) {
+		return refuse(CodeTooLarge, "%v", limit).because(limit.Reason)
+	}
+	return refuse(CodeInvalid, "%v", err)
+}
+
+// tidy makes a message safe to show and bounds it. Most of what it may quote was
+// quoted already; the texts of libraries are not under our control.
+func tidy(message string) string {
+	odd := func(r rune) bool {
+		return r < ' ' && r != '\n' || r >= 0x7f && r <= 0x9f || r == utf8.RuneError || r == '\u2028' || r == '\u2029'
+	}
+	if strings.IndexFunc(message, odd) >= 0 {
+		var b strings.Builder
+		for _, r := range strings.ToValidUTF8(message, "?") {
+			if odd(r) && r != utf8.RuneError {
+				fmt.Fprintf(&b, `\x%02x`, r)
+			} else {
+				b.WriteRune(r)
+			}
+		}
+		message = b.String()
+	}
+	if len(message) <= maxMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:maxMessage-len("...")], "") + "..."
 }

@@ -9,10 +9,19 @@ import (
 	"sluice/store"
 )
 
+// Limits bound what a push may hold.
+type Limits = decode.Limits
+
 // FrontConfig are the settings that both front ends share.
 type FrontConfig struct {
 	// MaxBytes bounds a body, on the wire and after decompression.
 	MaxBytes int64
+	// MaxReading bounds the bytes of all bodies that are being read and decoded; 0
+	// is no limit.
+	MaxReading int64
+	// Limits bound what a push may hold. Labels and LabelBytes are for grouping
+	// keys, too.
+	Limits Limits
 	// UTF8Names allows UTF-8 names in bodies and, escaped, in grouping keys.
 	UTF8Names bool
 	// Unchecked says that the ledger checks no consistency; an accepted push is
@@ -34,34 +43,45 @@ type Front struct {
 
 // NewFront returns a front that submits to the ledger and keeps refusals.
 func NewFront(ledger *Ledger, refusals *Refusals, cfg FrontConfig, m *Metrics) *Front {
-	keys := newKeyReader(cfg.UTF8Names)
+	keys := newKeyReader(cfg.UTF8Names, cfg.Limits)
 	return &Front{
 		ledger:   ledger,
 		refusals: refusals,
 		metrics:  m,
 		keys:     keys,
-		bodies:   newBodies(cfg.MaxBytes),
-		options:  decode.Options{Scheme: keys.scheme, Unchecked: cfg.Unchecked},
+		bodies:   newBodies(cfg.MaxBytes, cfg.MaxReading),
+		options:  decode.Options{Scheme: keys.scheme, Unchecked: cfg.Unchecked, Limits: cfg.Limits},
 		now:      time.Now,
 	}
 }
 
+// source says where a push comes from, and what it says of its body.
+type source struct {
+	body                  io.Reader
+	encoding, contentType string // headers
+	remoteWrite           bool   // has a header of Prometheus remote write
+	origin                string // for people
+}
+
 // pushed reads a body into a change. A body that can be read but not be taken
 // makes a change that records the failure.
-func (f *Front) pushed(op store.Op, key store.Key, body io.Reader, encoding, contentType, origin string) (Change, error) {
-	raw, free, err := f.bodies.read(body, encoding)
+func (f *Front) pushed(op store.Op, key store.Key, from source) (Change, error) {
+	raw, free, err := f.bodies.read(from.body, from.encoding)
 	if err != nil {
 		return Change{}, err
 	}
 	defer free()
-	c := Change{Op: op, Key: key, Origin: origin}
-	families, err := decode.Families(raw, contentType, key, f.options)
-	var refused *decode.RefusedError
-	switch {
-	case errors.As(err, &refused):
+	c := Change{Op: op, Key: key, Origin: from.origin}
+	families, err := decode.Families(raw, from.contentType, key, f.options)
+	if err != nil {
+		err = decode.Explain(err, raw, decode.Request{
+			ContentType: from.contentType, Encoding: from.encoding, Decoded: isKnown(from.encoding), RemoteWrite: from.remoteWrite,
+		}, key, f.options)
+		var refused *decode.RefusedError
+		if !errors.As(err, &refused) {
+			return Change{}, refuseBody(err)
+		}
 		c.Refusal = refused
-	case err != nil:
-		return Change{}, refuse(CodeInvalid, "%v", err)
 	}
 	c.Families = families
 	c.Time = f.now()
@@ -77,7 +97,17 @@ func (f *Front) settle(op store.Op, via string, key store.Key, err error, origin
 		return
 	}
 	f.refusals.note(store.Refusal{
-		Key: key, Time: f.now().UnixNano(), Status: refused.Status(), Reason: reasons[refused.Code],
+		Key: key, Time: f.now().UnixNano(), Status: refused.Status(), Reason: refused.Reason,
 		Message: refused.Message, Origin: origin(),
 	})
+}
+
+// deletable refuses the deletion of a group that could not have been made, since
+// its key passes a limit, unless it is there.
+func (f *Front) deletable(key store.Key) error {
+	err := f.keys.bounded(key)
+	if err != nil && f.ledger.store.Group(key) != nil {
+		return nil // made under another limit
+	}
+	return err
 }

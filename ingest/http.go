@@ -14,6 +14,10 @@ import (
 // viaHTTP is the word for this way in metrics and origins.
 const viaHTTP = "http"
 
+// remoteWriteHeader is in all requests of Prometheus remote write, and in no
+// other.
+const remoteWriteHeader = "X-Prometheus-Remote-Write-Version"
+
 // Push returns the handler for PUT (replace) and POST. It wants the route
 // parameters job and labels. The answers are those of Pushgateway: 200 without
 // a body, or 202 where consistency is not checked.
@@ -24,15 +28,21 @@ func (f *Front) Push(op store.Op, jobBase64 bool) http.HandlerFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, err := f.keys.path(route.Param(r.Context(), "job"), jobBase64, route.Param(r.Context(), "labels"))
+		if err == nil {
+			err = f.keys.bounded(key)
+		}
 		if err != nil {
-			f.reply(w, r, op, key, 0, err)
+			f.reply(w, r, op, store.Key{}, 0, err)
 			return
 		}
 		if err := f.ledger.ready(); err != nil {
 			f.reply(w, r, op, key, 0, err) // before a body is read for nothing
 			return
 		}
-		c, err := f.pushed(op, key, r.Body, r.Header.Get("Content-Encoding"), r.Header.Get("Content-Type"), originHTTP(r))
+		c, err := f.pushed(op, key, source{
+			body: r.Body, encoding: r.Header.Get("Content-Encoding"), contentType: r.Header.Get("Content-Type"),
+			remoteWrite: r.Header.Get(remoteWriteHeader) != "", origin: originHTTP(r),
+		})
 		if err != nil {
 			f.reply(w, r, op, key, 0, err)
 			return
@@ -46,8 +56,11 @@ func (f *Front) Push(op store.Op, jobBase64 bool) http.HandlerFunc {
 func (f *Front) Delete(jobBase64 bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, err := f.keys.path(route.Param(r.Context(), "job"), jobBase64, route.Param(r.Context(), "labels"))
+		if err == nil {
+			err = f.deletable(key)
+		}
 		if err != nil {
-			f.reply(w, r, store.OpDelete, key, 0, err)
+			f.reply(w, r, store.OpDelete, store.Key{}, 0, err)
 			return
 		}
 		c := Change{Op: store.OpDelete, Key: key, Time: f.now(), Origin: originHTTP(r)}
@@ -83,6 +96,9 @@ func (f *Front) reply(w http.ResponseWriter, r *http.Request, op store.Op, key s
 		if own.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(own.RetryAfter.Seconds())))
 		}
+		if own.Code == CodeTimeout {
+			w.Header().Set("Connection", "close") // the rest of the body is never read
+		}
 	}
 	http.Error(w, err.Error(), status)
 }
@@ -93,9 +109,10 @@ func (f *Front) reply(w http.ResponseWriter, r *http.Request, op store.Op, key s
 func (f *Front) CheckEncoding(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if encoding := r.Header.Get("Content-Encoding"); encoding != "" && r.Method != http.MethodPut && r.Method != http.MethodPost {
-			_, release, err := f.bodies.decompress(r.Body, encoding)
+			wire := &limitedReader{r: r.Body, left: f.bodies.limit, limit: f.bodies.limit}
+			_, release, err := f.bodies.decompress(wire, encoding)
 			if err != nil {
-				http.Error(w, err.Error(), http.StatusBadRequest)
+				http.Error(w, f.bodies.explain(err, encoding, wire).Error(), http.StatusBadRequest)
 				return
 			}
 			release()

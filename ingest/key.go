@@ -1,10 +1,12 @@
 package ingest
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/common/model"
 
+	"sluice/ingest/decode"
 	"sluice/store"
 )
 
@@ -15,13 +17,49 @@ const base64Suffix = "@base64"
 type keyReader struct {
 	scheme   model.ValidationScheme // of label names
 	escaping model.EscapingScheme   // of label names in paths
+	limits   decode.Limits
 }
 
-func newKeyReader(utf8Names bool) keyReader {
+func newKeyReader(utf8Names bool, limits decode.Limits) keyReader {
 	if utf8Names {
-		return keyReader{model.UTF8Validation, model.ValueEncodingEscaping}
+		return keyReader{model.UTF8Validation, model.ValueEncodingEscaping, limits}
 	}
-	return keyReader{model.LegacyValidation, model.NoEscaping}
+	return keyReader{model.LegacyValidation, model.NoEscaping, limits}
+}
+
+// maxQuoted bounds in bytes what a message shows of a part of a key.
+const maxQuoted = 120
+
+// quoted is a part of a key for a message.
+func quoted(s string) string {
+	if len(s) > maxQuoted {
+		return strconv.Quote(strings.ToValidUTF8(s[:maxQuoted], "")) + "..."
+	}
+	return strconv.Quote(s)
+}
+
+// badKey refuses a grouping key.
+func badKey(format string, args ...any) *Error {
+	return refuse(CodeInvalid, format, args...).because(reasonKey)
+}
+
+// bounded refuses a key that is too long: it is part of each series of its group,
+// and the group's subject in the stream.
+func (r keyReader) bounded(key store.Key) error {
+	labels := key.Labels()
+	if most := r.limits.Labels; most > 0 && len(labels) > most {
+		return refuse(CodeInvalid, "the grouping key has %d labels, the limit is %d (--push.max-labels)", len(labels), most).because(decode.TooManyLabels)
+	}
+	size := 0
+	for _, l := range labels {
+		size += len(l.Name) + len(l.Value)
+	}
+	if most := r.limits.LabelBytes; most > 0 && size > most {
+		job, _ := key.Get(store.JobLabel)
+		return refuse(CodeInvalid, "the grouping key has %d bytes in its label names and values, the limit is %d (--push.max-label-bytes): job %s",
+			size, most, quoted(job)).because(decode.LabelTooLong)
+	}
+	return nil
 }
 
 // path reads the key from what follows the push route: job and labels as the
@@ -32,7 +70,7 @@ func (r keyReader) path(job string, jobBase64 bool, labels string) (store.Key, e
 	if len(labels) > 1 {
 		parts = strings.Split(labels[1:], "/")
 		if len(parts)%2 != 0 {
-			return store.Key{}, refuse(CodeInvalid, "odd number of components in label string %q", labels)
+			return store.Key{}, badKey("odd number of components in label string %s\nEach label of the path is a name and a value; a value with a slash is written in base64url: /path@base64/L3Zhci90bXA", quoted(labels))
 		}
 	}
 	return r.parts(job, jobBase64, parts)
@@ -43,7 +81,7 @@ func (r keyReader) parts(job string, jobBase64 bool, parts []string) (store.Key,
 	if jobBase64 {
 		decoded, err := store.DecodeBase64URL(job)
 		if err != nil {
-			return store.Key{}, refuse(CodeInvalid, "invalid base64url encoding in job name %q: %v%s", job, err, base64Hint(job))
+			return store.Key{}, badKey("invalid base64url encoding in job name %s: %v%s", quoted(job), err, base64Hint(job))
 		}
 		job = decoded
 	}
@@ -53,12 +91,12 @@ func (r keyReader) parts(job string, jobBase64 bool, parts []string) (store.Key,
 		trimmed, encoded := strings.CutSuffix(written, base64Suffix)
 		name := model.UnescapeName(trimmed, r.escaping)
 		if !r.valid(trimmed, name) {
-			return store.Key{}, refuse(CodeInvalid, "improper label name %q", trimmed)
+			return store.Key{}, badKey("improper label name %s%s", quoted(trimmed), r.nameHint(trimmed))
 		}
 		if encoded {
 			decoded, err := store.DecodeBase64URL(value)
 			if err != nil {
-				return store.Key{}, refuse(CodeInvalid, "invalid base64url encoding for label %s=%q: %v%s", trimmed, value, err, base64Hint(value))
+				return store.Key{}, badKey("invalid base64url encoding for label %s=%s: %v%s", trimmed, quoted(value), err, base64Hint(value))
 			}
 			value = decoded
 		}
@@ -66,7 +104,7 @@ func (r keyReader) parts(job string, jobBase64 bool, parts []string) (store.Key,
 	}
 	key, err := store.NewKey(job, labels...)
 	if err != nil {
-		return store.Key{}, refuse(CodeInvalid, "%v", err)
+		return store.Key{}, badKey("%v", err)
 	}
 	return key, nil
 }
@@ -80,10 +118,33 @@ func (r keyReader) valid(trimmed, name string) bool {
 		!strings.ContainsAny(name, ":\x00")
 }
 
-// base64Hint tells those who used the other alphabet which one it is.
+// base64Hint tells those who used another encoding which one it is.
 func base64Hint(value string) string {
-	if strings.ContainsAny(value, "+/") {
-		return " (this is the standard alphabet: use '-' for '+' and '_' for '/')"
+	const how = "\nbase64url is base64 with - for + and _ for /, and padding may be left out: base64 -w0 | tr '+/' '-_'"
+	switch {
+	case strings.ContainsAny(value, "+/"):
+		return "; this is the standard alphabet of base64, not base64url" + how
+	case strings.ContainsAny(value, " \t\r\n"):
+		return "; there is a blank or line feed in it" + how
+	case strings.Contains(value, "%"):
+		return "; there is a percent sign in it: was it escaped twice?" + how
 	}
-	return ""
+	return how
+}
+
+// nameHint tells what label names of a grouping key may be.
+func (r keyReader) nameHint(name string) string {
+	switch {
+	case strings.HasPrefix(name, model.ReservedLabelPrefix):
+		return ": names that begin with __ are reserved"
+	case name == "":
+		return ": it is empty"
+	case strings.HasSuffix(name, base64Suffix):
+		return ": it ends with " + base64Suffix + " twice"
+	case strings.Contains(name, "@"):
+		return ": an encoded value is marked by " + base64Suffix + " behind the name"
+	case r.escaping == model.ValueEncodingEscaping:
+		return "\nLabel names have letters, digits and _, and no digit first; others are escaped as U__..., with _2d_ for a dash."
+	}
+	return "\nLabel names have letters, digits and _, and no digit first; others need the flag --push.enable-utf8-names and are escaped as U__..., with _2d_ for a dash."
 }

@@ -3,10 +3,12 @@ package ingest
 import (
 	"strings"
 	"testing"
+
+	"sluice/ingest/decode"
 )
 
 func TestPathKey(t *testing.T) {
-	legacy, utf8 := newKeyReader(false), newKeyReader(true)
+	legacy, utf8 := newKeyReader(false, decode.Limits{}), newKeyReader(true, decode.Limits{})
 	f := func(r keyReader, job string, jobBase64 bool, labels, want string) {
 		t.Helper()
 		k, err := r.path(job, jobBase64, labels)
@@ -39,7 +41,7 @@ func TestPathKey(t *testing.T) {
 func TestPathKeyRefuses(t *testing.T) {
 	f := func(job string, jobBase64 bool, labels, want string) {
 		t.Helper()
-		_, err := newKeyReader(false).path(job, jobBase64, labels)
+		_, err := newKeyReader(false, decode.Limits{}).path(job, jobBase64, labels)
 		own, ok := err.(*Error)
 		if !ok || own.Status() != 400 || !strings.Contains(own.Message, want) {
 			t.Errorf("%s%s: got %v, want 400 with %q", job, labels, err, want)
@@ -59,7 +61,7 @@ func TestPathKeyRefuses(t *testing.T) {
 
 func TestPathKeyRefusesWhatCannotBeScraped(t *testing.T) {
 	for _, name := range []string{"a:b", "U__a_3a_b", "U___0_", "U______a", ""} {
-		if k, err := newKeyReader(true).path("x", false, "/"+name+"/v"); err == nil {
+		if k, err := newKeyReader(true, decode.Limits{}).path("x", false, "/"+name+"/v"); err == nil {
 			t.Errorf("%s: got %s, want an error", name, k)
 		}
 	}

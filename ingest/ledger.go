@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/bus"
+	"sluice/ingest/decode"
 	"sluice/store"
 )
 
@@ -33,6 +34,7 @@ type Ledger struct {
 	wait    time.Duration
 	queue   chan *pending
 	room    chan struct{} // a token for each push that waits
+	held    budget        // of the families of the pushes that wait
 	ended   chan struct{} // closed when Run has returned
 }
 
@@ -42,6 +44,8 @@ type LedgerConfig struct {
 	Wait time.Duration
 	// MaxWaiting is how many changes may wait for their verdict.
 	MaxWaiting int
+	// MaxWaitingBytes bounds what they hold; 0 is no limit.
+	MaxWaitingBytes int64
 }
 
 // NewLedger returns a ledger that does nothing until Run.
@@ -51,6 +55,7 @@ func NewLedger(b *bus.Bus, s *store.Store, cfg LedgerConfig, logger *slog.Logger
 		wait:  cfg.Wait,
 		queue: make(chan *pending, cfg.MaxWaiting),
 		room:  make(chan struct{}, cfg.MaxWaiting),
+		held:  budget{limit: cfg.MaxWaitingBytes},
 		ended: make(chan struct{}),
 	}
 }
@@ -68,7 +73,7 @@ func (l *Ledger) Submit(ctx context.Context, c Change) error {
 	case err := <-verdict:
 		return err
 	case <-ctx.Done():
-		return refuse(CodeUnavailable, "the client has gone")
+		return refuse(CodeUnavailable, "the client has gone").because(reasonGone)
 	case <-l.ended:
 		return refuse(CodeUnavailable, "the gateway is stopping")
 	}
@@ -87,7 +92,12 @@ func (l *Ledger) Enqueue(ctx context.Context, c Change, done func(error)) error 
 	default:
 		return refuse(CodeBusy, "%d pushes are waiting already (--push.max-waiting)", cap(l.room))
 	}
-	l.queue <- &pending{Change: c, ctx: ctx, deadline: time.Now().Add(l.wait), done: done} // has room for all that have a token
+	size := int64(c.size())
+	if !l.held.take(size, 0) {
+		<-l.room
+		return tooManyBytes(l.held.limit)
+	}
+	l.queue <- &pending{Change: c, ctx: ctx, deadline: time.Now().Add(l.wait), done: done, bytes: size} // has room for all that have a token
 	return nil
 }
 
@@ -188,7 +198,7 @@ func (l *Ledger) dropAbandoned(batch []*pending) []*pending {
 		switch {
 		case p.ctx.Err() != nil:
 			l.metrics.abandoned.Inc()
-			l.answer(p, refuse(CodeUnavailable, "nobody waits for this push any more"))
+			l.answer(p, refuse(CodeUnavailable, "nobody waits for this push any more").because(reasonGone))
 		case now.After(p.deadline):
 			l.answer(p, refuse(CodeUnavailable, "no verdict within %s (--push.wait): the stream does not answer", l.wait))
 		default:
@@ -226,8 +236,19 @@ func judge(draft *store.Draft, p *pending) (e store.Event, has bool, err error) 
 		}
 		refusal = conflict
 	}
-	p.err = refuse(CodeInconsistent, "pushed metrics are invalid or inconsistent with existing metrics: %v", refusal)
-	return draft.Fail(p.Key, now, p.Origin, p.err.Error())
+	// The words at the front are Pushgateway's.
+	refused := refuse(CodeInconsistent, "pushed metrics are invalid or inconsistent with existing metrics: %v", refusal).because(reasonOf(refusal))
+	p.err = refused
+	return draft.Fail(p.Key, now, p.Origin, refused.Message)
+}
+
+// reasonOf returns the reason of a push that could be read.
+func reasonOf(refusal error) string {
+	var refused *decode.RefusedError
+	if errors.As(refusal, &refused) {
+		return refused.Reason
+	}
+	return reasonInconsistent
 }
 
 // append puts events into the stream and answers their owners. It returns
@@ -255,7 +276,7 @@ func (l *Ledger) append(ctx context.Context, draft *store.Draft, events []store.
 		return l.caughtUp(ctx, append(owners, rest...))
 	case errors.As(err, &tooLarge):
 		i := tooLarge.Index - len(seqs)
-		l.answer(owners[i], refuse(CodeTooLarge, "the group would have an event of %d bytes, more than the stream takes (%d bytes)", tooLarge.Size, tooLarge.Limit))
+		l.answer(owners[i], refuse(CodeTooLarge, "the group would have an event of %d bytes, more than the stream takes (%d bytes; it grows with --push.max-bytes)\nPush less to one group.", tooLarge.Size, tooLarge.Limit).because(reasonEvent))
 		return append(append(owners[:i:i], owners[i+1:]...), rest...)
 	case errors.Is(err, bus.ErrStreamFull):
 		l.answerAll(owners, refuse(CodeFull, "the stream is full: %v", err))
@@ -297,6 +318,7 @@ func (l *Ledger) answerAll(batch []*pending, err error) {
 
 // answer hands the verdict over and frees the place of the change.
 func (l *Ledger) answer(p *pending, err error) {
+	l.held.give(p.bytes)
 	<-l.room
 	p.done(err)
 }

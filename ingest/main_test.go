@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/route"
 	"go.uber.org/goleak"
@@ -30,6 +31,7 @@ type gateway struct {
 	bus     *bus.Bus
 	store   *store.Store
 	ledger  *Ledger
+	metrics *Metrics
 	front   *Front
 	service *Service
 	handler http.Handler
@@ -56,19 +58,9 @@ func startGateway(tb testing.TB, cfg bus.Config, ledger LedgerConfig, options ..
 	for _, option := range options {
 		option(&settings, &front)
 	}
-	g := &gateway{bus: b, store: store.New(settings)}
-	m := NewMetrics(nil)
-	g.ledger = NewLedger(b, g.store, ledger, logger, m)
-	g.front = NewFront(g.ledger, NewRefusals(), front, m)
-	g.service = NewService(g.front, b.Conn(), "sluice", "1.2.3", logger)
-	r := route.New()
-	for _, path := range []string{"/metrics/job/:job", "/metrics/job/:job/*labels"} {
-		r.Put(path, g.front.Push(store.OpPut, false))
-		r.Post(path, g.front.Push(store.OpPost, false))
-		r.Del(path, g.front.Delete(false))
-	}
-	r.Put("/wipe", g.front.Wipe())
-	g.handler = r
+	g := &gateway{bus: b, store: store.New(settings), metrics: NewMetrics(nil)}
+	g.ledger = NewLedger(b, g.store, ledger, logger, g.metrics)
+	g.setFront(front)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	g.cancel = cancel
@@ -98,6 +90,30 @@ func startGateway(tb testing.TB, cfg bus.Config, ledger LedgerConfig, options ..
 
 // unchecked turns the consistency check off.
 func unchecked(s *store.Settings, f *FrontConfig) { s.Unchecked, f.Unchecked = true, true }
+
+// setFront replaces the front ends by some with other settings.
+func (g *gateway) setFront(cfg FrontConfig) {
+	g.front = NewFront(g.ledger, NewRefusals(), cfg, g.metrics)
+	g.service = NewService(g.front, g.bus.Conn(), "sluice", "1.2.3", promslog.NewNopLogger())
+	r := route.New()
+	for _, path := range []string{"/metrics/job/:job", "/metrics/job/:job/*labels"} {
+		r.Put(path, g.front.Push(store.OpPut, false))
+		r.Post(path, g.front.Push(store.OpPost, false))
+		r.Del(path, g.front.Delete(false))
+	}
+	r.Put("/wipe", g.front.Wipe())
+	g.handler = r
+}
+
+// refused returns how many changes were refused for a reason, over HTTP
+// or NATS.
+func (g *gateway) refused(reason, via string) float64 {
+	var m dto.Metric
+	if err := g.metrics.refused.WithLabelValues(reason, via).Write(&m); err != nil {
+		panic(err)
+	}
+	return m.GetCounter().GetValue()
+}
 
 // startService lets the gateway take requests over NATS, until the test ends.
 func (g *gateway) startService(tb testing.TB) *nats.Conn {

@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"errors"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -49,9 +51,10 @@ func (m *Metrics) count(op, via string, err error) {
 		m.pushes.WithLabelValues(op, via).Inc()
 		return
 	}
-	reason := "internal"
-	if own, ok := err.(*Error); ok {
-		reason = reasons[own.Code]
+	reason := reasonInternal
+	var own *Error
+	if errors.As(err, &own) {
+		reason = own.Reason
 	}
 	m.refused.WithLabelValues(reason, via).Inc()
 }

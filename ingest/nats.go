@@ -151,13 +151,24 @@ func (s *Service) change(op store.Op, subject string, r micro.Request) (Change, 
 	if err != nil {
 		return Change{}, err
 	}
+	if op == store.OpDelete {
+		err = s.front.deletable(key)
+	} else {
+		err = s.front.keys.bounded(key)
+	}
+	if err != nil {
+		return Change{}, err
+	}
 	if ttl := r.Headers().Get("Nats-TTL"); ttl != "" {
-		return Change{Key: key}, refuse(CodeInvalid, "header Nats-TTL: %s: a time to live is not supported", ttl)
+		return Change{Key: key}, refuse(CodeInvalid, "header Nats-TTL: %s: a time to live is not supported", quoted(ttl)).because(reasonHeader)
 	}
 	if op == store.OpDelete {
 		return Change{Op: op, Key: key, Time: s.front.now(), Origin: viaNATS}, nil
 	}
-	c, err := s.front.pushed(op, key, bytes.NewReader(r.Data()), r.Headers().Get("Content-Encoding"), r.Headers().Get("Content-Type"), viaNATS)
+	c, err := s.front.pushed(op, key, source{
+		body: bytes.NewReader(r.Data()), encoding: r.Headers().Get("Content-Encoding"), contentType: r.Headers().Get("Content-Type"),
+		remoteWrite: r.Headers().Get(remoteWriteHeader) != "", origin: viaNATS,
+	})
 	c.Key = key
 	return c, err
 }
@@ -166,21 +177,21 @@ func (s *Service) change(op store.Op, subject string, r micro.Request) (Change, 
 func (s *Service) key(tokens, header string) (store.Key, error) {
 	switch {
 	case tokens != "" && header != "":
-		return store.Key{}, refuse(CodeInvalid, "the grouping key is given twice: in the subject (%s) and in the header %s (%s)", tokens, groupHeader, header)
+		return store.Key{}, badKey("the grouping key is given twice: in the subject (%s) and in the header %s (%s)", quoted(tokens), groupHeader, quoted(header))
 	case tokens != "":
 		return s.tokensKey(tokens)
 	case header == "":
-		return store.Key{}, refuse(CodeInvalid, "no grouping key: neither in the subject nor in the header %s", groupHeader)
+		return store.Key{}, badKey("no grouping key: neither in the subject nor in the header %s", groupHeader)
 	}
 	path, err := url.PathUnescape(header)
 	if err != nil {
-		return store.Key{}, refuse(CodeInvalid, "header %s: %v", groupHeader, err)
+		return store.Key{}, badKey("header %s: %v", groupHeader, err)
 	}
 	relative, rooted := strings.CutPrefix(path, "/")
 	word, rest, ok := strings.Cut(relative, "/")
 	plain, encoded := strings.CutSuffix(word, base64Suffix)
 	if !rooted || !ok || plain != store.JobLabel {
-		return store.Key{}, refuse(CodeInvalid, "header %s: %q does not begin with /job/<job>", groupHeader, header)
+		return store.Key{}, badKey("header %s: %s does not begin with /job/<job>", groupHeader, quoted(header))
 	}
 	job, labels := rest, ""
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
@@ -195,16 +206,16 @@ func (s *Service) tokensKey(tokens string) (store.Key, error) {
 	for i, part := range parts {
 		plain, err := url.PathUnescape(part)
 		if err != nil {
-			return store.Key{}, refuse(CodeInvalid, "subject token %q: %v", part, err)
+			return store.Key{}, badKey("subject token %s: %v", quoted(part), err)
 		}
 		parts[i] = plain
 	}
 	plain, encoded := strings.CutSuffix(parts[0], base64Suffix)
 	if plain != store.JobLabel || len(parts) < 2 {
-		return store.Key{}, refuse(CodeInvalid, "grouping key %q does not begin with job.<job>", tokens)
+		return store.Key{}, badKey("grouping key %s does not begin with job.<job>", quoted(tokens))
 	}
 	if len(parts)%2 != 0 {
-		return store.Key{}, refuse(CodeInvalid, "odd number of tokens in grouping key %q", tokens)
+		return store.Key{}, badKey("odd number of tokens in grouping key %s", quoted(tokens))
 	}
 	return s.front.keys.parts(parts[1], encoded, parts[2:])
 }

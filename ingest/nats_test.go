@@ -51,7 +51,7 @@ func TestNATSRequests(t *testing.T) {
 
 	f("sluice.push.put.job.x", nil, "a 1", 400, "unexpected end of input stream")
 	f("sluice.push.put.job.x", nil, "a 1 1000\n", 400, "timestamps")
-	f("sluice.push.put.job.y", nil, "# TYPE a gauge\na 1\n", 400, "a is a gauge in this push, but a untyped in group")
+	f("sluice.push.put.job.y", nil, "# TYPE a gauge\na 1\n", 400, "a is a gauge in this push, but an untyped in group")
 	f("sluice.push.put.job.x.a", nil, "a 1\n", 400, "odd number of tokens")
 	f("sluice.push.put.job", nil, "a 1\n", 400, "does not begin with job.<job>")
 	f("sluice.push.put.instance.x", nil, "a 1\n", 400, "does not begin with job.<job>")
@@ -98,4 +98,24 @@ func sortedLines(text string) string {
 	lines := strings.SplitAfter(text, "\n")
 	slices.Sort(lines)
 	return strings.Join(lines, "")
+}
+
+// request sends one push and waits for its reply. Headers are name and value in
+// turn.
+func request(t *testing.T, conn *nats.Conn, subject, body string, header ...string) Reply {
+	t.Helper()
+	m := nats.NewMsg(subject)
+	m.Data = []byte(body)
+	for i := 0; i+1 < len(header); i += 2 {
+		m.Header.Set(header[i], header[i+1])
+	}
+	r, err := conn.RequestMsg(m, patience)
+	if err != nil {
+		t.Fatalf("%s: %v", subject, err)
+	}
+	var reply Reply
+	if err := json.Unmarshal(r.Data, &reply); err != nil {
+		t.Fatalf("%s: %v in %s", subject, err, r.Data)
+	}
+	return reply
 }

@@ -373,7 +373,7 @@ func TestConflictText(t *testing.T) {
 	for i := range 120 {
 		c.add(Offender{Name: fmt.Sprintf("m%d", i), Type: dto.MetricType_GAUGE, Other: fmt.Sprintf("m%d", i), OtherType: dto.MetricType_COUNTER, Group: mustKey(t, "/job/x")})
 	}
-	want := "120 conflicts: m0 is a gauge in this push, but a counter in group /job/x; m1 is a gauge in this push, but a counter in group /job/x; m2 is a gauge in this push, but a counter in group /job/x; and 117 more"
+	want := "120 conflicts: m0 is a gauge in this push, but a counter in group /job/x; m1 is a gauge in this push, but a counter in group /job/x; m2 is a gauge in this push, but a counter in group /job/x; and 117 more\nPush one type everywhere, under another name if that is not possible, or delete that group first."
 	if got := c.Error(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -24,6 +24,9 @@ func (c *config) check() error {
 		value int64
 	}{
 		{"push.max-bytes", c.front.MaxBytes},
+		{"push.max-labels", int64(c.front.Limits.Labels)},
+		{"push.max-label-bytes", int64(c.front.Limits.LabelBytes)},
+		{"web.max-header-bytes", int64(c.maxHeaderBytes)},
 		{"push.max-waiting", int64(c.ledger.MaxWaiting)},
 		{"push.wait", int64(c.ledger.Wait)},
 		{"bus.replicas", int64(c.bus.Replicas)},
@@ -33,8 +36,24 @@ func (c *config) check() error {
 			return fmt.Errorf("--%s: must be positive", positive.flag)
 		}
 	}
-	if c.maxGroups < 0 {
-		return fmt.Errorf("--push.max-groups: must not be negative")
+	for _, limit := range []struct {
+		flag  string
+		value int64
+	}{
+		{"push.max-waiting-bytes", c.ledger.MaxWaitingBytes},
+		{"push.max-groups", int64(c.maxGroups)},
+		{"push.max-series", int64(c.front.Limits.Series)},
+		{"web.read-header-timeout", int64(c.headerTimeout)},
+		{"web.read-timeout", int64(c.readTimeout)},
+		{"web.idle-timeout", int64(c.idleTimeout)},
+		{"web.max-connections", int64(c.maxConnections)},
+	} {
+		if limit.value < 0 {
+			return fmt.Errorf("--%s: must not be negative", limit.flag)
+		}
+	}
+	if c.front.Limits.Labels > maxMaxLabels {
+		return fmt.Errorf("--push.max-labels: must not be more than %d", maxMaxLabels)
 	}
 	if c.bus.URL != "" && (c.bus.Listen != "" || c.bus.ServerConfig != "") {
 		return fmt.Errorf("--bus.url: is for an external server, --bus.listen and --bus.config are for the embedded one")

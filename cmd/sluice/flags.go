@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -18,8 +19,31 @@ const (
 	defaultPrefix     = "sluice"
 	defaultMaxBytes   = 16 << 20
 	defaultMaxWaiting = 4096
-	defaultMaxGroups  = 1_000_000
-	defaultWait       = 8 * time.Second // below the usual client timeout of 10 s
+	// Some hundred bytes each besides their series. It is there to stop one job
+	// with random names, not to be reached.
+	defaultMaxGroups = 1_000_000
+	// A hundred pushes of 15,000 series at once hold some 300 MB.
+	defaultMaxWaitingBytes = 1 << 30
+	defaultWait            = 8 * time.Second // below the usual client timeout of 10 s
+
+	// The largest push that anybody is known to send has 15,000 series, and a body
+	// of --push.max-bytes with lines of usual length 200,000.
+	defaultMaxSeries = 500_000
+	// Four times what Prometheus and its neighbours usually allow. The time of the
+	// text parser grows with the square of the number.
+	defaultMaxLabels = 128
+	maxMaxLabels     = 512
+	// Room for error texts, queries and command lines, which people push as labels;
+	// a grouping key, which each series repeats, has to be as short.
+	defaultMaxLabelBytes = 16 << 10
+
+	// A body has this long and a second more for each 512 bytes that have come.
+	defaultReadTimeout       = 30 * time.Second
+	defaultReadHeaderTimeout = 10 * time.Second
+	defaultIdleTimeout       = 5 * time.Minute
+	// Some 20 kB of memory each, so 320 MB when all are there.
+	defaultMaxConnections = 16384
+	defaultMaxHeaderBytes = http.DefaultMaxHeaderBytes // Pushgateway's
 )
 
 // config is all that serve can be told. It is checked whole before anything is
@@ -33,6 +57,11 @@ type config struct {
 	routePrefix     string
 	lifecycle       bool
 	adminAPI        bool
+	readTimeout     time.Duration
+	headerTimeout   time.Duration
+	idleTimeout     time.Duration
+	maxConnections  int
+	maxHeaderBytes  int
 	logLevel        string
 	logFormat       string
 	maxGroups       int
@@ -51,12 +80,21 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "web.route-prefix", Usage: "`prefix` of all paths; default is the path of --web.external-url"},
 		&cli.BoolFlag{Name: "web.enable-lifecycle", Usage: "allow shutdown by HTTP request"},
 		&cli.BoolFlag{Name: "web.enable-admin-api", Usage: "allow administrative requests, such as wiping all groups"},
+		&cli.DurationFlag{Name: "web.read-header-timeout", Value: defaultReadHeaderTimeout, Usage: "longest `time` for the headers of a request; 0 is no limit"},
+		&cli.DurationFlag{Name: "web.read-timeout", Value: defaultReadTimeout, Usage: "`time` for the body of a request, and one second more for each 512 bytes of it; 0 is no limit"},
+		&cli.DurationFlag{Name: "web.idle-timeout", Value: defaultIdleTimeout, Usage: "longest `time` a connection may be idle; 0 is no limit"},
+		&cli.IntFlag{Name: "web.max-connections", Value: defaultMaxConnections, Usage: "most `connections` at once, others are answered by 503; 0 is no limit"},
+		&cli.IntFlag{Name: "web.max-header-bytes", Value: defaultMaxHeaderBytes, Usage: "most `bytes` of the headers of a request, others are answered by 431"},
 
 		&cli.BoolFlag{Name: "push.disable-consistency-check", Usage: "do not check pushes for consistency; they are answered by 202 then"},
 		&cli.BoolFlag{Name: "push.enable-utf8-names", Usage: "allow UTF-8 names of metrics and labels"},
 		&cli.Int64Flag{Name: "push.max-bytes", Value: defaultMaxBytes, Usage: "most `bytes` of a push, on the wire and after decompression"},
 		&cli.IntFlag{Name: "push.max-groups", Value: defaultMaxGroups, Usage: "most `groups` there may be; a push that would make one more is answered by 429. 0 is no limit"},
+		&cli.IntFlag{Name: "push.max-series", Value: defaultMaxSeries, Usage: "most `series` of a push; 0 is no limit"},
+		&cli.IntFlag{Name: "push.max-labels", Value: defaultMaxLabels, Usage: "most `labels` of a series, those of its group included"},
+		&cli.IntFlag{Name: "push.max-label-bytes", Value: defaultMaxLabelBytes, Usage: "most `bytes` of a metric name, a label name or a label value, and of a grouping key as a whole"},
 		&cli.IntFlag{Name: "push.max-waiting", Value: defaultMaxWaiting, Usage: "most `pushes` that may wait for their verdict"},
+		&cli.Int64Flag{Name: "push.max-waiting-bytes", Value: defaultMaxWaitingBytes, Usage: "most `bytes` of all pushes that are being read, and again of all that wait; 0 is no limit"},
 		&cli.DurationFlag{Name: "push.wait", Value: defaultWait, Usage: "longest `time` a push waits for the stream before it is answered by 503"},
 
 		&cli.StringFlag{Name: "bus.data-dir", Value: defaultDataDir, Usage: "`folder` of the embedded NATS server's stream"},
@@ -125,6 +163,11 @@ func readConfig(c *cli.Context) (*config, error) {
 		routePrefix:     c.String("web.route-prefix"),
 		lifecycle:       c.Bool("web.enable-lifecycle"),
 		adminAPI:        c.Bool("web.enable-admin-api"),
+		readTimeout:     c.Duration("web.read-timeout"),
+		headerTimeout:   c.Duration("web.read-header-timeout"),
+		idleTimeout:     c.Duration("web.idle-timeout"),
+		maxConnections:  c.Int("web.max-connections"),
+		maxHeaderBytes:  c.Int("web.max-header-bytes"),
 		logLevel:        c.String("log.level"),
 		logFormat:       c.String("log.format"),
 		maxGroups:       c.Int("push.max-groups"),
@@ -138,13 +181,17 @@ func readConfig(c *cli.Context) (*config, error) {
 			Replicas:            c.Int("bus.replicas"), History: c.Int("bus.history"),
 			Prefix: c.String("bus.prefix"), MaxBytes: c.Int64("bus.max-bytes"),
 		},
-		ledger: ingest.LedgerConfig{Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting")},
+		ledger: ingest.LedgerConfig{Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
 		front: ingest.FrontConfig{
-			MaxBytes: c.Int64("push.max-bytes"), UTF8Names: c.Bool("push.enable-utf8-names"),
+			MaxBytes: c.Int64("push.max-bytes"), MaxReading: c.Int64("push.max-waiting-bytes"), UTF8Names: c.Bool("push.enable-utf8-names"),
 			Unchecked: c.Bool("push.disable-consistency-check"),
+			Limits: ingest.Limits{
+				Series: c.Int("push.max-series"), Labels: c.Int("push.max-labels"), LabelBytes: c.Int("push.max-label-bytes"),
+			},
 		},
 	}
 	cfg.bus.MaxPayload = maxEvent(cfg.front.MaxBytes)
+	cfg.front.Limits.TextBytes = cfg.bus.MaxPayload // what is larger fits into no event
 	return cfg, cfg.check()
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
@@ -24,15 +25,9 @@ import (
 	"sluice/store"
 )
 
-const (
-	// stopTimeout bounds the orderly end: answering what is in flight, and
-	// stopping the embedded server.
-	stopTimeout = 20 * time.Second
-	// headerTimeout and idleTimeout free connections of clients that never
-	// finish their headers, or never close.
-	headerTimeout = 10 * time.Second
-	idleTimeout   = 5 * time.Minute
-)
+// stopTimeout bounds the orderly end: answering what is in flight, and stopping
+// the embedded server.
+const stopTimeout = 20 * time.Second
 
 func serveAction(c *cli.Context) error {
 	cfg, err := readConfig(c)
@@ -129,7 +124,10 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	if err != nil {
 		return fmt.Errorf("cannot set up the routes: %w", err)
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
+	server := &http.Server{
+		Handler:           ingest.Paced(handler, cfg.readTimeout),
+		ReadHeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, MaxHeaderBytes: cfg.maxHeaderBytes,
+	}
 
 	inner, stopInner := context.WithCancel(context.Background()) // outlives ctx: the front ends need it to answer
 	defer stopInner()
@@ -157,10 +155,26 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	return err
 }
 
-// listen opens the addresses. With socket activation there is none to open.
+// listen opens the addresses, or takes the sockets that systemd has opened. All
+// listeners share one bound on connections.
 func listen(cfg *config) ([]net.Listener, error) {
+	listeners, err := openListeners(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return limitConnections(listeners, cfg.maxConnections, cfg.webConfigFile == ""), nil
+}
+
+func openListeners(cfg *config) ([]net.Listener, error) {
 	if cfg.systemdSocket {
-		return nil, nil
+		listeners, err := activation.Listeners()
+		if err == nil && len(listeners) == 0 {
+			err = errors.New("no socket given")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--web.systemd-socket: %w", err)
+		}
+		return listeners, nil
 	}
 	var listeners []net.Listener
 	for _, address := range cfg.listenAddresses {
@@ -183,12 +197,7 @@ func serveHTTP(server *http.Server, listeners []net.Listener, cfg *config, logge
 		WebSystemdSocket:   &cfg.systemdSocket,
 		WebConfigFile:      &cfg.webConfigFile,
 	}
-	var err error
-	if cfg.systemdSocket {
-		err = web.ListenAndServe(server, flags, logger)
-	} else {
-		err = web.ServeMultiple(listeners, server, flags, logger)
-	}
+	err := web.ServeMultiple(listeners, server, flags, logger)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

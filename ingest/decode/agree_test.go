@@ -67,7 +67,7 @@ func TestFastPathAgreesOnLines(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		body := []byte(drawBody(t))
 		key := fuzzKey(rapid.Uint8Range(0, 3).Draw(t, "key"))
-		fast, ok := scanText(body, key)
+		fast, ok := scanText(body, key, Limits{})
 		if !ok {
 			return
 		}

@@ -69,7 +69,7 @@ func BenchmarkText(b *testing.B) {
 	}{{"push20", benchBody(), 20}, {"big50k", bigBody(50_000), 50_000}} {
 		b.Run(body.name+"/fast", func(b *testing.B) {
 			benchmark(b, len(body.text), body.series, func() ([]store.Family, error) {
-				families, ok := scanText(body.text, benchKey)
+				families, ok := scanText(body.text, benchKey, Limits{})
 				if !ok {
 					b.Fatal("the fast path does not take the body")
 				}

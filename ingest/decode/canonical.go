@@ -16,17 +16,19 @@ import (
 
 // canonical gives the families the labels of their group, checks them, and
 // writes them in canonical form. It changes the families. The error is a
-// *RefusedError.
+// *RefusedError or a *LimitError.
 func canonical(families map[string]*dto.MetricFamily, key store.Key, opts Options) ([]store.Family, error) {
 	names := slices.Sorted(maps.Keys(families))
 	for _, name := range names {
 		for _, m := range families[name].GetMetric() {
 			if m.TimestampMs != nil {
-				return nil, refusef("pushed metrics must not have timestamps: metric %q has %d", name, m.GetTimestampMs())
+				refused := refusef("pushed metrics must not have timestamps: metric %s has %d", excerpt(name, maxExcerpt), m.GetTimestampMs())
+				refused.Reason, refused.name = HasTimestamp, name
+				return nil, refused
 			}
 		}
 	}
-	w := &writer{grouping: newGrouping(key), unchecked: opts.Unchecked}
+	w := &writer{grouping: newGrouping(key), unchecked: opts.Unchecked, limits: opts.Limits}
 	out := make([]store.Family, 0, len(names))
 	for _, name := range names {
 		if isReserved(name) {
@@ -46,6 +48,8 @@ func canonical(families map[string]*dto.MetricFamily, key store.Key, opts Option
 type writer struct {
 	grouping  *grouping
 	unchecked bool
+	limits    Limits
+	series    int // of all families so far
 
 	text    []byte // of all families so far
 	ends    []int  // where each family ends in text
@@ -68,6 +72,15 @@ func (w *writer) family(mf *dto.MetricFamily) (store.Family, error) {
 	normalize(mf)
 	for _, m := range mf.GetMetric() {
 		w.grouping.apply(m)
+		w.series += seriesOf(mf.GetType(), m)
+	}
+	if w.limits.Series > 0 && w.series > w.limits.Series {
+		return store.Family{}, w.limits.tooManySeries("metric " + excerpt(mf.GetName(), maxExcerpt) + " is where they end")
+	}
+	if err := w.limits.checkFamily(mf, w.grouping.instance); err != nil {
+		return store.Family{}, err
+	}
+	for _, m := range mf.GetMetric() {
 		if err := w.grouping.checkMetric(mf, m); err != nil {
 			return store.Family{}, err
 		}
@@ -78,7 +91,9 @@ func (w *writer) family(mf *dto.MetricFamily) (store.Family, error) {
 	}
 	f := store.Family{Name: mf.GetName(), Type: mf.GetType()}
 	if len(w.metrics) > 0 {
-		f.Head = w.write(mf)
+		if f.Head, err = w.write(mf); err != nil {
+			return store.Family{}, err
+		}
 	}
 	w.ends = append(w.ends, len(w.text))
 	if !textCarries(mf, repeated) {
@@ -116,6 +131,9 @@ func (w *writer) sort(mf *dto.MetricFamily) (repeated bool, err error) {
 			}
 			w.labels = appendLabel(w.labels, l.GetName(), l.GetValue())
 		}
+		if w.limits.TextBytes > 0 && len(w.labels) > w.limits.TextBytes {
+			return false, w.limits.textTooLarge() // the text would be larger yet
+		}
 		w.metrics = append(w.metrics, labelled{m, start, len(w.labels)})
 	}
 	slices.SortStableFunc(w.metrics, func(a, b labelled) int {
@@ -128,8 +146,11 @@ func (w *writer) sort(mf *dto.MetricFamily) (repeated bool, err error) {
 		}
 		repeated = true
 		if !w.unchecked {
-			return true, refusef("collected metric %q {%s} was collected before with the same name and label values",
-				mf.GetName(), w.labelText(i))
+			labels := string(w.labelText(i))
+			refused := refusef("collected metric %s {%s} was collected before with the same name and label values",
+				excerpt(mf.GetName(), maxExcerpt), clip(labels, maxLabelText))
+			refused.Reason, refused.name, refused.labels = DuplicateSeries, mf.GetName(), labels
+			return true, refused
 		}
 	}
 	return repeated, nil
@@ -140,7 +161,7 @@ func (w *writer) labelText(i int) []byte {
 }
 
 // write adds the family to the text and returns the length of its head.
-func (w *writer) write(mf *dto.MetricFamily) int {
+func (w *writer) write(mf *dto.MetricFamily) (int, error) {
 	start := len(w.text)
 	name := appendName(nil, mf.GetName())
 	help := appendHelp(nil, mf.GetHelp())
@@ -151,8 +172,11 @@ func (w *writer) write(mf *dto.MetricFamily) int {
 	for i, m := range w.metrics {
 		s.labels = w.labelText(i)
 		w.text = appendMetric(w.text, s, mf.GetType(), m.metric)
+		if w.limits.TextBytes > 0 && len(w.text) > w.limits.TextBytes {
+			return 0, w.limits.textTooLarge()
+		}
 	}
-	return head
+	return head, nil
 }
 
 // place gives the families their texts, all in one piece of memory of just the

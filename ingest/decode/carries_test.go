@@ -68,7 +68,7 @@ func TestTextMatchesExpfmt(t *testing.T) {
 		check(name, map[string]*dto.MetricFamily{mf.GetName(): mf})
 	}
 	for _, seed := range slices.Concat(textSeeds, moreTextSeeds) {
-		if families, err := parseText([]byte(seed), model.UTF8Validation); err == nil {
+		if families, err := parseText([]byte(seed), model.UTF8Validation, Limits{}); err == nil {
 			check(seed, families)
 		}
 	}

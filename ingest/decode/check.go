@@ -15,14 +15,14 @@ func checkFamily(mf *dto.MetricFamily) error {
 	// legacy names can be exposed, escaped or quoted; names like these cannot:
 	// Prometheus takes a NUL for the end.
 	if !model.UTF8Validation.IsValidMetricName(name) || strings.Contains(name, "\x00") {
-		return refusef("invalid metric name %q", name)
+		return refusef("invalid metric name %s", excerpt(name, maxExcerpt))
 	}
 	if _, ok := dto.MetricType_name[int32(mf.GetType())]; !ok {
-		return refusef("metric %q has the unknown type %d", name, mf.GetType())
+		return refusef("metric %s has the unknown type %d", excerpt(name, maxExcerpt), mf.GetType())
 	}
 	// Prometheus refuses a whole scrape for such a text.
 	if !utf8.ValidString(mf.GetHelp()) {
-		return refusef("help of metric %q is not valid UTF-8: %.80q", name, mf.GetHelp())
+		return refusef("help of metric %s is not valid UTF-8: %s", excerpt(name, maxExcerpt), excerpt(mf.GetHelp(), maxExcerpt))
 	}
 	return nil
 }
@@ -32,35 +32,34 @@ func checkFamily(mf *dto.MetricFamily) error {
 // cannot be written, names that expfmt would write in a way that nobody can
 // read, and exemplars.
 func (g *grouping) checkMetric(mf *dto.MetricFamily, m *dto.Metric) error {
-	name := mf.GetName()
 	if !hasValue(mf.GetType(), m) {
-		return refusef("collected metric %q {%s} is not a %s", name, labelText(m), mf.GetType())
+		return refusef("collected metric %s {%s} is not a %s", nameText(mf), labelText(m), mf.GetType())
 	}
 	previous := ""
 	for _, l := range m.GetLabel() {
 		label := l.GetName()
 		switch {
 		case label == previous && label != "":
-			return refusef("collected metric %q {%s} has two or more labels with the same name: %s",
-				name, labelText(m), label)
+			return refusef("collected metric %s {%s} has two or more labels with the same name: %s",
+				nameText(mf), labelText(m), printable(clip(label, maxExcerpt)))
 		case !isLabelName(label):
-			return refusef("collected metric %q {%s} has a label with an invalid name: %q",
-				name, labelText(m), label)
+			return refusef("collected metric %s {%s} has a label with an invalid name: %s",
+				nameText(mf), labelText(m), excerpt(label, maxExcerpt))
 		case m.Summary != nil && label == model.QuantileLabel:
-			return refusef("collected metric %q {%s} must not have an explicit %q label",
-				name, labelText(m), label)
+			return refusef("collected metric %s {%s} must not have an explicit %s label",
+				nameText(mf), labelText(m), excerpt(label, maxExcerpt))
 		case g.le && label == model.BucketLabel && isHistogram(mf.GetType()):
 			// The text of a histogram has no room for such a label. A pushed one
 			// is left out of it, but a group that is not told from others by its
 			// own labels would share their series.
-			return refusef("histogram %q cannot be pushed to a group that has the label %q", name, label)
+			return refusef("histogram %s cannot be pushed to a group that has the label %s", nameText(mf), excerpt(label, maxExcerpt))
 		case !utf8.ValidString(l.GetValue()):
-			return refusef("collected metric %q {%s} has a label named %q whose value is not utf8: %q",
-				name, labelText(m), label, l.GetValue())
+			return refusef("collected metric %s {%s} has a label named %s whose value is not utf8: %s",
+				nameText(mf), labelText(m), excerpt(label, maxExcerpt), excerpt(l.GetValue(), maxExcerpt))
 		}
 		previous = label
 	}
-	return checkExemplars(name, m)
+	return checkExemplars(mf.GetName(), m)
 }
 
 // hasValue tells whether a metric has the value of its family's type.
@@ -116,23 +115,32 @@ func checkExemplars(name string, m *dto.Metric) error {
 func checkExemplar(name string, exemplar *dto.Exemplar) error {
 	for _, l := range exemplar.GetLabel() {
 		if !isLabelName(l.GetName()) || !utf8.ValidString(l.GetValue()) {
-			return refusef("exemplar of metric %q has an invalid label: %q=%q", name, l.GetName(), l.GetValue())
+			return refusef("exemplar of metric %s has an invalid label: %s=%s", excerpt(name, maxExcerpt), excerpt(l.GetName(), maxExcerpt), excerpt(l.GetValue(), maxExcerpt))
 		}
 	}
 	if exemplar.GetTimestamp() != nil && exemplar.GetTimestamp().CheckValid() != nil {
-		return refusef("exemplar of metric %q has an invalid timestamp", name)
+		return refusef("exemplar of metric %s has an invalid timestamp", excerpt(name, maxExcerpt))
 	}
 	return nil
 }
+
+// nameText is the name of a family for a message.
+func nameText(mf *dto.MetricFamily) string { return excerpt(mf.GetName(), maxExcerpt) }
+
+// maxLabelText bounds in bytes what a message shows of the labels of a metric.
+const maxLabelText = 300
 
 // labelText is the labels of a metric for a message.
 func labelText(m *dto.Metric) string {
 	var text []byte
 	for i, l := range m.GetLabel() {
+		if len(text) > maxLabelText {
+			break
+		}
 		if i > 0 {
 			text = append(text, ',')
 		}
 		text = appendLabel(text, l.GetName(), l.GetValue())
 	}
-	return string(text)
+	return clip(string(text), maxLabelText)
 }

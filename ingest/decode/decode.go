@@ -31,6 +31,8 @@ type Options struct {
 	// Unchecked keeps series that occur twice (Pushgateway's flag
 	// --push.disable-consistency-check). All other checks remain.
 	Unchecked bool
+	// Limits bound what a push may hold.
+	Limits Limits
 }
 
 // Families returns what body pushes to the group of key, in canonical form:
@@ -42,7 +44,8 @@ type Options struct {
 // The families share memory with each other, but not with body. They are the
 // caller's. Families may be called concurrently.
 //
-// The error is a *SyntaxError or a *RefusedError; no family is returned then.
+// The error is a *SyntaxError, a *RefusedError or a *LimitError; no family is
+// returned then. Explain says more about it.
 func Families(body []byte, contentType string, key store.Key, opts Options) ([]store.Family, error) {
 	if opts.Scheme == model.UnsetValidation {
 		opts.Scheme = model.LegacyValidation
@@ -54,10 +57,10 @@ func Families(body []byte, contentType string, key store.Key, opts Options) ([]s
 		}
 		return canonical(families, key, opts)
 	}
-	if families, ok := scanText(body, key); ok {
+	if families, ok := scanText(body, key, opts.Limits); ok {
 		return families, nil
 	}
-	families, err := parseText(body, opts.Scheme)
+	families, err := parseText(body, opts.Scheme, opts.Limits)
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,8 @@ type scanner struct {
 	families []scanned
 	labels   []label // of the line at hand
 	part     []byte  // le or quantile of the line at hand, nil if it has none
+	limits   Limits  // none of them is 0
+	series   int     // sample lines so far
 	open     composite
 }
 
@@ -63,7 +65,7 @@ const maxScratch = 1 << 20
 
 // scanText is the fast path. It says no if it is not sure; then the slow path
 // decides. The families do not alias body.
-func scanText(body []byte, key store.Key) ([]store.Family, bool) {
+func scanText(body []byte, key store.Key, limits Limits) ([]store.Family, bool) {
 	if len(body) == 0 {
 		return nil, true
 	}
@@ -74,7 +76,7 @@ func scanText(body []byte, key store.Key) ([]store.Family, bool) {
 	}
 	s := scanners.Get().(*scanner)
 	defer s.release()
-	s.body, s.pos = body, 0
+	s.body, s.pos, s.series, s.limits = body, 0, 0, limits.orNone()
 	if !s.setGroup(key) {
 		return nil, false
 	}
@@ -83,7 +85,7 @@ func scanText(body []byte, key store.Key) ([]store.Family, bool) {
 			return nil, false
 		}
 	}
-	if !s.closeMetric() || !s.sort() {
+	if !s.closeMetric() || s.series > s.limits.Series || len(s.text) > s.limits.TextBytes || !s.sort() {
 		return nil, false
 	}
 	return s.result(), true
@@ -115,6 +117,9 @@ func (s *scanner) setGroup(key store.Key) bool {
 		if !hasInstance && l.Name > model.InstanceLabel {
 			s.group = append(s.group, label{name: instanceName, weak: true})
 			hasInstance = true
+		}
+		if len(s.group) >= maxFastLabels || max(len(l.Name), len(l.Value)) > s.limits.LabelBytes {
+			return false
 		}
 		if !model.LegacyValidation.IsValidLabelName(l.Name) || strings.HasPrefix(l.Name, model.ReservedLabelPrefix) ||
 			l.Name == model.BucketLabel || l.Name == model.QuantileLabel {

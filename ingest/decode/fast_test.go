@@ -13,7 +13,7 @@ import (
 func TestFastPathTakes(t *testing.T) {
 	f := func(body string, want bool) {
 		t.Helper()
-		if _, got := scanText([]byte(body), mustKey("j")); got != want {
+		if _, got := scanText([]byte(body), mustKey("j"), Limits{}); got != want {
 			t.Errorf("%q: %v, want %v", body, got, want)
 		}
 	}
@@ -58,7 +58,7 @@ func TestFastPathTakes(t *testing.T) {
 
 func TestFastPathOfOddKeys(t *testing.T) {
 	for i, key := range fuzzKeys {
-		_, got := scanText([]byte("a 1\n"), key)
+		_, got := scanText([]byte("a 1\n"), key, Limits{})
 		if want := i < 4 || key.IsZero(); got != want {
 			t.Errorf("%v: %v, want %v", key, got, want)
 		}

@@ -64,6 +64,9 @@ func (s *scanner) readLabels(typ dto.MetricType) bool {
 			return false
 		}
 	}
+	if len(s.labels)+len(s.group) > s.limits.Labels {
+		return false // where both have a label it is counted twice
+	}
 	s.pos++
 	s.skipBlanks()
 	return true
@@ -107,6 +110,9 @@ func (s *scanner) readLabel() (l label, ok bool) {
 		}
 	}
 	l.value = body[start:i]
+	if len(l.name) > s.limits.LabelBytes || len(l.value) > s.limits.LabelBytes {
+		return l, false // the escaped value may be longer than the value, but hardly ever is
+	}
 	for i++; isBlank(body[i]); i++ {
 	}
 	s.pos = i

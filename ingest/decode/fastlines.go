@@ -130,6 +130,9 @@ func (s *scanner) sample() bool {
 			return false
 		}
 	}
+	if s.series++; s.series > s.limits.Series || len(name) > s.limits.LabelBytes {
+		return false
+	}
 	suffix := name[len(f.name):]
 	if len(suffix) > 0 && !f.hasSuffix(suffix) {
 		if f = s.family(name); f == nil {
@@ -189,6 +192,9 @@ func (s *scanner) add(f *scanned, m span) bool {
 		case 1:
 			f.unsorted = true
 		}
+	}
+	if len(s.text) > s.limits.TextBytes {
+		return false // else a body with a long key takes memory without bound
 	}
 	s.metrics = append(s.metrics, m)
 	f.last = len(s.metrics)

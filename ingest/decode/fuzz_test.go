@@ -49,7 +49,7 @@ func mustKey(job string, labels ...store.Label) store.Key {
 
 // slowly is Families for text without the fast path.
 func slowly(body []byte, key store.Key, opts Options) ([]store.Family, error) {
-	families, err := parseText(body, opts.Scheme)
+	families, err := parseText(body, opts.Scheme, opts.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func FuzzFastPathAgrees(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, key uint8, utf8 bool) {
 		scratch := bytes.Clone(body)
-		fast, ok := scanText(scratch, fuzzKey(key))
+		fast, ok := scanText(scratch, fuzzKey(key), Limits{})
 		if !ok {
 			return
 		}

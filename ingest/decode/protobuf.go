@@ -1,7 +1,9 @@
 package decode
 
 import (
+	"fmt"
 	"io"
+	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -15,23 +17,35 @@ import (
 // length says before it looks whether that much is there.
 func parseProtobuf(body []byte) (map[string]*dto.MetricFamily, error) {
 	families := map[string]*dto.MetricFamily{}
-	// Nobody can read unknown fields, so they are not kept either.
-	unmarshal := proto.UnmarshalOptions{DiscardUnknown: true}
-	for len(body) > 0 {
-		size, n := protowire.ConsumeVarint(body)
-		if n < 0 {
-			return nil, &SyntaxError{Message: protowire.ParseError(n).Error()}
+	total := len(body)
+	for count := 1; len(body) > 0; count++ {
+		at := total - len(body)
+		mf, rest, err := cutFamily(body)
+		if err != nil {
+			return nil, &SyntaxError{Message: shorten(fmt.Sprintf("%s: in family %d, which begins at byte %d of %d", errorText(err), count, at, total))}
 		}
-		body = body[n:]
-		if size > uint64(len(body)) {
-			return nil, &SyntaxError{Message: io.ErrUnexpectedEOF.Error()}
-		}
-		mf := &dto.MetricFamily{}
-		if err := unmarshal.Unmarshal(body[:size], mf); err != nil {
-			return nil, &SyntaxError{Message: err.Error()}
-		}
-		body = body[size:]
+		body = rest
 		families[mf.GetName()] = mf
 	}
 	return families, nil
 }
+
+// cutFamily reads the first family and returns what is behind it.
+func cutFamily(body []byte) (mf *dto.MetricFamily, rest []byte, err error) {
+	size, n := protowire.ConsumeVarint(body)
+	if n < 0 {
+		return nil, nil, protowire.ParseError(n)
+	}
+	body = body[n:]
+	if size > uint64(len(body)) {
+		return nil, nil, io.ErrUnexpectedEOF
+	}
+	mf = &dto.MetricFamily{}
+	// Nobody can read unknown fields, so they are not kept either.
+	err = proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(body[:size], mf)
+	return mf, body[size:], err
+}
+
+// errorText is the text of an error with plain blanks: protobuf puts no-break
+// spaces into its own, so that nobody compares them.
+func errorText(err error) string { return strings.ReplaceAll(err.Error(), "\u00a0", " ") }

@@ -14,15 +14,14 @@ import (
 // anew after every label, so its time grows with the square of their number: a
 // line of 35 KB with 4,000 labels takes a second, one of 1 MB would take a
 // quarter of an hour. With 128 labels in each line a body takes some 20 times as
-// long as another of its size.
+// long as another of its size. It is the bound where Limits has none.
 const maxLineLabels = 128
 
 // parseText is the slow path: the parser of Prometheus. The error is a
-// *SyntaxError.
-func parseText(body []byte, scheme model.ValidationScheme) (families map[string]*dto.MetricFamily, err error) {
-	if line := crowdedLine(body); line > 0 {
-		return nil, &SyntaxError{Line: line, Message: fmt.Sprintf(
-			"text format parsing error in line %d: more than %d labels", line, maxLineLabels)}
+// *SyntaxError or a *LimitError.
+func parseText(body []byte, scheme model.ValidationScheme, limits Limits) (families map[string]*dto.MetricFamily, err error) {
+	if err := limits.checkBody(body); err != nil {
+		return nil, err
 	}
 	// expfmt v0.73.1 panics where the quoted name of a summary or histogram
 	// stands in braces and the line before was of another family.
@@ -44,9 +43,9 @@ func parseText(body []byte, scheme model.ValidationScheme) (families map[string]
 	return families, nil
 }
 
-// crowdedLine returns the first line with more than maxLineLabels labels, from
-// 1, or 0 if there is none. Comments do not count.
-func crowdedLine(body []byte) int {
+// crowdedLine returns the first line with more labels than the most, from 1, or
+// 0 if there is none. Comments do not count.
+func crowdedLine(body []byte, most int) int {
 	for line := 1; len(body) > 0; line++ {
 		text := body
 		if end := bytes.IndexByte(body, '\n'); end >= 0 {
@@ -54,15 +53,16 @@ func crowdedLine(body []byte) int {
 		} else {
 			body = nil
 		}
-		if len(text) > maxLineLabels && !bytes.HasPrefix(bytes.TrimLeft(text, " \t"), []byte("#")) &&
-			countLabels(text) > maxLineLabels {
+		if len(text) > most && !bytes.HasPrefix(bytes.TrimLeft(text, " \t"), []byte("#")) &&
+			countLabels(text) > most {
 			return line
 		}
 	}
 	return 0
 }
 
-// countLabels counts the equals signs outside of quotes.
+// countLabels counts what begins a label value: an equals sign and a quote. A
+// line that has many equals signs of another kind is broken before they matter.
 func countLabels(text []byte) int {
 	n, quoted := 0, false
 	for i := 0; i < len(text); i++ {
@@ -72,7 +72,9 @@ func countLabels(text []byte) int {
 		case quoted && c == '\\':
 			i++
 		case !quoted && c == '=':
-			n++
+			if next := skipBlanks(text, i+1); next < len(text) && text[next] == '"' {
+				n++
+			}
 		}
 	}
 	return n
