@@ -16,7 +16,7 @@ const (
 	CodeInconsistent                 // it can be read, but not accepted; recorded as the group's failure
 	CodeTooLarge                     // a limit on one push is passed
 	CodeBusy                         // too many pushes wait already
-	CodeNotReady                     // the replay has not caught up yet
+	CodeNotReady                     // the replay has not caught up yet, or an import goes on
 	CodeUnavailable                  // the stream cannot be reached; the outcome may be unknown
 	CodeFull                         // the stream takes no more
 )

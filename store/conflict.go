@@ -12,6 +12,10 @@ import (
 // the changes have to be judged again by a new one.
 var ErrStale = errors.New("the store has moved on since the draft was begun")
 
+// ErrImporting is returned by a Draft while an import is not complete: until
+// then its events are the only ones, except for a wipe, which ends it.
+var ErrImporting = errors.New("an import is not complete")
+
 // maxNamed is how many offenders the text of a Conflict names in full. One
 // push can meet thousands, and nobody reads on after the first few.
 const maxNamed = 3
