@@ -36,8 +36,8 @@ type Scraper struct {
 }
 
 // NewScraper returns a scraper of the store and of the gateway's own metrics.
-// Until ready says so for the first time scrapes are answered by 503: half a
-// replay would look like groups that have gone.
+// Until ready says so scrapes are answered by 503: half a replay would look like
+// groups that have gone.
 func NewScraper(s *store.Store, own *OwnMetrics, ready func() bool, logger *slog.Logger) *Scraper {
 	return &Scraper{
 		store: s, own: own, ready: ready, logger: logger,
@@ -51,7 +51,7 @@ func NewScraper(s *store.Store, own *OwnMetrics, ready func() bool, logger *slog
 func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.ready() {
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "not ready: replaying the stream", http.StatusServiceUnavailable)
+		http.Error(w, "not ready: replaying the stream, or importing a persistence file", http.StatusServiceUnavailable)
 		return
 	}
 	view := s.store.View()

@@ -18,6 +18,7 @@ const (
 	defaultPrefix     = "sluice"
 	defaultMaxBytes   = 16 << 20
 	defaultMaxWaiting = 4096
+	defaultPersist    = 5 * time.Minute // Pushgateway's, and without effect
 	defaultWait       = 8 * time.Second // below the usual client timeout of 10 s
 )
 
@@ -34,6 +35,7 @@ type config struct {
 	adminAPI        bool
 	logLevel        string
 	logFormat       string
+	persistence     persistenceConfig
 	bus             bus.Config
 	ledger          ingest.LedgerConfig
 	front           ingest.FrontConfig
@@ -56,6 +58,8 @@ func serveFlags() []cli.Flag {
 		&cli.IntFlag{Name: "push.max-waiting", Value: defaultMaxWaiting, Usage: "most `pushes` that may wait for their verdict"},
 		&cli.DurationFlag{Name: "push.wait", Value: defaultWait, Usage: "longest `time` a push waits for the stream before it is answered by 503"},
 
+		&cli.StringFlag{Name: "persistence.file", Usage: "persistence `file` of a Pushgateway, to be imported once, when the stream is empty"},
+		&cli.DurationFlag{Name: "persistence.interval", Value: defaultPersist, Usage: "`time` between two writes of Pushgateway's persistence file; without effect, since every push is written at once"},
 		&cli.StringFlag{Name: "bus.data-dir", Value: defaultDataDir, Usage: "`folder` of the embedded NATS server's stream"},
 		&cli.StringFlag{Name: "bus.url", Usage: "`URL` of an external NATS server or cluster, instead of the embedded one"},
 		&cli.StringFlag{Name: "bus.creds", Usage: "NATS credentials `file`"},
@@ -124,6 +128,7 @@ func readConfig(c *cli.Context) (*config, error) {
 		adminAPI:        c.Bool("web.enable-admin-api"),
 		logLevel:        c.String("log.level"),
 		logFormat:       c.String("log.format"),
+		persistence:     persistenceConfig{file: c.String("persistence.file"), intervalSet: c.IsSet("persistence.interval")},
 		bus: bus.Config{
 			DataDir: c.String("bus.data-dir"), URL: c.String("bus.url"),
 			Creds: c.String("bus.creds"), NKey: c.String("bus.nkey"),

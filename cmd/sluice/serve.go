@@ -98,27 +98,33 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		defer cancel()
 		err = errors.Join(err, b.Close(stopCtx))
 	}()
-	// Only now: who cannot start says why in one line.
-	logger.Info("starting sluice", "version", version.Info(), "build_context", version.BuildContext())
-	if address := b.ClientURL(); address != "" {
-		logger.Info("NATS listening", "address", strings.TrimPrefix(address, "nats://"))
-	}
 	reserved, err := own.Reserved()
 	if err != nil {
 		return fmt.Errorf("cannot gather own metrics: %w", err)
 	}
-	s := store.New(store.Settings{Reserved: reserved, Unchecked: cfg.front.Unchecked})
+	settings := store.Settings{Reserved: reserved, Unchecked: cfg.front.Unchecked}
+	s := store.New(settings)
+	takeover, err := beginImport(ctx, cfg, b, s, settings, logger)
+	if err != nil {
+		return err
+	}
+	// Only now: who cannot start says why in one line.
+	logger.Info("starting sluice", "version", version.Info(), "build_context", version.BuildContext())
+	warnPersistence(cfg, logger)
+	if address := b.ClientURL(); address != "" {
+		logger.Info("NATS listening", "address", strings.TrimPrefix(address, "nats://"))
+	}
 	ledger := ingest.NewLedger(b, s, cfg.ledger, logger.With("component", "ledger"), ingestMetrics)
 	front := ingest.NewFront(ledger, cfg.front, ingestMetrics)
 	service := ingest.NewService(front, b.Conn(), cfg.bus.Prefix, version.Version, logger.With("component", "nats"))
 
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	ready := func() bool { return b.Status().Ready }
+	ready := func() bool { return b.Status().Ready && !notImported(s) }
 	handler, err := routes(cfg, front,
 		exposer.NewScraper(s, own, ready, logger.With("component", "scrape")),
 		exposer.NewAPI(s, exposer.Status{Build: buildInfo(), Flags: flags, Start: start}, logger.With("component", "api")),
-		own, func() string { return notReady(b.Status()) }, quit)
+		own, func() string { return notReady(b.Status(), notImported(s)) }, quit)
 	if err != nil {
 		return fmt.Errorf("cannot set up the routes: %w", err)
 	}
@@ -136,6 +142,13 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	core.Go(func() error { showReplay(inner, b, os.Stderr); return nil })
 	core.Go(fail(func() error { return b.Follow(inner, s) }))
 	core.Go(fail(func() error { return ledger.Run(inner) }))
+	core.Go(func() error {
+		err := takeover.Run(inner)
+		if err != nil {
+			quit() // alone of all parts it may end before the others
+		}
+		return err
+	})
 	outer.Go(fail(func() error { return serveHTTP(server, listeners, cfg, logger) }))
 	outer.Go(fail(func() error { return serveNATS(ctx, b, service) }))
 
@@ -204,10 +217,12 @@ func serveNATS(ctx context.Context, b *bus.Bus, service *ingest.Service) error {
 }
 
 // notReady says why a gateway is not ready, "" if it is.
-func notReady(status bus.Status) string {
+func notReady(status bus.Status, importing bool) string {
 	switch {
 	case !status.Ready:
 		return fmt.Sprintf("replaying the stream: %d of %d events", status.ReplayDone, status.ReplayTotal)
+	case importing:
+		return "the import of a persistence file is not complete: it goes on, or needs a gateway with --persistence.file"
 	case !status.Connected:
 		return "the stream cannot be reached"
 	}
