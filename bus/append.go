@@ -107,25 +107,43 @@ func chunkLen(messages []*nats.Msg) int {
 
 // encodeAll makes the messages, each with an id of its own.
 func (b *Bus) encodeAll(events []store.Event) ([]*nats.Msg, error) {
-	limit := min(int(b.nc.MaxPayload()), maxPayload)
 	messages := make([]*nats.Msg, len(events))
 	for i, e := range events {
-		m, err := b.codec.encode(e)
+		m, err := b.encode(i, e)
 		if err != nil {
 			return nil, err
-		}
-		total, headers := messageSize(m)
-		if total+roomForAppend > limit {
-			return nil, &TooLargeError{Index: i, Size: total + roomForAppend, Limit: limit}
-		}
-		if headers+roomForAppend > maxHeaderBytes {
-			return nil, &TooLargeError{Index: i, Size: headers + roomForAppend, Limit: maxHeaderBytes}
 		}
 		b.messages++
 		m.Header[headerMsgID] = []string{b.instance + "." + strconv.FormatUint(b.messages, 10)}
 		messages[i] = m
 	}
 	return messages, nil
+}
+
+// encode makes the message of an event, of which Append is told as the one at
+// an index. The error of one that the stream does not take is a *TooLargeError.
+func (b *Bus) encode(index int, e store.Event) (*nats.Msg, error) {
+	m, err := b.codec.encode(e)
+	if err != nil {
+		return nil, err
+	}
+	limit := min(int(b.nc.MaxPayload()), maxPayload)
+	total, headers := messageSize(m)
+	if total+roomForAppend > limit {
+		return nil, &TooLargeError{Index: index, Size: total + roomForAppend, Limit: limit}
+	}
+	if headers+roomForAppend > maxHeaderBytes {
+		return nil, &TooLargeError{Index: index, Size: headers + roomForAppend, Limit: maxHeaderBytes}
+	}
+	return m, nil
+}
+
+// Fits tells whether the stream takes an event of this size, for those who need
+// to know it before they append the first of many. Its error is a
+// *TooLargeError, or says why the event cannot be encoded.
+func (b *Bus) Fits(e store.Event) error {
+	_, err := b.encode(0, e)
+	return err
 }
 
 // settle publishes a chunk until it is known what has become of it.

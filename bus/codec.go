@@ -90,6 +90,12 @@ func (c *codec) encode(e store.Event) (*nats.Msg, error) {
 		c.entomb(h, rollupAll)
 		m.Subject = string(append(subject, wipeToken...))
 		return m, nil
+	case store.OpImport, store.OpImported:
+		if e.Op == store.OpImport {
+			h[headerRollup] = []string{rollupAll}
+		}
+		m.Subject = string(append(subject, importToken...))
+		return m, nil
 	default:
 		return nil, fmt.Errorf("cannot encode operation %s", e.Op)
 	}
@@ -165,6 +171,14 @@ func (c *codec) decode(m *nats.Msg) (e store.Event, ok bool, err error) {
 		}
 		c.forgetAll()
 		return e, true, nil
+	case store.OpImport, store.OpImported:
+		if token != importToken {
+			return e, false, damagedf("%s on the subject of a group", e.Op)
+		}
+		if e.Op == store.OpImport {
+			c.forgetAll()
+		}
+		return e, true, nil
 	case store.OpExpire:
 		return e, false, damagedf("only the server may expire groups")
 	}
@@ -207,7 +221,7 @@ func decodeState(m *nats.Msg, e *store.Event) (err error) {
 // decodeMarker reads what the server writes when a group's time to live has
 // passed, or when somebody has removed its last event by hand.
 func (c *codec) decodeMarker(token, reason string) (e store.Event, ok bool, err error) {
-	if token == wipeToken {
+	if token == wipeToken || token == importToken {
 		return e, false, nil
 	}
 	key, err := parseToken(token)
@@ -225,8 +239,11 @@ func (c *codec) decodeMarker(token, reason string) (e store.Event, ok bool, err 
 // noteOwn does for an event that need not be decoded what decoding would do
 // besides.
 func (c *codec) noteOwn(subject string, e store.Event) {
-	if e.Op == store.OpWipe {
+	switch e.Op {
+	case store.OpWipe, store.OpImport:
 		c.forgetAll()
+		return
+	case store.OpImported:
 		return
 	}
 	c.remember(strings.TrimPrefix(subject, c.log), e)

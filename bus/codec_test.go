@@ -71,6 +71,9 @@ func richEvents(t testing.TB) map[string]store.Event {
 		"proto":   {Op: store.OpPut, Key: key, PushTime: 1, Families: mixed},
 		"delete":  {Op: store.OpDelete, Key: mustKey("/job/" + strings.Repeat("long", 60)), Origin: "http 192.0.2.1"},
 		"wipe":    {Op: store.OpWipe, Origin: "http 192.0.2.1"},
+
+		"import":   {Op: store.OpImport, Origin: "persistence file /var/lib/pushgateway.data"},
+		"imported": {Op: store.OpImported, Origin: "persistence file /var/lib/pushgateway.data"},
 	}
 }
 
@@ -178,6 +181,8 @@ func TestDamagesAreNamed(t *testing.T) {
 	f("no key", "put", without(headerGroup), "Sluice-Group")
 	f("no job", "put", set(headerGroup, "/instance/x"), "job name is required")
 	f("wipe of a group", "put", set(headerOp, "wipe"), "wipe on the subject of a group")
+	f("import of a group", "put", set(headerOp, "import"), "import on the subject of a group")
+	f("group on the import's subject", "import", set(headerOp, "delete"), "Sluice-Group")
 	f("group on the wipe's subject", "wipe", set(headerOp, "delete"), "Sluice-Group")
 	f("other stream", "put", func(m *nats.Msg) { m.Subject = "other.log.job=x" }, "not one of the stream")
 	f("push time", "put", set(headerPushTime, "yesterday"), "Sluice-Push-Time")
@@ -225,8 +230,10 @@ func TestMarkersExpireGroupsThatAreKnown(t *testing.T) {
 	if len(c.hashed) != 0 {
 		t.Errorf("%d keys of groups that are gone", len(c.hashed))
 	}
-	if e, ok := marker(wipeToken); ok {
-		t.Errorf("got %+v for the end of a wipe", e)
+	for _, of := range []string{wipeToken, importToken} {
+		if e, ok := marker(of); ok {
+			t.Errorf("got %+v for the end of %s", e, of)
+		}
 	}
 }
 

@@ -160,6 +160,11 @@ func (f *follower) resume(ctx context.Context) state {
 		f.logger.Info("was away from the stream for too long to go on", "since", f.current.Round(time.Second))
 		return f.replay
 	}
+	if begun, _ := f.store.Importing(); begun != 0 {
+		// The import may have been begun anew, of which the stream keeps no trace
+		// once it is complete.
+		return f.replay
+	}
 	if f.feed, err = f.openFeed(ask, applied+1); err != nil {
 		return f.again(ctx, f.resume, err)
 	}

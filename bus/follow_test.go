@@ -190,6 +190,35 @@ func TestAShortAbsenceNeedsNoReplay(t *testing.T) {
 	}
 }
 
+// Who was away while an import was begun anew would keep groups of the first
+// attempt.
+func TestAnAbsenceDuringAnImportNeedsAReplay(t *testing.T) {
+	s := startServer(t)
+	p := startProxy(t, s.Addr().String())
+	g, other := startGateway(t, Config{URL: p.url()}), startGateway(t, Config{URL: s.ClientURL()})
+	other.push(t, store.Event{Op: store.OpImport}, put("/job/a", 1), put("/job/b", 1))
+	g.catchUp(t)
+	if begun, _ := g.store.Importing(); begun != 1 || g.store.Groups() != 2 {
+		t.Errorf("begun at %d, %d groups", begun, g.store.Groups())
+	}
+	p.away(true)
+	within(t, "the loss is noticed", func() bool { return !g.Status().Connected })
+	other.push(t, store.Event{Op: store.OpImport})
+	other.push(t, put("/job/b", 2), store.Event{Op: store.OpImported})
+	p.away(false)
+	within(t, "it has caught up", func() bool { return g.Applied() == other.Applied() })
+	if !equalSnapshots(t, snapshot(other.store), snapshot(g.store)) {
+		t.Error("the gateways differ")
+	}
+	if begun, _ := g.store.Importing(); begun != 0 || g.store.Groups() != 1 {
+		t.Errorf("begun at %d, %d groups", begun, g.store.Groups())
+	}
+	last := startGateway(t, Config{URL: s.ClientURL()})
+	if !equalSnapshots(t, snapshot(other.store), snapshot(last.store)) {
+		t.Error("a replay differs")
+	}
+}
+
 func TestALongAbsenceNeedsAReplay(t *testing.T) {
 	s := startServer(t)
 	p := startProxy(t, s.Addr().String())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 )
 
@@ -73,8 +74,15 @@ func (l *serverLog) Debugf(format string, v ...any) { l.detail(format, v) }
 // Tracef logs details.
 func (l *serverLog) Tracef(format string, v ...any) { l.detail(format, v) }
 
-// Warnf logs what is wrong.
-func (l *serverLog) Warnf(format string, v ...any) { l.bad(format, v) }
+// Warnf logs what is wrong. That large payloads are allowed is not: Config says
+// how large, with each start, and nobody can do anything about it.
+func (l *serverLog) Warnf(format string, v ...any) {
+	if strings.HasPrefix(format, "Maximum payloads over") {
+		l.detail(format, v)
+		return
+	}
+	l.bad(format, v)
+}
 
 // Errorf logs what is wrong.
 func (l *serverLog) Errorf(format string, v ...any) { l.bad(format, v) }

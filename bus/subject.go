@@ -22,12 +22,15 @@ const (
 	// wipeToken is the subject of wipes. A hash has 43 characters, so that it
 	// cannot be one.
 	wipeToken = string(mark) + "wipe"
+	// importToken is the subject of what begins and ends an import.
+	importToken = string(mark) + "import"
 )
 
 // appendToken writes the subject token of a group, for example
 // job=backup,instance=db1: job first, then the other labels by name, all that
 // is not plain percent-encoded. Of a key that would be longer than maxToken it
-// is a hash. No two keys have the same token, and no key has wipeToken.
+// is a hash. No two keys have the same token, and no key has wipeToken or
+// importToken.
 func appendToken(dst []byte, key store.Key) []byte {
 	start := len(dst)
 	job, _ := key.Get(store.JobLabel)

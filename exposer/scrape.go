@@ -37,9 +37,8 @@ type Scraper struct {
 }
 
 // NewScraper returns a scraper of the store and of the gateway's own metrics.
-// Until ready says so for the first time scrapes are answered by 503: half a
-// replay would look like groups that have gone. The judge is asked before every
-// scrape.
+// Until ready says so scrapes are answered by 503: half a replay would look like
+// groups that have gone. The judge is asked before every scrape.
 func NewScraper(s *store.Store, own *OwnMetrics, ready func() bool, judge *Judge, logger *slog.Logger) *Scraper {
 	return &Scraper{
 		store: s, own: own, ready: ready, judge: judge, logger: logger,
@@ -53,7 +52,7 @@ func NewScraper(s *store.Store, own *OwnMetrics, ready func() bool, judge *Judge
 func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.ready() {
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "not ready: replaying the stream", http.StatusServiceUnavailable)
+		http.Error(w, "not ready: replaying the stream, or importing a persistence file", http.StatusServiceUnavailable)
 		return
 	}
 	view := s.store.View()

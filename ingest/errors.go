@@ -23,7 +23,7 @@ const (
 	CodeTimeout                       // the body did not come in time
 	CodeTooManyGroups                 // there are as many groups as there may be
 	CodeBusy                          // too many pushes wait already
-	CodeNotReady                      // the replay has not caught up yet
+	CodeNotReady                      // the replay has not caught up yet, or an import goes on
 	CodeUnavailable                   // the stream cannot be reached; the outcome may be unknown
 	CodeFull                          // the stream takes no more
 )

@@ -35,7 +35,7 @@ func (f *Front) Push(op store.Op, jobBase64 bool) http.HandlerFunc {
 			f.reply(w, r, op, store.Key{}, 0, err)
 			return
 		}
-		if err := f.ledger.ready(); err != nil {
+		if err := f.ledger.ready(op); err != nil {
 			f.reply(w, r, op, key, 0, err) // before a body is read for nothing
 			return
 		}

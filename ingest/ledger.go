@@ -84,7 +84,7 @@ func (l *Ledger) Submit(ctx context.Context, c Change) error {
 // not block. A change whose ctx ends or whose time is over before it is judged
 // is dropped.
 func (l *Ledger) Enqueue(ctx context.Context, c Change, done func(error)) error {
-	if err := l.ready(); err != nil {
+	if err := l.ready(c.Op); err != nil {
 		return err
 	}
 	select {
@@ -101,13 +101,20 @@ func (l *Ledger) Enqueue(ctx context.Context, c Change, done func(error)) error 
 	return nil
 }
 
-// ready refuses changes while the store does not know yet what the stream has.
-func (l *Ledger) ready() error {
-	status := l.bus.Status()
-	if status.Ready {
-		return nil
+// ready refuses changes while the store does not know yet what the stream has,
+// and while an import goes on, which only a wipe may call off.
+func (l *Ledger) ready(op store.Op) error {
+	if status := l.bus.Status(); !status.Ready {
+		return refuse(CodeNotReady, "not ready: replaying the stream, %d of %d events", status.ReplayDone, status.ReplayTotal)
 	}
-	return refuse(CodeNotReady, "not ready: replaying the stream, %d of %d events", status.ReplayDone, status.ReplayTotal)
+	if begun, _ := l.store.Importing(); begun != 0 && op != store.OpWipe {
+		return errImporting()
+	}
+	return nil
+}
+
+func errImporting() error {
+	return refuse(CodeNotReady, "not ready: the import of a persistence file is not complete")
 }
 
 // Run decides until ctx ends. What is queued then is refused.
@@ -180,6 +187,8 @@ func (l *Ledger) attempt(ctx context.Context, batch []*pending) []*pending {
 				return l.caughtUp(ctx, batch)
 			}
 			return l.append(ctx, draft, events, owners, batch[i:])
+		case errors.Is(err, store.ErrImporting):
+			l.answer(p, errImporting()) // it has begun since the change was taken in
 		case has:
 			events, owners = append(events, e), append(owners, p)
 		default:

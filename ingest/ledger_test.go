@@ -60,6 +60,55 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// Nobody changes anything while an import goes on, not even those who were let in
+// before it began; only a wipe ends it.
+func TestAnImportExcludesChanges(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger)
+	// The ledger is busy with the answer to this one while an import begins.
+	held, block := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(block) })
+	defer release()
+	err := g.ledger.Enqueue(t.Context(), putChange(t, "/job/hold", "h 1\n"), func(error) { close(held); <-block })
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-held
+	early := make(chan error, 1)
+	if err := g.ledger.Enqueue(t.Context(), putChange(t, "/job/early", "a 1\n"), func(err error) { early <- err }); err != nil {
+		t.Fatal(err)
+	}
+	last, err := g.bus.CatchUp(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.bus.Append(t.Context(), last, []store.Event{{Op: store.OpImport}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.bus.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	var own *Error
+	if err := <-early; !errors.As(err, &own) || own.Code != CodeNotReady || !strings.Contains(own.Message, "import") {
+		t.Errorf("the one that was let in before: %v", err)
+	}
+	for _, method := range []string{"PUT", "POST", "DELETE"} {
+		if code, text := g.do(method, "/metrics/job/late", "a 1\n"); code != 503 || !strings.Contains(text, "import") {
+			t.Errorf("%s: %d %s", method, code, text)
+		}
+	}
+	// A push that cannot be accepted leaves no trace either.
+	if code, _ := g.do("PUT", "/metrics/job/late", "a 1 1\n"); code != 503 || g.store.Groups() != 0 {
+		t.Errorf("a bad push: %d, and %d groups", code, g.store.Groups())
+	}
+	if code, text := g.do("PUT", "/wipe", ""); code != 202 {
+		t.Errorf("a wipe: %d %s", code, text)
+	}
+	if code, text := g.do("PUT", "/metrics/job/later", "a 1\n"); code != 200 {
+		t.Errorf("after the wipe: %d %s", code, text)
+	}
+}
+
 // A change that nobody waits for any more costs nothing and changes nothing.
 func TestAbandonedChangeIsDropped(t *testing.T) {
 	g := startGateway(t, bus.Config{}, defaultLedger)

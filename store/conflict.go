@@ -14,6 +14,10 @@ import (
 // the changes have to be judged again by a new one.
 var ErrStale = errors.New("the store has moved on since the draft was begun")
 
+// ErrImporting is returned by a Draft while an import is not complete: until
+// then its events are the only ones, except for a wipe, which ends it.
+var ErrImporting = errors.New("an import is not complete")
+
 // TooManyGroups is the refusal of a push that would make one group more than
 // there may be.
 type TooManyGroups struct {

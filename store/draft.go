@@ -29,7 +29,8 @@ func (d *Draft) Base() uint64 { return d.base }
 
 // Put judges the replacement of a group by the given families, which must be
 // canonical, sorted by name, and not those of the group's own times. Its error
-// is a *Conflict, a *TooManyGroups, or ErrStale. The time is in nanoseconds since 1970.
+// is a *Conflict, a *TooManyGroups, ErrStale or ErrImporting. The time is in
+// nanoseconds since 1970.
 func (d *Draft) Put(key Key, families []Family, now int64, origin string) (Event, error) {
 	return d.push(Event{Op: OpPut, Key: key, PushTime: now, Families: families, Origin: origin}, families)
 }
@@ -67,8 +68,8 @@ func merge(old, pushed []Family) []Family {
 func (d *Draft) push(e Event, pushed []Family) (Event, error) {
 	d.store.mu.RLock()
 	defer d.store.mu.RUnlock()
-	if d.store.sequence != d.base {
-		return Event{}, ErrStale
+	if err := d.open(); err != nil {
+		return Event{}, err
 	}
 	old := d.group(e.Key.path)
 	if old != nil {
@@ -85,14 +86,25 @@ func (d *Draft) push(e Event, pushed []Family) (Event, error) {
 	return e, nil
 }
 
+// open tells whether changes can be judged at all. The store is locked.
+func (d *Draft) open() error {
+	switch {
+	case d.store.sequence != d.base:
+		return ErrStale
+	case d.store.importing != 0 && !d.wiped:
+		return ErrImporting
+	}
+	return nil
+}
+
 // Delete takes a group away. There is an event even if there is no such group:
 // it may just have been made through another gateway, and what the client was
 // told of must not survive.
 func (d *Draft) Delete(key Key, origin string) (Event, error) {
 	d.store.mu.RLock()
 	defer d.store.mu.RUnlock()
-	if d.store.sequence != d.base {
-		return Event{}, ErrStale
+	if err := d.open(); err != nil {
+		return Event{}, err
 	}
 	d.set(key, d.group(key.path), nil)
 	return Event{Op: OpDelete, Key: key, Origin: origin}, nil
@@ -114,8 +126,8 @@ func (d *Draft) Wipe(origin string) Event {
 func (d *Draft) Fail(key Key, now int64, origin, reason string) (Event, bool, error) {
 	d.store.mu.RLock()
 	defer d.store.mu.RUnlock()
-	if d.store.sequence != d.base {
-		return Event{}, false, ErrStale
+	if err := d.open(); err != nil {
+		return Event{}, false, err
 	}
 	e := Event{Op: OpFail, Key: key, FailTime: now, Refusal: reason, Origin: origin}
 	old := d.group(key.path)

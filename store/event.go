@@ -10,15 +10,18 @@ type Op uint8
 // The operations. Put, Post and Fail carry the whole new state of the group:
 // they differ only in what led to it.
 const (
-	OpPut    Op = iota + 1 // the group was replaced
-	OpPost                 // families were merged into the group by name
-	OpFail                 // a push was refused: only the failure time is new
-	OpDelete               // the group is gone
-	OpWipe                 // all groups are gone
-	OpExpire               // the group's time to live has passed
+	OpPut      Op = iota + 1 // the group was replaced
+	OpPost                   // families were merged into the group by name
+	OpFail                   // a push was refused: only the failure time is new
+	OpDelete                 // the group is gone
+	OpWipe                   // all groups are gone
+	OpExpire                 // the group's time to live has passed
+	OpImport                 // all groups are gone, and only an import may change them until OpImported
+	OpImported               // the import is complete
 )
 
-var opNames = [...]string{OpPut: "put", OpPost: "post", OpFail: "fail", OpDelete: "delete", OpWipe: "wipe", OpExpire: "expire"}
+var opNames = [...]string{OpPut: "put", OpPost: "post", OpFail: "fail", OpDelete: "delete", OpWipe: "wipe", OpExpire: "expire",
+	OpImport: "import", OpImported: "imported"}
 
 // String returns the name of the operation in lower case.
 func (op Op) String() string {
@@ -42,7 +45,7 @@ func ParseOp(name string) (Op, error) {
 // applying it cannot fail.
 type Event struct {
 	Op  Op
-	Key Key // zero for OpWipe
+	Key Key // zero for OpWipe, OpImport and OpImported
 	// PushTime and FailTime are the group's last accepted and last refused push
 	// in nanoseconds since 1970, 0 for never.
 	PushTime, FailTime int64

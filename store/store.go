@@ -33,12 +33,13 @@ type Store struct {
 
 // state is all that the events have made so far.
 type state struct {
-	sequence uint64
-	groups   map[string]*Group  // by path of the key
-	families map[string]*family // by name
-	sorted   []*family          // the same, sorted by name
-	shapes   shapes
-	suspect  bool // unchecked groups may be inconsistent
+	sequence  uint64
+	importing uint64             // sequence of the OpImport that has no OpImported yet, 0 for none
+	groups    map[string]*Group  // by path of the key
+	families  map[string]*family // by name
+	sorted    []*family          // the same, sorted by name
+	shapes    shapes
+	suspect   bool // unchecked groups may be inconsistent
 }
 
 func newState() state {
@@ -82,6 +83,11 @@ func (s *Store) Apply(seq uint64, e Event) {
 	case OpWipe:
 		s.state = newState()
 		s.sequence = seq
+	case OpImport:
+		s.state = newState()
+		s.sequence, s.importing = seq, seq
+	case OpImported:
+		s.importing = 0
 	}
 }
 
@@ -98,6 +104,14 @@ func (s *Store) Sequence() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.sequence
+}
+
+// Importing returns the sequence of the event that began an import which is not
+// complete, 0 if there is none, and the sequence of the state that says so.
+func (s *Store) Importing() (begun, sequence uint64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.importing, s.sequence
 }
 
 // Groups returns the number of groups.

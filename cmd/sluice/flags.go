@@ -24,6 +24,7 @@ const (
 	defaultMaxGroups = 1_000_000
 	// A hundred pushes of 15,000 series at once hold some 300 MB.
 	defaultMaxWaitingBytes = 1 << 30
+	defaultPersist         = 5 * time.Minute // Pushgateway's, and without effect
 	defaultWait            = 8 * time.Second // below the usual client timeout of 10 s
 
 	// The largest push that anybody is known to send has 15,000 series, and a body
@@ -65,6 +66,7 @@ type config struct {
 	logLevel        string
 	logFormat       string
 	maxGroups       int
+	persistence     persistenceConfig
 	bus             bus.Config
 	ledger          ingest.LedgerConfig
 	front           ingest.FrontConfig
@@ -97,6 +99,8 @@ func serveFlags() []cli.Flag {
 		&cli.Int64Flag{Name: "push.max-waiting-bytes", Value: defaultMaxWaitingBytes, Usage: "most `bytes` of all pushes that are being read, and again of all that wait; 0 is no limit"},
 		&cli.DurationFlag{Name: "push.wait", Value: defaultWait, Usage: "longest `time` a push waits for the stream before it is answered by 503"},
 
+		&cli.StringFlag{Name: "persistence.file", Usage: "persistence `file` of a Pushgateway, to be imported once, when the stream is empty"},
+		&cli.DurationFlag{Name: "persistence.interval", Value: defaultPersist, Usage: "`time` between two writes of Pushgateway's persistence file; without effect, since every push is written at once"},
 		&cli.StringFlag{Name: "bus.data-dir", Value: defaultDataDir, Usage: "`folder` of the embedded NATS server's stream"},
 		&cli.StringFlag{Name: "bus.url", Usage: "`URL` of an external NATS server or cluster, instead of the embedded one"},
 		&cli.StringFlag{Name: "bus.creds", Usage: "NATS credentials `file`"},
@@ -171,6 +175,7 @@ func readConfig(c *cli.Context) (*config, error) {
 		logLevel:        c.String("log.level"),
 		logFormat:       c.String("log.format"),
 		maxGroups:       c.Int("push.max-groups"),
+		persistence:     persistenceConfig{file: c.String("persistence.file"), intervalSet: c.IsSet("persistence.interval")},
 		bus: bus.Config{
 			DataDir: c.String("bus.data-dir"), URL: c.String("bus.url"),
 			Creds: c.String("bus.creds"), NKey: c.String("bus.nkey"),

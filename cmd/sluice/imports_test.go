@@ -18,7 +18,9 @@ func TestImports(t *testing.T) {
 		"ingest/decode": {"sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/ingest/decode"},
 		"exposer":       {"sluice/bus", "sluice/store"},
-		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/exposer"},
+		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/takeover", "sluice/exposer"},
+
+		"ingest/takeover": {"sluice/bus", "sluice/store", "sluice/ingest/decode"},
 	}
 	forbidden := map[string][]string{
 		"store":         {"os", "net", "time", "context", "log/slog", "github.com/nats-io/"},
@@ -26,6 +28,8 @@ func TestImports(t *testing.T) {
 		"ingest":        {"github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
 		"bus":           {"net/http"},
 		"exposer":       {"github.com/nats-io/"},
+
+		"ingest/takeover": {"net", "github.com/nats-io/"},
 	}
 	for dir, ours := range allowed {
 		files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(dir), "*.go"))

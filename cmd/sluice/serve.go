@@ -93,16 +93,22 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		defer cancel()
 		err = errors.Join(err, b.Close(stopCtx))
 	}()
-	// Only now: who cannot start says why in one line.
-	logger.Info("starting sluice", "version", version.Info(), "build_context", version.BuildContext())
-	if address := b.ClientURL(); address != "" {
-		logger.Info("NATS listening", "address", strings.TrimPrefix(address, "nats://"))
-	}
 	reserved, err := own.Reserved()
 	if err != nil {
 		return fmt.Errorf("cannot gather own metrics: %w", err)
 	}
-	s := store.New(store.Settings{Reserved: reserved, Unchecked: cfg.front.Unchecked, MaxGroups: cfg.maxGroups})
+	settings := store.Settings{Reserved: reserved, Unchecked: cfg.front.Unchecked, MaxGroups: cfg.maxGroups}
+	s := store.New(settings)
+	takeover, err := beginImport(ctx, cfg, b, s, settings, logger)
+	if err != nil {
+		return err
+	}
+	// Only now: who cannot start says why in one line.
+	logger.Info("starting sluice", "version", version.Info(), "build_context", version.BuildContext())
+	warnPersistence(cfg, logger)
+	if address := b.ClientURL(); address != "" {
+		logger.Info("NATS listening", "address", strings.TrimPrefix(address, "nats://"))
+	}
 	ledger := ingest.NewLedger(b, s, cfg.ledger, logger.With("component", "ledger"), ingestMetrics)
 	refusals := ingest.NewRefusals()
 	front := ingest.NewFront(ledger, refusals, cfg.front, ingestMetrics)
@@ -110,13 +116,13 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	ready := func() bool { return b.Status().Ready }
+	ready := func() bool { return b.Status().Ready && !notImported(s) }
 	judge := exposer.NewJudge(s, own, logger.With("component", "scrape"))
 	handler, err := routes(cfg, front, ingest.NewPaths(cfg.prefix(), ingestMetrics, logger.With("component", "http")),
 		exposer.NewScraper(s, own, ready, judge, logger.With("component", "scrape")),
 		exposer.NewAPI(s, refusals.Latest, exposer.Status{Build: buildInfo(), Flags: flags, Start: start}, logger.With("component", "api")),
 		own, func() string {
-			if reason := notReady(b.Status()); reason != "" {
+			if reason := notReady(b.Status(), notImported(s)); reason != "" {
 				return reason
 			}
 			return judge.Inconsistent()
@@ -141,6 +147,13 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	core.Go(func() error { showReplay(inner, b, os.Stderr); return nil })
 	core.Go(fail(func() error { return b.Follow(inner, s) }))
 	core.Go(fail(func() error { return ledger.Run(inner) }))
+	core.Go(func() error {
+		err := takeover.Run(inner)
+		if err != nil {
+			quit() // alone of all parts it may end before the others
+		}
+		return err
+	})
 	outer.Go(fail(func() error { return serveHTTP(server, listeners, cfg, logger) }))
 	outer.Go(fail(func() error { return serveNATS(ctx, b, service) }))
 
@@ -220,10 +233,12 @@ func serveNATS(ctx context.Context, b *bus.Bus, service *ingest.Service) error {
 }
 
 // notReady says why a gateway is not ready, "" if it is.
-func notReady(status bus.Status) string {
+func notReady(status bus.Status, importing bool) string {
 	switch {
 	case !status.Ready:
 		return fmt.Sprintf("replaying the stream: %d of %d events", status.ReplayDone, status.ReplayTotal)
+	case importing:
+		return "the import of a persistence file is not complete: it goes on, or needs a gateway with --persistence.file"
 	case !status.Connected:
 		return "the stream cannot be reached"
 	}

@@ -14,6 +14,12 @@ import (
 	"sluice/store"
 )
 
+// Messages returns families that have been read already, by name, as Families
+// does. It changes them, and keeps none of them. The error is a *RefusedError.
+func Messages(families map[string]*dto.MetricFamily, key store.Key, opts Options) ([]store.Family, error) {
+	return canonical(families, key, opts)
+}
+
 // canonical gives the families the labels of their group, checks them, and
 // writes them in canonical form. It changes the families. The error is a
 // *RefusedError or a *LimitError.

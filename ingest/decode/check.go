@@ -42,7 +42,7 @@ func (g *grouping) checkMetric(mf *dto.MetricFamily, m *dto.Metric) error {
 		case label == previous && label != "":
 			return refusef("collected metric %s {%s} has two or more labels with the same name: %s",
 				nameText(mf), labelText(m), printable(clip(label, maxExcerpt)))
-		case !isLabelName(label):
+		case !IsLabelName(label):
 			return refusef("collected metric %s {%s} has a label with an invalid name: %s",
 				nameText(mf), labelText(m), excerpt(label, maxExcerpt))
 		case m.Summary != nil && label == model.QuantileLabel:
@@ -82,11 +82,11 @@ func isHistogram(typ dto.MetricType) bool {
 	return typ == dto.MetricType_HISTOGRAM || typ == dto.MetricType_GAUGE_HISTOGRAM
 }
 
-// isLabelName tells whether a label of this name can be exposed. A name with a
+// IsLabelName tells whether a label of this name can be exposed. A name with a
 // NUL cannot, nor can one with a colon that is otherwise a legacy name: expfmt
 // takes it for a metric name and leaves out the quotes, and then no parser reads
 // the line.
-func isLabelName(name string) bool {
+func IsLabelName(name string) bool {
 	return model.UTF8Validation.IsValidLabelName(name) &&
 		!strings.HasPrefix(name, model.ReservedLabelPrefix) &&
 		!strings.Contains(name, "\x00") &&
@@ -114,7 +114,7 @@ func checkExemplars(name string, m *dto.Metric) error {
 
 func checkExemplar(name string, exemplar *dto.Exemplar) error {
 	for _, l := range exemplar.GetLabel() {
-		if !isLabelName(l.GetName()) || !utf8.ValidString(l.GetValue()) {
+		if !IsLabelName(l.GetName()) || !utf8.ValidString(l.GetValue()) {
 			return refusef("exemplar of metric %s has an invalid label: %s=%s", excerpt(name, maxExcerpt), excerpt(l.GetName(), maxExcerpt), excerpt(l.GetValue(), maxExcerpt))
 		}
 	}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"sluice/bus"
+	"sluice/ingest/takeover"
+	"sluice/store"
+)
+
+// persistenceConfig is what Pushgateway's flags for its persistence file say.
+type persistenceConfig struct {
+	file        string
+	intervalSet bool // whatever it is, it has no effect
+}
+
+// beginImport begins to import the persistence file if there is one and the
+// stream is empty. Its error is the one line that a gateway which cannot start
+// says.
+func beginImport(ctx context.Context, cfg *config, b *bus.Bus, s *store.Store, settings store.Settings, logger *slog.Logger) (*takeover.Import, error) {
+	i := takeover.New(b, s, takeover.Config{
+		Path: cfg.persistence.file, Settings: settings, Shared: cfg.bus.URL != "",
+	}, logger.With("component", "import"))
+	return i, i.Begin(ctx)
+}
+
+// warnPersistence says which flag does nothing.
+func warnPersistence(cfg *config, logger *slog.Logger) {
+	if cfg.persistence.intervalSet {
+		logger.Warn("--persistence.interval has no effect: every push is written to the stream before it is answered")
+	}
+}
+
+// notImported tells whether an import is under way, so that the store has but a
+// part of what it is going to have.
+func notImported(s *store.Store) bool {
+	begun, _ := s.Importing()
+	return begun != 0
+}
