@@ -35,7 +35,8 @@ type clientCall struct {
 	All        bool               `json:"all,omitempty"`        // one of each other type
 
 	name  string
-	says  string   // part of what the script writes
+	says  string   // what the script writes, of an error a part
+	fails bool     // with an error that depends on who notices first
 	shows []string // all series of groups after the call, but their times and those of creation
 }
 
@@ -110,8 +111,21 @@ func (r runner) try(t *testing.T, g *sluice, settings clientSettings, calls ...c
 	p := r.start(t, settings)
 	for _, call := range calls {
 		t.Run(call.name, func(t *testing.T) {
-			if said := p.call(t, call); call.says == "" || !strings.Contains(said, call.says) {
-				t.Errorf("the client says %q, want %q", said, call.says)
+			said := p.call(t, call)
+			succeeded := strings.HasPrefix(said, "ok")
+			switch {
+			case call.fails:
+				if succeeded {
+					t.Errorf("the client says %q, want an error", said)
+				}
+			case strings.HasPrefix(call.says, "ok"):
+				if said != call.says {
+					t.Errorf("the client says %q, want %q", said, call.says)
+				}
+			default:
+				if succeeded || !strings.Contains(said, call.says) {
+					t.Errorf("the client says %q, want an error that says %q", said, call.says)
+				}
 			}
 			lines, _ := g.scrape().withoutTimes()
 			lines = slices.DeleteFunc(lines, func(line string) bool { return strings.Contains(line, "_created{") })
