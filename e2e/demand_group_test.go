@@ -103,6 +103,9 @@ func TestDemandUncheckedPushes(t *testing.T) {
 		{name: "PGW#318 an unchecked push is answered by 202",
 			steps: []step{put("/job/x", "m 1\n").answers(http.StatusAccepted), post("/job/x", "n 1\n").answers(http.StatusAccepted), del("/job/y")},
 			shows: []string{"m" + jobX() + " 1", "n" + jobX() + " 1"}},
+		{name: "PGW#544 a clash of types does not fail the scrape, where Pushgateway's fails for ever",
+			steps: []step{put("/job/a", "# TYPE m gauge\nm 1\n").answers(http.StatusAccepted), put("/job/b", "# TYPE m counter\nm 2\n").answers(http.StatusAccepted), get("/-/ready"), get("/-/healthy")},
+			shows: []string{`m{instance="",job="a"} 1`, `m{instance="",job="b"} 2`}},
 		{name: "PGW#313 what cannot be read is refused all the same",
 			steps: []step{put("/job/x", "m").refused(), put("/job/x/a", "m 1\n").refused(), put("/job@base64/=", "m 1\n").refused()}},
 	})

@@ -107,6 +107,16 @@ func (d demand) try(t *testing.T, g *sluice) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	helped := map[string]bool{}
+	for line := range strings.Lines(a.body) {
+		if rest, ok := strings.CutPrefix(line, "# HELP "); ok {
+			name, _, _ := strings.Cut(rest, " ")
+			if helped[name] {
+				t.Errorf("the scrape has two HELP lines of %s", name)
+			}
+			helped[name] = true
+		}
+	}
 	shown, failed := e.withoutTimes()
 	if want := slices.Sorted(slices.Values(d.shows)); !slices.Equal(shown, want) {
 		t.Errorf("shown are\n%s\nwant\n%s", strings.Join(shown, "\n"), strings.Join(want, "\n"))
