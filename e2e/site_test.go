@@ -24,6 +24,7 @@ type site struct {
 	t      *testing.T
 	dir    string
 	client *http.Client
+	before string // of a gateway's address, so that it becomes a URL
 	starts int
 }
 
@@ -32,7 +33,7 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, dir: dir, client: &http.Client{
+	s := &site{t: t, dir: dir, before: "http://", client: &http.Client{
 		Timeout:   requestBound,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
 	}}
@@ -94,7 +95,7 @@ func (s *site) launch(flags ...string) *sluice {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	g.url = "http://" + address
+	g.url = s.before + address
 	return g
 }
 

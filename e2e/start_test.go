@@ -79,7 +79,7 @@ func TestTerminationLosesNothing(t *testing.T) {
 		if code != 0 || err != nil {
 			t.Errorf("exit code %d, %v", code, err)
 		}
-		if strings.Contains(g.Log(), "level=error") {
+		if strings.Contains(g.Log(), "level=ERROR") {
 			t.Errorf("errors in the log:\n%s", g.Log())
 		}
 		for code := range verdicts {

@@ -50,16 +50,25 @@ func (r keyReader) bounded(key store.Key) error {
 	if most := r.limits.Labels; most > 0 && len(labels) > most {
 		return refuse(CodeInvalid, "the grouping key has %d labels, the limit is %d (--push.max-labels)", len(labels), most).because(decode.TooManyLabels)
 	}
-	size := 0
+	if size := sizeOf("", labels); r.limits.LabelBytes > 0 && size > r.limits.LabelBytes {
+		job, _ := key.Get(store.JobLabel)
+		return r.tooLong(size, job)
+	}
+	return nil
+}
+
+// sizeOf returns the bytes of a job and of label names and values.
+func sizeOf(job string, labels []store.Label) int {
+	size := len(job)
 	for _, l := range labels {
 		size += len(l.Name) + len(l.Value)
 	}
-	if most := r.limits.LabelBytes; most > 0 && size > most {
-		job, _ := key.Get(store.JobLabel)
-		return refuse(CodeInvalid, "the grouping key has %d bytes in its label names and values, the limit is %d (--push.max-label-bytes): job %s",
-			size, most, quoted(job)).because(decode.LabelTooLong)
-	}
-	return nil
+	return size
+}
+
+func (r keyReader) tooLong(size int, job string) error {
+	return refuse(CodeInvalid, "the grouping key has %d bytes in its label names and values, the limit is %d (--push.max-label-bytes): job %s",
+		size, r.limits.LabelBytes, quoted(job)).because(decode.LabelTooLong)
 }
 
 // path reads the key from what follows the push route: job and labels as the
@@ -104,6 +113,9 @@ func (r keyReader) parts(job string, jobBase64 bool, parts []string) (store.Key,
 	}
 	key, err := store.NewKey(job, labels...)
 	if err != nil {
+		if size := sizeOf(job, labels); r.limits.LabelBytes > 0 && size > r.limits.LabelBytes {
+			return store.Key{}, r.tooLong(size, job)
+		}
 		return store.Key{}, badKey("%v", err)
 	}
 	return key, nil

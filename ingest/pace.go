@@ -27,7 +27,11 @@ func Paced(next http.Handler, timeout time.Duration) http.Handler {
 		if r.Body != nil && r.Body != http.NoBody {
 			body := &pacedBody{ReadCloser: r.Body, controller: http.NewResponseController(w), start: time.Now(), timeout: timeout}
 			body.set(body.start.Add(timeout))
-			r.Body = body
+			// In a copy: the server looks at the body of its own request to see
+			// whether a client that expects 100 Continue still has it.
+			paced := *r
+			paced.Body = body
+			r = &paced
 		}
 		next.ServeHTTP(w, r)
 	})

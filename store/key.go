@@ -50,7 +50,7 @@ func NewKey(job string, labels ...Label) (Key, error) {
 	all = append(all, Label{JobLabel, job})
 	for _, l := range all {
 		if !model.LabelValue(l.Value).IsValid() {
-			return Key{}, fmt.Errorf("value %q of label %q is not valid UTF-8", l.Value, l.Name)
+			return Key{}, fmt.Errorf("value %.60q of label %.60q is not valid UTF-8", l.Value, l.Name)
 		}
 	}
 	slices.SortFunc(all, func(a, b Label) int { return strings.Compare(a.Name, b.Name) })

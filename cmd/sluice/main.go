@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/prometheus/common/version"
@@ -18,10 +19,22 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintf(os.Stderr, "sluice: %v\n", err)
+		fmt.Fprintf(os.Stderr, "sluice: %s\n", oneLine(err))
 		stop()
 		os.Exit(1)
 	}
+}
+
+// oneLine is an error's text without line breaks, which joined errors and those
+// of YAML have: who cannot start says why in one line.
+func oneLine(err error) string {
+	var parts []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" {
+			parts = append(parts, line)
+		}
+	}
+	return strings.ReplaceAll(strings.Join(parts, "; "), ":; ", ": ")
 }
 
 // run is the whole program: it returns when the command has ended.

@@ -69,7 +69,8 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	start := time.Now()
 	defer startPace()()
 	if err := web.Validate(cfg.webConfigFile); err != nil {
-		return fmt.Errorf("--web.config.file: %w", err)
+		// The errors of the toolkit do not say in which file they are.
+		return fmt.Errorf("--web.config.file: cannot use %s: %w", cfg.webConfigFile, err)
 	}
 	listeners, err := listen(cfg)
 	if err != nil {

@@ -123,7 +123,8 @@ func (p *problems) add(err error) error {
 func (p *problems) note(e store.Event, reason error) {
 	var conflict *store.Conflict
 	p.conflicts = p.conflicts || errors.As(reason, &conflict)
-	_ = p.add(&groupError{labelText(labelsOf(e.Key)), reason.Error()}) // cannot fail for a group
+	gist, _, _ := strings.Cut(reason.Error(), "\n")          // what is below it is for who pushes
+	_ = p.add(&groupError{labelText(labelsOf(e.Key)), gist}) // cannot fail for a group
 }
 
 // err returns all of it in one line, nil for nothing.
