@@ -33,6 +33,7 @@ type Ledger struct {
 	wait    time.Duration
 	queue   chan *pending
 	room    chan struct{} // a token for each push that waits
+	pings   chan struct{} // from Ping
 	ended   chan struct{} // closed when Run has returned
 }
 
@@ -51,6 +52,7 @@ func NewLedger(b *bus.Bus, s *store.Store, cfg LedgerConfig, logger *slog.Logger
 		wait:  cfg.Wait,
 		queue: make(chan *pending, cfg.MaxWaiting),
 		room:  make(chan struct{}, cfg.MaxWaiting),
+		pings: make(chan struct{}),
 		ended: make(chan struct{}),
 	}
 }
@@ -107,6 +109,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 		select {
 		case first := <-l.queue:
 			l.decide(ctx, l.collect(first))
+		case <-l.pings:
 		case <-ctx.Done():
 			for {
 				select {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
@@ -86,6 +87,8 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		}
 	}()
 
+	notify := newNotifier(logger.With("component", "notify"))
+	notify.opening()
 	own := exposer.NewOwnMetrics()
 	ingestMetrics := ingest.NewMetrics(own.Registerer())
 	cfg.bus.PublishTimeout = cfg.ledger.Wait / 2 // a push waits for the batch before its own, too
@@ -103,22 +106,32 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	if address := b.ClientURL(); address != "" {
 		logger.Info("NATS listening", "address", strings.TrimPrefix(address, "nats://"))
 	}
-	reserved, err := own.Reserved()
+	scraped, reserved, err := scrapedOwn(own, cfg.ownMetrics)
 	if err != nil {
 		return fmt.Errorf("cannot gather own metrics: %w", err)
 	}
 	s := store.New(store.Settings{Reserved: reserved, Unchecked: cfg.front.Unchecked})
 	ledger := ingest.NewLedger(b, s, cfg.ledger, logger.With("component", "ledger"), ingestMetrics)
 	front := ingest.NewFront(ledger, cfg.front, ingestMetrics)
+	watchdog, err := newWatchdog(notify, ledger, s, cfg.ledger.Wait, logger.With("component", "watchdog"))
+	if err != nil {
+		return err
+	}
 	service := ingest.NewService(front, b.Conn(), cfg.bus.Prefix, version.Version, logger.With("component", "nats"))
 
+	signalled := ctx
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	ready := func() bool { return b.Status().Ready }
 	handler, err := routes(cfg, front,
-		exposer.NewScraper(s, own, ready, logger.With("component", "scrape")),
+		exposer.NewScraper(s, scraped, ready, logger.With("component", "scrape")),
 		exposer.NewAPI(s, exposer.Status{Build: buildInfo(), Flags: flags, Start: start}, logger.With("component", "api")),
-		own, func() string { return notReady(b.Status()) }, quit)
+		own, exposer.OwnHandler(own, s, logger.With("component", "own-metrics")),
+		func() string { return notReady(b.Status()) },
+		func() {
+			logger.Warn("received termination request via web service, exiting gracefully...") // as Pushgateway
+			quit()
+		})
 	if err != nil {
 		return fmt.Errorf("cannot set up the routes: %w", err)
 	}
@@ -134,13 +147,17 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		}
 	}
 	core.Go(func() error { showReplay(inner, b, os.Stderr); return nil })
+	core.Go(func() error { return notify.run(ctx, b.Status) })
+	core.Go(func() error { return watchdog.run(inner) })
 	core.Go(fail(func() error { return b.Follow(inner, s) }))
 	core.Go(fail(func() error { return ledger.Run(inner) }))
 	outer.Go(fail(func() error { return serveHTTP(server, listeners, cfg, logger) }))
 	outer.Go(fail(func() error { return serveNATS(ctx, b, service) }))
 
 	<-ctx.Done()
-	logger.Info("stopping")
+	if signalled.Err() != nil {
+		logger.Info("received SIGINT/SIGTERM; exiting gracefully...") // as Pushgateway
+	}
 	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	err = errors.Join(server.Shutdown(stopCtx), outer.Wait())
@@ -148,6 +165,16 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	err = errors.Join(err, core.Wait())
 	logger.Info("stopped", "sequence", s.Sequence())
 	return err
+}
+
+// scrapedOwn returns the own metrics that scrapes show, and their types, which
+// pushed families may not contradict then: none if they are kept apart.
+func scrapedOwn(own *exposer.OwnMetrics, where string) (*exposer.OwnMetrics, map[string]dto.MetricType, error) {
+	if where == ownSeparate {
+		return nil, nil, nil
+	}
+	reserved, err := own.Reserved()
+	return own, reserved, err
 }
 
 // listen opens the addresses. With socket activation there is none to open.
