@@ -28,6 +28,8 @@ type Options struct {
 	Log    io.Writer
 	Env    []string // variables besides those of this process, as name=value
 	Dir    string   // working directory, "" for that of this process
+	// Files are its descriptors from 3 on.
+	Files []*os.File
 	// SysProcAttr says as whom to run it; nil is as this process.
 	SysProcAttr *syscall.SysProcAttr
 }
@@ -55,7 +57,7 @@ func Start(o Options) (*Gateway, error) {
 		}
 	}
 	g.cmd.Env = append(g.cmd.Env, o.Env...)
-	g.cmd.Dir, g.cmd.SysProcAttr = o.Dir, o.SysProcAttr
+	g.cmd.Dir, g.cmd.ExtraFiles, g.cmd.SysProcAttr = o.Dir, o.Files, o.SysProcAttr
 	if err := g.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the gateway: %w", err)
 	}
