@@ -31,7 +31,7 @@ LDFLAGS = -s -w \
 # The packages with tests of their own; ./e2e runs the whole program instead.
 packages = $(shell go list ./... | grep -v '/e2e$$')
 
-.PHONY: run build test tools lint unit conformance e2e crash loadtest bench bench-compare fuzz clean
+.PHONY: run build test tools lint unit conformance deploy e2e crash loadtest bench bench-compare fuzz clean
 
 run: build
 	build/sluice serve --web.listen-address=:9091 --bus.data-dir=sluice-data
@@ -40,7 +40,7 @@ build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o build/sluice ./cmd/sluice
 
 test:
-	@FUZZTIME=60 .ci/stages tools lint unit fuzz conformance e2e
+	@FUZZTIME=60 .ci/stages tools lint unit fuzz conformance deploy e2e
 
 tools:
 	@.ci/install $(NATSCLI) $(STATICCHECK)
@@ -57,6 +57,11 @@ unit:
 
 conformance: build tools
 	@e2e/conformance.sh "$(CONFORMANCE)" build/sluice
+
+# What is in deploy/, loaded by the programs that it is for. The checks are a
+# module of their own, and no cache knows all that they read.
+deploy: tools
+	cd deploy/check && go vet ./... && ../../build/bin/staticcheck ./... && go mod tidy -diff && go test -count=1 -timeout=5m ./...
 
 # The binary under test is built with the race detector, too; RACE=0 builds it
 # as users do.

@@ -91,16 +91,29 @@ func (s *site) start(flags ...string) *sluice {
 func (s *site) launch(flags ...string) *sluice {
 	s.t.Helper()
 	g := s.run(append([]string{"--web.listen-address=127.0.0.1:0", "--bus.data-dir=" + filepath.Join(s.dir, "data")}, flags...)...)
+	g.waitListening()
+	return g
+}
+
+// waitListening waits until the gateway listens for HTTP and learns where.
+func (g *sluice) waitListening() {
+	g.t.Helper()
 	address, err := g.HTTPAddress()
 	if err != nil {
-		s.t.Fatal(err)
+		g.t.Fatal(err)
 	}
-	g.url = s.before + address
-	return g
+	g.url = g.site.before + address
 }
 
 // run starts a gateway with exactly these flags and waits for nothing.
 func (s *site) run(flags ...string) *sluice {
+	s.t.Helper()
+	return s.runWith(gateway.Options{Binary: binary, Args: append([]string{"serve", "--log.format=logfmt"}, flags...)})
+}
+
+// runWith starts what the options say, with a log in the site's folder, and
+// waits for nothing.
+func (s *site) runWith(o gateway.Options) *sluice {
 	s.t.Helper()
 	s.client.CloseIdleConnections() // those to a gateway that ran before at the same address
 	s.starts++
@@ -108,11 +121,8 @@ func (s *site) run(flags ...string) *sluice {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	g, err := gateway.Start(gateway.Options{
-		Binary: binary,
-		Args:   append([]string{"serve", "--log.format=logfmt"}, flags...),
-		Log:    log,
-	})
+	o.Log = log
+	g, err := gateway.Start(o)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -49,6 +49,8 @@ func TestAGatewayThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	refused("unexpected argument", "argument", "argument")
 	refused("bad log level", "loud", "--log.level=loud")
 	refused("bad log format", "xml", "--log.format=xml")
+	refused("bad own metrics", "elsewhere", "--web.own-metrics=elsewhere")
+	refused("scrapes where something else is", "/-/metrics", "--web.telemetry-path=/-/metrics")
 	refused("bad sync", "sometimes", "--bus.sync=sometimes")
 	refused("no labels allowed", "--push.max-labels", "--push.max-labels=0")
 	refused("too many labels allowed", "--push.max-labels", "--push.max-labels=100000")

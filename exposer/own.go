@@ -82,8 +82,11 @@ func (m *OwnMetrics) Reserved() (map[string]dto.MetricType, error) {
 	return reserved, nil
 }
 
-// gather returns the own families at the time of a view.
+// gather returns the own families at the time of a view, none of nil.
 func (m *OwnMetrics) gather(view *store.View) ([]*dto.MetricFamily, error) {
+	if m == nil {
+		return nil, nil
+	}
 	m.groups.Set(float64(view.Len()))
 	return m.registry.Gather()
 }

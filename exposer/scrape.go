@@ -36,9 +36,10 @@ type Scraper struct {
 	buffers sync.Pool
 }
 
-// NewScraper returns a scraper of the store and of the gateway's own metrics.
-// Until ready says so scrapes are answered by 503: half a replay would look like
-// groups that have gone. The judge is asked before every scrape.
+// NewScraper returns a scraper of the store and of the gateway's own metrics,
+// unless these are nil. Until ready says so scrapes are answered by 503: half a
+// replay would look like groups that have gone. The judge is asked before every
+// scrape.
 func NewScraper(s *store.Store, own *OwnMetrics, ready func() bool, judge *Judge, logger *slog.Logger) *Scraper {
 	return &Scraper{
 		store: s, own: own, ready: ready, judge: judge, logger: logger,
@@ -93,14 +94,15 @@ type exposed struct {
 	both   bool // stored is there, too
 }
 
-// merge lists the gateway's own and the stored families by name.
+// merge lists the gateway's own and the stored families by name. Own families
+// that stored ones contradict are left out.
 func merge(own []*dto.MetricFamily, view *store.View) []exposed {
 	stored := view.Families()
 	all := make([]exposed, 0, len(own)+len(stored))
 	for _, f := range stored {
 		all = append(all, exposed{name: f.Name(), stored: f, both: true})
 	}
-	for _, f := range own {
+	for _, f := range agreeing(own, stored) {
 		i, found := slices.BinarySearchFunc(all, f.GetName(), func(e exposed, name string) int {
 			return strings.Compare(e.name, name)
 		})

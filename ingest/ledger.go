@@ -35,6 +35,7 @@ type Ledger struct {
 	queue   chan *pending
 	room    chan struct{} // a token for each push that waits
 	held    budget        // of the families of the pushes that wait
+	pings   chan struct{} // from Ping
 	ended   chan struct{} // closed when Run has returned
 }
 
@@ -56,6 +57,7 @@ func NewLedger(b *bus.Bus, s *store.Store, cfg LedgerConfig, logger *slog.Logger
 		queue: make(chan *pending, cfg.MaxWaiting),
 		room:  make(chan struct{}, cfg.MaxWaiting),
 		held:  budget{limit: cfg.MaxWaitingBytes},
+		pings: make(chan struct{}),
 		ended: make(chan struct{}),
 	}
 }
@@ -124,6 +126,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 		select {
 		case first := <-l.queue:
 			l.decide(ctx, l.collect(first))
+		case <-l.pings:
 		case <-ctx.Done():
 			for {
 				select {

@@ -11,6 +11,12 @@ func (c *config) check() error {
 	if c.telemetryPath == "" || c.telemetryPath[0] != '/' {
 		return fmt.Errorf("--web.telemetry-path: %q does not begin with a slash", c.telemetryPath)
 	}
+	if taken(c.telemetryPath) {
+		return fmt.Errorf("--web.telemetry-path: %q is a path of something else", c.telemetryPath)
+	}
+	if c.ownMetrics != ownTogether && c.ownMetrics != ownSeparate {
+		return fmt.Errorf("--web.own-metrics: unknown value %q: it is %q or %q", c.ownMetrics, ownTogether, ownSeparate)
+	}
 	if len(c.listenAddresses) == 0 && !c.systemdSocket {
 		return fmt.Errorf("--web.listen-address: no address given")
 	}

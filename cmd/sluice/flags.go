@@ -47,6 +47,12 @@ const (
 	defaultMaxHeaderBytes = http.DefaultMaxHeaderBytes // Pushgateway's
 )
 
+// Where the gateway's own metrics are, besides at ownMetricsPath.
+const (
+	ownTogether = "together" // in every scrape, as in Pushgateway
+	ownSeparate = "separate" // nowhere
+)
+
 // config is all that serve can be told. It is checked whole before anything is
 // started; below this package nobody reads flags.
 type config struct {
@@ -54,6 +60,7 @@ type config struct {
 	systemdSocket   bool
 	webConfigFile   string
 	telemetryPath   string
+	ownMetrics      string // ownTogether or ownSeparate
 	externalURL     string
 	routePrefix     string
 	lifecycle       bool
@@ -78,6 +85,7 @@ func serveFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "web.systemd-socket", Usage: "use systemd socket activation instead of listening on addresses"},
 		&cli.StringFlag{Name: "web.config.file", Usage: "`file` with TLS and authentication settings of the exporter toolkit"},
 		&cli.StringFlag{Name: "web.telemetry-path", Value: "/metrics", Usage: "`path` of the scrape"},
+		&cli.StringFlag{Name: "web.own-metrics", Value: ownTogether, Usage: "where the gateway's own metrics are: together (with the pushed ones, and at /-/metrics) or separate (at /-/metrics only)"},
 		&cli.StringFlag{Name: "web.external-url", Usage: "`URL` under which the gateway is reached from outside"},
 		&cli.StringFlag{Name: "web.route-prefix", Usage: "`prefix` of all paths; default is the path of --web.external-url"},
 		&cli.BoolFlag{Name: "web.enable-lifecycle", Usage: "allow shutdown by HTTP request"},
@@ -163,6 +171,7 @@ func readConfig(c *cli.Context) (*config, error) {
 		systemdSocket:   c.Bool("web.systemd-socket"),
 		webConfigFile:   c.String("web.config.file"),
 		telemetryPath:   c.String("web.telemetry-path"),
+		ownMetrics:      c.String("web.own-metrics"),
 		externalURL:     c.String("web.external-url"),
 		routePrefix:     c.String("web.route-prefix"),
 		lifecycle:       c.Bool("web.enable-lifecycle"),

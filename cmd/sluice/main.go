@@ -61,5 +61,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		},
 	}
 	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, version.Print("sluice")) }
-	return app.RunContext(ctx, args)
+	return app.RunContext(ctx, withoutNegations(args, serveFlags()))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/pprof"
+	"path"
 	"strings"
 
 	"github.com/prometheus/common/route"
@@ -13,27 +14,32 @@ import (
 	"sluice/store"
 )
 
+// ownMetricsPath is where the gateway's own metrics are, without those pushed.
+const ownMetricsPath = "/-/metrics"
+
 // routes has all that the gateway serves, at Pushgateway's paths.
 //
 //	/metrics/job/<job>{/<label>/<value>}   push and delete
 //	/metrics                               scrape
+//	/-/metrics                             the gateway's own metrics alone
 //	/api/v1/...                            query API, admin API
 //	/-/healthy /-/ready /-/quit            health and lifecycle
 //	/debug/pprof/...                       profiles
-func routes(cfg *config, front *ingest.Front, paths *ingest.Paths, scraper *exposer.Scraper, api *exposer.API, own *exposer.OwnMetrics, notReady func() string, quit func()) (http.Handler, error) {
+func routes(cfg *config, front *ingest.Front, paths *ingest.Paths, scraper *exposer.Scraper, api *exposer.API, own *exposer.OwnMetrics, ownOnly http.Handler, notReady func() string, quit func()) (http.Handler, error) {
 	prefix := cfg.prefix()
 	r := route.New()
 	for _, suffix := range []string{"", "@base64"} {
 		put := own.InstrumentPush(http.MethodPut, front.Push(store.OpPut, suffix != ""))
 		post := own.InstrumentPush(http.MethodPost, front.Push(store.OpPost, suffix != ""))
 		del := own.Instrument("delete", front.Delete(suffix != ""))
-		for _, path := range []string{"/metrics/job" + suffix + "/:job", "/metrics/job" + suffix + "/:job/*labels"} {
-			r.Put(prefix+path, put)
-			r.Post(prefix+path, post)
-			r.Del(prefix+path, del)
+		for _, group := range []string{"/metrics/job" + suffix + "/:job", "/metrics/job" + suffix + "/:job/*labels"} {
+			r.Put(prefix+group, put)
+			r.Post(prefix+group, post)
+			r.Del(prefix+group, del)
 		}
 	}
-	r.Get(prefix+cfg.telemetryPath, scraper.ServeHTTP)
+	r.Get(path.Join(prefix, cfg.telemetryPath), scraper.ServeHTTP)
+	r.Get(prefix+ownMetricsPath, ownOnly.ServeHTTP)
 	r.Get(prefix+"/-/healthy", own.Instrument("healthy", exposer.Healthy))
 	r.Get(prefix+"/-/ready", own.Instrument("ready", exposer.Ready(notReady)))
 	addLifecycle(r, prefix, cfg.lifecycle, quit)
@@ -44,6 +50,7 @@ func routes(cfg *config, front *ingest.Front, paths *ingest.Paths, scraper *expo
 		Description: "Push gateway for Prometheus whose memory is a NATS JetStream stream",
 		Links: []web.LandingLinks{
 			{Address: strings.TrimPrefix(prefix+cfg.telemetryPath, "/"), Text: "Metrics"},
+			{Address: strings.TrimPrefix(prefix+ownMetricsPath, "/"), Text: "Own metrics"},
 			{Address: strings.TrimPrefix(prefix+"/api/v1/metrics", "/"), Text: "Groups", Description: "as JSON"},
 			{Address: strings.TrimPrefix(prefix+"/api/v1/status", "/"), Text: "Status", Description: "as JSON"},
 		},
@@ -69,9 +76,20 @@ func routes(cfg *config, front *ingest.Front, paths *ingest.Paths, scraper *expo
 	return paths.Watch(mux), nil
 }
 
+// taken tells whether the path is one that routes gives to something else than
+// scrapes.
+func taken(telemetryPath string) bool {
+	switch p := path.Clean(telemetryPath); p {
+	case "/", "/status", "/-/healthy", "/-/ready", "/-/quit", ownMetricsPath:
+		return true
+	default:
+		return strings.HasPrefix(p+"/", "/debug/pprof/")
+	}
+}
+
 // addLifecycle adds the request that ends the process, or its refusal.
 func addLifecycle(r *route.Router, prefix string, enabled bool, quit func()) {
-	path := prefix + "/-/quit"
+	quitPath := prefix + "/-/quit"
 	handler := func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 		w.Write([]byte("Lifecycle API is not enabled."))
@@ -82,9 +100,9 @@ func addLifecycle(r *route.Router, prefix string, enabled bool, quit func()) {
 			quit()
 		}
 	}
-	r.Put(path, handler)
-	r.Post(path, handler)
-	r.Get(path, func(w http.ResponseWriter, _ *http.Request) {
+	r.Put(quitPath, handler)
+	r.Post(quitPath, handler)
+	r.Get(quitPath, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		w.Write([]byte("Only POST or PUT requests allowed."))
 	})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
@@ -82,6 +83,8 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		}
 	}()
 
+	notify := newNotifier(logger.With("component", "notify"))
+	notify.opening()
 	own := exposer.NewOwnMetrics()
 	ingestMetrics := ingest.NewMetrics(own.Registerer())
 	cfg.bus.PublishTimeout = cfg.ledger.Wait / 2 // a push waits for the batch before its own, too
@@ -94,7 +97,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		defer cancel()
 		err = errors.Join(err, b.Close(stopCtx))
 	}()
-	reserved, err := own.Reserved()
+	scraped, reserved, err := scrapedOwn(own, cfg.ownMetrics)
 	if err != nil {
 		return fmt.Errorf("cannot gather own metrics: %w", err)
 	}
@@ -113,21 +116,32 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	ledger := ingest.NewLedger(b, s, cfg.ledger, logger.With("component", "ledger"), ingestMetrics)
 	refusals := ingest.NewRefusals()
 	front := ingest.NewFront(ledger, refusals, cfg.front, ingestMetrics)
+	watchdog, err := newWatchdog(notify, ledger, s, cfg.ledger.Wait, logger.With("component", "watchdog"))
+	if err != nil {
+		return err
+	}
 	service := ingest.NewService(front, b.Conn(), cfg.bus.Prefix, version.Version, logger.With("component", "nats"))
 
+	signalled := ctx
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
+	waiting := func() string { return notReady(b.Status(), notImported(s)) }
 	ready := func() bool { return b.Status().Ready && !notImported(s) }
-	judge := exposer.NewJudge(s, own, logger.With("component", "scrape"))
+	judge := exposer.NewJudge(s, scraped, logger.With("component", "scrape"))
 	handler, err := routes(cfg, front, ingest.NewPaths(cfg.prefix(), ingestMetrics, logger.With("component", "http")),
-		exposer.NewScraper(s, own, ready, judge, logger.With("component", "scrape")),
+		exposer.NewScraper(s, scraped, ready, judge, logger.With("component", "scrape")),
 		exposer.NewAPI(s, refusals.Latest, exposer.Status{Build: buildInfo(), Flags: flags, Start: start}, logger.With("component", "api")),
-		own, func() string {
-			if reason := notReady(b.Status(), notImported(s)); reason != "" {
+		own, exposer.OwnHandler(own, s, logger.With("component", "own-metrics")),
+		func() string {
+			if reason := waiting(); reason != "" {
 				return reason
 			}
 			return judge.Inconsistent()
-		}, quit)
+		},
+		func() {
+			logger.Warn("received termination request via web service, exiting gracefully...") // as Pushgateway
+			quit()
+		})
 	if err != nil {
 		return fmt.Errorf("cannot set up the routes: %w", err)
 	}
@@ -146,6 +160,8 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		}
 	}
 	core.Go(func() error { showReplay(inner, b, os.Stderr); return nil })
+	core.Go(func() error { return notify.run(ctx, b.Status, waiting) })
+	core.Go(func() error { return watchdog.run(inner) })
 	core.Go(fail(func() error { return b.Follow(inner, s) }))
 	core.Go(fail(func() error { return ledger.Run(inner) }))
 	core.Go(func() error {
@@ -159,7 +175,9 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	outer.Go(fail(func() error { return serveNATS(ctx, b, service) }))
 
 	<-ctx.Done()
-	logger.Info("stopping")
+	if signalled.Err() != nil {
+		logger.Info("received SIGINT/SIGTERM; exiting gracefully...") // as Pushgateway
+	}
 	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	err = errors.Join(server.Shutdown(stopCtx), outer.Wait())
@@ -167,6 +185,16 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	err = errors.Join(err, core.Wait())
 	logger.Info("stopped", "sequence", s.Sequence())
 	return err
+}
+
+// scrapedOwn returns the own metrics that scrapes show, and their types, which
+// pushed families may not contradict then: none if they are kept apart.
+func scrapedOwn(own *exposer.OwnMetrics, where string) (*exposer.OwnMetrics, map[string]dto.MetricType, error) {
+	if where == ownSeparate {
+		return nil, nil, nil
+	}
+	reserved, err := own.Reserved()
+	return own, reserved, err
 }
 
 // listen opens the addresses, or takes the sockets that systemd has opened. All

@@ -26,6 +26,12 @@ type Options struct {
 	Binary string   // path of the sluice binary
 	Args   []string // command and flags
 	Log    io.Writer
+	Env    []string // variables besides those of this process, as name=value
+	Dir    string   // working directory, "" for that of this process
+	// Files are its descriptors from 3 on.
+	Files []*os.File
+	// SysProcAttr says as whom to run it; nil is as this process.
+	SysProcAttr *syscall.SysProcAttr
 }
 
 // A Gateway is a running process. Its methods may be called concurrently,
@@ -38,16 +44,20 @@ type Gateway struct {
 }
 
 // Start starts the binary and returns at once. SLUICE_ variables of the
-// environment, which are settings of the gateway, are not handed on.
+// environment, which are settings of the gateway, are not handed on, nor those by
+// which a service manager of this process would be told about the gateway.
 func Start(o Options) (*Gateway, error) {
 	g := &Gateway{log: newLogBuffer(o.Log), exited: make(chan struct{})}
 	g.cmd = exec.Command(o.Binary, o.Args...)
 	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
 	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "SLUICE_") {
+		name, _, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, "SLUICE_") && name != "NOTIFY_SOCKET" && !strings.HasPrefix(name, "WATCHDOG_") {
 			g.cmd.Env = append(g.cmd.Env, variable)
 		}
 	}
+	g.cmd.Env = append(g.cmd.Env, o.Env...)
+	g.cmd.Dir, g.cmd.ExtraFiles, g.cmd.SysProcAttr = o.Dir, o.Files, o.SysProcAttr
 	if err := g.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the gateway: %w", err)
 	}

@@ -1,0 +1,25 @@
+package exposer
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+
+	"sluice/store"
+)
+
+// OwnHandler returns a handler that serves the gateway's own families alone, in
+// the formats of every exporter. It answers from the start, so that a replay can
+// be watched.
+func OwnHandler(own *OwnMetrics, s *store.Store, logger *slog.Logger) http.Handler {
+	gather := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		own.groups.Set(float64(s.Groups()))
+		return own.registry.Gather()
+	})
+	return promhttp.HandlerFor(gather, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError),
+	})
+}
