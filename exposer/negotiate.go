@@ -4,49 +4,87 @@ package exposer
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 
+	"github.com/munnerz/goautoneg"
 	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
-// text100 is text format 1.0.0, which Prometheus 3 asks for: it is 0.0.4 with
-// UTF-8 names in quotes.
-const text100 = expfmt.Format("text/plain; version=1.0.0; charset=utf-8")
-
-// negotiate returns the format of a scrape: text or protobuf by what is
-// accepted, as Pushgateway does it. It takes a wish for text 1.0.0 as one for
-// 0.0.4 with the escaping that is asked for.
+// negotiate returns the format of a scrape. It is Pushgateway's choice (that of
+// expfmt.Negotiate in common v0.67, which later releases have changed): the
+// first wish for text or protobuf, else text; and the escaping of names is the
+// last that has been asked for up to there, whichever format with.
+//
+// OpenMetrics, which Pushgateway never serves, is served where the header names
+// it and no other format that there is, wildcards included. So no scraper gets
+// another format than from Pushgateway that has said it would take one.
 func negotiate(header http.Header) expfmt.Format {
-	format := expfmt.NegotiateAccept(header, append(expfmt.DefaultAcceptedFormats(), text100)...)
-	if rest, ok := strings.CutPrefix(string(format), string(text100)); ok {
-		return expfmt.FmtText + expfmt.Format(rest)
+	escaping := model.NameEscapingScheme.String()
+	accept := header.Get("Accept") // the first line only, as there
+	openMetrics := acceptsOnlyOpenMetrics(header)
+	if openMetrics {
+		accept = wholeAccept(header)
 	}
-	return format
-}
-
-// acceptsGzip tells whether the client wants gzip, as promhttp decides it: the
-// header must name gzip with a quality that is not below that of identity.
-func acceptsGzip(header http.Header) bool {
-	gzip, identity := -1.0, 0.0
-	for _, value := range header.Values("Accept-Encoding") {
-		for item := range strings.SplitSeq(value, ",") {
-			name, params, _ := strings.Cut(item, ";")
-			q := 1.0
-			if text, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
-				parsed, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-				if err != nil {
-					continue
-				}
-				q = parsed
-			}
-			switch strings.ToLower(strings.TrimSpace(name)) {
-			case "gzip":
-				gzip = q
-			case "identity":
-				identity = q
-			}
+	for _, clause := range goautoneg.ParseAccept(accept) {
+		switch wish := clause.Params[model.EscapingKey]; wish {
+		case model.AllowUTF8, model.EscapeUnderscores, model.EscapeDots, model.EscapeValues:
+			escaping = wish
+		}
+		if format, ok := formatOf(clause); ok && (openMetrics || format.FormatType() != expfmt.TypeOpenMetrics) {
+			return format + expfmt.Format("; escaping="+escaping)
 		}
 	}
-	return gzip > 0 && gzip >= identity
+	return expfmt.FmtText + expfmt.Format("; escaping="+escaping)
 }
+
+// formatOf returns the format that a clause of an Accept header names.
+func formatOf(clause goautoneg.Accept) (expfmt.Format, bool) {
+	version := clause.Params["version"]
+	switch clause.Type + "/" + clause.SubType {
+	case expfmt.ProtoType:
+		if clause.Params["proto"] != expfmt.ProtoProtocol {
+			return "", false
+		}
+		switch clause.Params["encoding"] {
+		case "delimited":
+			return expfmt.FmtProtoDelim, true
+		case "text":
+			return expfmt.FmtProtoText, true
+		case "compact-text":
+			return expfmt.FmtProtoCompact, true
+		}
+	case "text/plain":
+		return expfmt.FmtText, version == expfmt.TextVersion || version == ""
+	case expfmt.OpenMetricsType:
+		if version == expfmt.OpenMetricsVersion_1_0_0 {
+			return expfmt.FmtOpenMetrics_1_0_0, true
+		}
+		return expfmt.FmtOpenMetrics_0_0_1, version == expfmt.OpenMetricsVersion_0_0_1 || version == ""
+	}
+	return "", false
+}
+
+// acceptsOnlyOpenMetrics tells whether OpenMetrics is all that the client takes
+// of what there is. In doubt it says no.
+func acceptsOnlyOpenMetrics(header http.Header) bool {
+	named := false
+	for _, clause := range goautoneg.ParseAccept(wholeAccept(header)) {
+		if clause.Q <= 0 {
+			continue
+		}
+		if clause.Type == "*" || clause.SubType == "*" {
+			return false
+		}
+		switch clause.Type + "/" + clause.SubType {
+		case "text/plain", expfmt.ProtoType: // whatever the version or encoding
+			return false
+		case expfmt.OpenMetricsType:
+			_, ok := formatOf(clause)
+			named = named || ok
+		}
+	}
+	return named
+}
+
+func wholeAccept(header http.Header) string { return strings.Join(header.Values("Accept"), ",") }

@@ -31,6 +31,7 @@ type Scraper struct {
 	judge  *Judge
 	logger *slog.Logger
 	gzips  *gzips
+	zstds  *zstds
 	// buffers of *bufio.Writer: most blocks are small, and a write to a
 	// connection costs the same whatever its size.
 	buffers sync.Pool
@@ -44,12 +45,13 @@ func NewScraper(s *store.Store, own *OwnMetrics, ready func() bool, judge *Judge
 	return &Scraper{
 		store: s, own: own, ready: ready, judge: judge, logger: logger,
 		gzips:   newGzips(),
+		zstds:   newZstds(),
 		buffers: sync.Pool{New: func() any { return bufio.NewWriterSize(nil, bufferSize) }},
 	}
 }
 
-// ServeHTTP answers a scrape in the format that it accepts: text 0.0.4 or
-// delimited protobuf, with the escaping of names that it asks for.
+// ServeHTTP answers a scrape in the format and the encoding that it accepts, see
+// negotiate and acceptedEncoding, with the escaping of names that it asks for.
 func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.ready() {
 		w.Header().Set("Retry-After", "1")
@@ -73,12 +75,17 @@ func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := s.buffers.Get().(*bufio.Writer)
 	defer s.buffers.Put(out)
 	out.Reset(w)
-	if acceptsGzip(r.Header) {
-		w.Header().Set("Content-Encoding", "gzip")
+	families := merge(own, view)
+	switch encoding := acceptedEncoding(r.Header); encoding {
+	case gzipped:
+		w.Header().Set("Content-Encoding", encoding)
 		z := s.gzips.writer(out)
-		err = errors.Join(s.write(z, format, merge(own, view)), z.Close())
-	} else {
-		err = s.write(out, format, merge(own, view))
+		err = errors.Join(s.write(z, format, families), z.Close())
+	case zstded:
+		w.Header().Set("Content-Encoding", encoding)
+		err = s.zstds.stream(out, func(z io.Writer) error { return s.write(z, format, families) })
+	default:
+		err = s.write(out, format, families)
 	}
 	if err = errors.Join(err, out.Flush()); err != nil {
 		s.logger.Debug("cannot send a scrape", "client", r.RemoteAddr, "err", err)
@@ -118,6 +125,9 @@ func merge(own []*dto.MetricFamily, view *store.View) []exposed {
 // write sends all families.
 func (s *Scraper) write(w io.Writer, format expfmt.Format, families []exposed) error {
 	scheme := format.ToEscapingScheme()
+	if format.FormatType() == expfmt.TypeOpenMetrics {
+		return writeOpenMetrics(w, families, scheme)
+	}
 	for i := range families {
 		var err error
 		switch format.FormatType() {

@@ -128,24 +128,6 @@ func TestScrapeGzip(t *testing.T) {
 	}
 }
 
-func TestAcceptsGzip(t *testing.T) {
-	f := func(header string, want bool) {
-		t.Helper()
-		if got := acceptsGzip(http.Header{"Accept-Encoding": {header}}); got != want {
-			t.Errorf("%q: got %v, want %v", header, got, want)
-		}
-	}
-	f("", false)
-	f("gzip", true)
-	f("gzip;q=0", false)
-	f("*", false)
-	f("identity;q=1, gzip;q=0.5", false)
-	f("zstd;q=1.0, gzip;q=0.5", true)
-	f("deflate, gzip;q=1.0, *;q=0.5", true)
-	f("x-gzip", false)
-	f("gzip;q=x", false)
-}
-
 // protobufHeader is what Prometheus sends if it wants native histograms.
 const protobufHeader = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 

@@ -9,6 +9,8 @@
 // Text has two paths. The fast one goes from bytes to canonical bytes in one
 // pass and takes only what it is sure about; all else, and with it every error,
 // comes from the slow one, which is the parser of Prometheus.
+//
+// The one deviation is OpenMetrics, which Pushgateway reads as plain text.
 package decode
 
 import (
@@ -38,8 +40,8 @@ type Options struct {
 // Families returns what body pushes to the group of key, in canonical form:
 // sorted by name, each name once, without the two families that the gateway
 // adds itself (store.PushTimeName and store.PushFailureName). PushTime is left
-// at 0. contentType is the Content-Type header as it came; a body that is not
-// delimited protobuf by its type is text format 0.0.4.
+// at 0. contentType is the Content-Type header as it came; a body that by its
+// type is neither delimited protobuf nor OpenMetrics is text format 0.0.4.
 //
 // The families share memory with each other, but not with body. They are the
 // caller's. Families may be called concurrently.
@@ -57,6 +59,14 @@ func Families(body []byte, contentType string, key store.Key, opts Options) ([]s
 		}
 		return canonical(families, key, opts)
 	}
+	if isOpenMetrics(contentType) {
+		return openMetricsFamilies(body, key, opts)
+	}
+	return textFamilies(body, key, opts)
+}
+
+// textFamilies reads text format 0.0.4.
+func textFamilies(body []byte, key store.Key, opts Options) ([]store.Family, error) {
 	if families, ok := scanText(body, key, opts.Limits); ok {
 		return families, nil
 	}
