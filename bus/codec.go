@@ -163,7 +163,7 @@ func (c *codec) decode(m *nats.Msg) (e store.Event, ok bool, err error) {
 	if e.Op, err = store.ParseOp(header(m, headerOp)); err != nil {
 		return e, false, damagedf("%s: %v", headerOp, err)
 	}
-	e.Origin = strings.Clone(header(m, headerOrigin))
+	e.Origin = strings.Clone(headerText(header(m, headerOrigin)))
 	switch e.Op {
 	case store.OpWipe:
 		if token != wipeToken {
@@ -207,7 +207,9 @@ func decodeState(m *nats.Msg, e *store.Event) (err error) {
 	if e.FailTime, err = parseTime(header(m, headerFailureTime)); err != nil {
 		return damagedf("%s: %v", headerFailureTime, err)
 	}
-	e.Refusal = parseRefusal(header(m, headerRefusal))
+	if text := header(m, headerRefusal); text != "" {
+		e.Refusal = parseRefusal(refusalHeader(parseRefusal(text))) // bounded like our own
+	}
 	e.Families, err = decodePayload(m.Data, header(m, headerContentType), header(m, headerProtoFamilies))
 	if err != nil {
 		return damagedf("payload: %v", err)
