@@ -74,7 +74,14 @@ func (o *openMetrics) claim(names []string, n int) {
 	}
 }
 
-func (o *openMetrics) escaped(name string) string { return model.EscapeName(name, o.scheme) }
+// escaped is the name as model.EscapeMetricFamily writes it, which leaves legacy
+// names as they are.
+func (o *openMetrics) escaped(name string) string {
+	if model.LegacyValidation.IsValidMetricName(name) {
+		return name
+	}
+	return model.EscapeName(name, o.scheme)
+}
 
 // needs returns the names that a family and its samples have, each once.
 func (o *openMetrics) needs(e *exposed) []string {
