@@ -70,10 +70,11 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 	return seqs, err
 }
 
-// appendChunk appends one chunk, and makes room for deletes in a full stream.
+// appendChunk appends one chunk, and makes room in a full stream for what
+// removes more than it brings: deletes, wipes and expiries.
 func (b *Bus) appendChunk(ctx context.Context, c *chunk) error {
 	err := b.settle(ctx, c)
-	if errors.Is(err, ErrStreamFull) && b.cfg.MaxBytes > 0 && c.messages[c.landed].Header[headerKVOperation] != nil {
+	if errors.Is(err, ErrStreamFull) && b.cfg.MaxBytes > 0 && c.messages[c.landed].Header[headerRollup] != nil {
 		return b.withRoom(ctx, func() error {
 			rest := &chunk{after: c.next(), messages: c.messages[c.landed : c.landed+1]}
 			err := b.settle(ctx, rest)

@@ -67,7 +67,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 		instance: nuid.Next(), resumeWithin: cfg.markerTTL() / 2, // a margin for clocks and slow starts
 	}
 	b.life, b.end = context.WithCancelCause(context.Background())
-	b.metrics = newMetrics(reg, b.Status)
+	b.metrics = newMetrics(reg, cfg.MaxBytes, b.Status)
 	if err := b.open(ctx); err != nil {
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ConnectTimeout)
 		defer cancel()

@@ -23,6 +23,8 @@ const (
 	headerProtoFamilies = "Sluice-Proto-Families"
 	headerOrigin        = "Sluice-Origin"
 	headerRefusal       = "Sluice-Refusal"
+	headerExpires       = "Sluice-Expires"
+	headerForget        = "Sluice-Forget"
 	headerContentType   = "Content-Type"
 )
 
@@ -84,6 +86,14 @@ func (c *codec) encode(e store.Event) (*nats.Msg, error) {
 		if err := encodeState(m, e); err != nil {
 			return nil, fmt.Errorf("cannot encode group %s: %w", e.Key, err)
 		}
+	case store.OpExpire:
+		if e.Forget == 0 {
+			return nil, fmt.Errorf("cannot encode the expiry of group %s: it is not said when it is forgotten", e.Key)
+		}
+		// It replaces what older events the subject may have, and it stays: what
+		// makes an end of it is the delete by which the group is forgotten.
+		h[headerRollup] = []string{rollupSubject}
+		encodeTimes(h, e)
 	case store.OpDelete:
 		c.entomb(h, rollupSubject)
 	case store.OpWipe:
@@ -116,17 +126,43 @@ func (c *codec) entomb(h nats.Header, rollup string) {
 	h[headerKVOperation] = []string{kvPurge}
 }
 
-// encodeState writes what put, post and fail carry.
-func encodeState(m *nats.Msg, e store.Event) error {
-	if e.PushTime != 0 {
-		m.Header[headerPushTime] = []string{formatTime(e.PushTime)}
-	}
-	if e.FailTime != 0 {
-		m.Header[headerFailureTime] = []string{formatTime(e.FailTime)}
+// encodeTimes writes the times of a group, and why it was last refused.
+func encodeTimes(h nats.Header, e store.Event) {
+	for _, t := range []struct {
+		header string
+		nanos  int64
+	}{{headerPushTime, e.PushTime}, {headerFailureTime, e.FailTime}, {headerExpires, e.Expires}, {headerForget, e.Forget}} {
+		if t.nanos != 0 {
+			h[t.header] = []string{formatTime(t.nanos)}
+		}
 	}
 	if text := refusalHeader(e.Refusal); text != "" {
-		m.Header[headerRefusal] = []string{text}
+		h[headerRefusal] = []string{text}
 	}
+}
+
+// decodeTimes is the inverse of encodeTimes.
+func decodeTimes(m *nats.Msg, e *store.Event) (err error) {
+	for _, t := range []struct {
+		header string
+		nanos  *int64
+	}{{headerPushTime, &e.PushTime}, {headerFailureTime, &e.FailTime}, {headerExpires, &e.Expires}, {headerForget, &e.Forget}} {
+		if *t.nanos, err = parseTime(header(m, t.header)); err != nil {
+			return damagedf("%s: %v", t.header, err)
+		}
+	}
+	if text := header(m, headerRefusal); text != "" {
+		e.Refusal = parseRefusal(refusalHeader(parseRefusal(text))) // bounded like our own
+	}
+	if dies := e.Op == store.OpExpire; dies != (e.Forget != 0) || dies && e.Expires == 0 {
+		return damagedf("%s with %s %q and %s %q", e.Op, headerExpires, header(m, headerExpires), headerForget, header(m, headerForget))
+	}
+	return nil
+}
+
+// encodeState writes what put, post and fail carry.
+func encodeState(m *nats.Msg, e store.Event) error {
+	encodeTimes(m.Header, e)
 	if times := formatFamilyTimes(e); times != "" {
 		m.Header[headerFamilyTimes] = []string{times}
 	}
@@ -179,8 +215,6 @@ func (c *codec) decode(m *nats.Msg) (e store.Event, ok bool, err error) {
 			c.forgetAll()
 		}
 		return e, true, nil
-	case store.OpExpire:
-		return e, false, damagedf("only the server may expire groups")
 	}
 	// Keys are kept: a copy leaves the message's headers to the collector.
 	if e.Key, err = store.ParseKey(strings.Clone(header(m, headerGroup))); err != nil {
@@ -190,10 +224,15 @@ func (c *codec) decode(m *nats.Msg) (e store.Event, ok bool, err error) {
 	if string(appendToken(buf[:0], e.Key)) != token {
 		return e, false, damagedf("%s %s does not belong on subject %q", headerGroup, e.Key, m.Subject)
 	}
-	if e.Op != store.OpDelete {
-		if err = decodeState(m, &e); err != nil {
-			return e, false, err
-		}
+	switch e.Op {
+	case store.OpDelete:
+	case store.OpExpire:
+		err = decodeTimes(m, &e)
+	default:
+		err = decodeState(m, &e)
+	}
+	if err != nil {
+		return e, false, err
 	}
 	c.remember(token, e)
 	return e, true, nil
@@ -201,14 +240,8 @@ func (c *codec) decode(m *nats.Msg) (e store.Event, ok bool, err error) {
 
 // decodeState reads what put, post and fail carry.
 func decodeState(m *nats.Msg, e *store.Event) (err error) {
-	if e.PushTime, err = parseTime(header(m, headerPushTime)); err != nil {
-		return damagedf("%s: %v", headerPushTime, err)
-	}
-	if e.FailTime, err = parseTime(header(m, headerFailureTime)); err != nil {
-		return damagedf("%s: %v", headerFailureTime, err)
-	}
-	if text := header(m, headerRefusal); text != "" {
-		e.Refusal = parseRefusal(refusalHeader(parseRefusal(text))) // bounded like our own
+	if err = decodeTimes(m, e); err != nil {
+		return err
 	}
 	e.Families, err = decodePayload(m.Data, header(m, headerContentType), header(m, headerProtoFamilies))
 	if err != nil {
@@ -259,8 +292,8 @@ func (c *codec) remember(token string, e store.Event) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e.Op == store.OpDelete {
-		delete(c.hashed, token)
+	if e.Op == store.OpDelete || e.Op == store.OpExpire {
+		delete(c.hashed, token) // a marker of the server would say nothing new
 		return
 	}
 	c.hashed[strings.Clone(token)] = e.Key

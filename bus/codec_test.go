@@ -68,6 +68,8 @@ func richEvents(t testing.TB) map[string]store.Event {
 		"post":    {Op: store.OpPost, Key: key, PushTime: 1_700_000_000_000_000_000, FailTime: 1_650_000_000_000_000_000, Families: timed},
 		"fail":    {Op: store.OpFail, Key: key, FailTime: 1_700_000_000_000_000_001, Families: []store.Family{}, Origin: "nats user"},
 		"refused": {Op: store.OpPost, Key: key, PushTime: 1_700_000_000_000_000_000, FailTime: 1_650_000_000_000_000_000, Families: []store.Family{}, Refusal: "a is a gauge here, \"ü\" there:\nsee\tC:\\docs"},
+		"timed":   {Op: store.OpPut, Key: key, PushTime: 1_700_000_000_000_000_000, Expires: 1_700_000_600_500_000_000, Families: text},
+		"expire":  {Op: store.OpExpire, Key: key, PushTime: 1_700_000_000_000_000_000, FailTime: 1, Expires: 1_700_000_600_500_000_000, Forget: 1_700_004_200_500_000_000, Refusal: "why", Origin: "time to live"},
 		"proto":   {Op: store.OpPut, Key: key, PushTime: 1, Families: mixed},
 		"delete":  {Op: store.OpDelete, Key: mustKey("/job/" + strings.Repeat("long", 60)), Origin: "http 192.0.2.1"},
 		"wipe":    {Op: store.OpWipe, Origin: "http 192.0.2.1"},
@@ -176,7 +178,9 @@ func TestDamagesAreNamed(t *testing.T) {
 	f("no headers", "put", func(m *nats.Msg) { m.Header = nil }, "no Sluice-Version")
 	f("unknown operation", "put", set(headerOp, "merge"), `unknown operation "merge"`)
 	f("no operation", "put", without(headerOp), `unknown operation ""`)
-	f("expiry by a client", "put", set(headerOp, "expire"), "only the server may expire groups")
+	f("expiry without times", "put", set(headerOp, "expire"), "expire with Sluice-Expires")
+	f("state to be forgotten", "put", set(headerForget, "1"), "put with Sluice-Expires")
+	f("odd expiry", "put", set(headerExpires, "soon"), "Sluice-Expires: \"soon\"")
 	f("key of another group", "put", set(headerGroup, "/job/y"), `/job/y does not belong on subject "sluice.log.job=x"`)
 	f("no key", "put", without(headerGroup), "Sluice-Group")
 	f("no job", "put", set(headerGroup, "/instance/x"), "job name is required")

@@ -13,8 +13,9 @@ type metrics struct {
 }
 
 // newMetrics makes the metrics and registers them with reg unless it is nil.
-// What the status says anyway is read from there.
-func newMetrics(reg prometheus.Registerer, status func() Status) *metrics {
+// What the status says anyway is read from there. limit is that of the stream in
+// bytes, 0 for none.
+func newMetrics(reg prometheus.Registerer, limit int64, status func() Status) *metrics {
 	m := &metrics{
 		reg: reg,
 		replaySeconds: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -28,7 +29,11 @@ func newMetrics(reg prometheus.Registerer, status func() Status) *metrics {
 			Name: "sluice_stream_bytes", Help: "Size of the stream in bytes, as it was a few seconds ago.",
 		}),
 	}
-	m.register(m.replaySeconds, m.batchEvents, m.bytes)
+	most := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "sluice_stream_limit_bytes", Help: "Bytes that the stream may have (--bus.max-bytes), 0 for no limit.",
+	})
+	most.Set(float64(limit))
+	m.register(m.replaySeconds, m.batchEvents, m.bytes, most)
 	gauge := func(name, help string, value func(Status) uint64) {
 		m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
 			func() float64 { return float64(value(status())) }))
@@ -41,6 +46,12 @@ func newMetrics(reg prometheus.Registerer, status func() Status) *metrics {
 		func(s Status) uint64 { return s.Last })
 	gauge("sluice_stream_applied_sequence", "Sequence up to which the stream has been applied.",
 		func(s Status) uint64 { return s.Applied })
+	gauge("sluice_replaying", "1 if the stream has not been replayed yet, or is being replayed again, else 0.", func(s Status) uint64 {
+		if s.Ready && !s.Replaying {
+			return 0
+		}
+		return 1
+	})
 	gauge("sluice_bus_connected", "1 if the NATS server is connected, else 0.", func(s Status) uint64 {
 		if s.Connected {
 			return 1

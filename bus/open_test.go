@@ -318,6 +318,9 @@ sluice_replay_missing_events_total 0
 # HELP sluice_replay_seconds Seconds that the last replay of the stream took.
 # TYPE sluice_replay_seconds gauge
 sluice_replay_seconds 0
+# HELP sluice_replaying 1 if the stream has not been replayed yet, or is being replayed again, else 0.
+# TYPE sluice_replaying gauge
+sluice_replaying 1
 # HELP sluice_stream_applied_sequence Sequence up to which the stream has been applied.
 # TYPE sluice_stream_applied_sequence gauge
 sluice_stream_applied_sequence 0
@@ -327,6 +330,9 @@ sluice_stream_holes_total 0
 # HELP sluice_stream_last_sequence Last sequence of the stream that is known.
 # TYPE sluice_stream_last_sequence gauge
 sluice_stream_last_sequence 3
+# HELP sluice_stream_limit_bytes Bytes that the stream may have (--bus.max-bytes), 0 for no limit.
+# TYPE sluice_stream_limit_bytes gauge
+sluice_stream_limit_bytes 0
 `
 	if got.String() != want {
 		t.Errorf("got\n%s", got.String())

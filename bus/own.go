@@ -72,6 +72,9 @@ func compactAll(events []store.Event) []store.Event {
 // each would keep the whole text of its push.
 func compact(e store.Event) store.Event {
 	e.Origin = headerText(e.Origin)
+	if e.Refusal != "" {
+		e.Refusal = parseRefusal(refusalHeader(e.Refusal))
+	}
 	if e.Op == store.OpPut || len(e.Families) == 0 {
 		return e
 	}

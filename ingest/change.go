@@ -11,7 +11,8 @@ import (
 
 // Change is what a client asks for.
 type Change struct {
-	// Op is what to do: store.OpPut, OpPost, OpDelete or OpWipe.
+	// Op is what to do: store.OpPut, OpPost, OpDelete or OpWipe; OpExpire for what
+	// is due about a group, if anything.
 	Op store.Op
 	// Key is the group; the zero Key for OpWipe.
 	Key store.Key
@@ -22,6 +23,11 @@ type Change struct {
 	Refusal error
 	// Time is when the change was received: the push time of the group.
 	Time time.Time
+	// Expires is when the group's time to live is over after an accepted push, in
+	// nanoseconds since 1970; 0 for never.
+	Expires int64
+	// MaxOfJob is how many groups its job may have, 0 for any number.
+	MaxOfJob int
 	// Origin says where it came from, for people: "http 192.0.2.1".
 	Origin string
 }

@@ -51,8 +51,8 @@ const (
 	reasonEncoding     = "bad_encoding"   // the body cannot be decompressed
 	reasonIncomplete   = "incomplete"     // the body ended early
 	reasonKey          = "bad_key"        // the grouping key cannot be read
-	reasonHeader       = "bad_header"     // a header asks for what there is not
 	reasonInconsistent = "inconsistent"   // with what is stored, or with the gateway's own
+	reasonTTL          = "bad_ttl"        // a time to live that cannot be kept
 	reasonBody         = "body_too_large" // --push.max-bytes
 	reasonEvent        = "event_too_large"
 	reasonSlow         = "body_too_slow"   // --web.read-timeout

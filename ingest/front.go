@@ -27,6 +27,8 @@ type FrontConfig struct {
 	// Unchecked says that the ledger checks no consistency; an accepted push is
 	// then answered by 202.
 	Unchecked bool
+	// Terms returns what a group gets without asking; nil for nothing.
+	Terms func(store.Key) Terms
 }
 
 // Front is what the front ends for HTTP and NATS have in common: it turns a
@@ -37,6 +39,7 @@ type Front struct {
 	metrics  *Metrics
 	keys     keyReader
 	bodies   *bodies
+	terms    func(store.Key) Terms
 	options  decode.Options
 	now      func() time.Time
 }
@@ -44,11 +47,16 @@ type Front struct {
 // NewFront returns a front that submits to the ledger and keeps refusals.
 func NewFront(ledger *Ledger, refusals *Refusals, cfg FrontConfig, m *Metrics) *Front {
 	keys := newKeyReader(cfg.UTF8Names, cfg.Limits)
+	terms := cfg.Terms
+	if terms == nil {
+		terms = noTerms
+	}
 	return &Front{
 		ledger:   ledger,
 		refusals: refusals,
 		metrics:  m,
 		keys:     keys,
+		terms:    terms,
 		bodies:   newBodies(cfg.MaxBytes, cfg.MaxReading),
 		options:  decode.Options{Scheme: keys.scheme, Unchecked: cfg.Unchecked, Limits: cfg.Limits},
 		now:      time.Now,
@@ -61,6 +69,8 @@ type source struct {
 	encoding, contentType string // headers
 	remoteWrite           bool   // has a header of Prometheus remote write
 	origin                string // for people
+	asked                 bool   // for a time to live
+	ttl                   time.Duration
 }
 
 // pushed reads a body into a change. A body that can be read but not be taken
@@ -85,6 +95,7 @@ func (f *Front) pushed(op store.Op, key store.Key, from source) (Change, error) 
 	}
 	c.Families = families
 	c.Time = f.now()
+	f.live(&c, from.asked, from.ttl)
 	return c, nil
 }
 

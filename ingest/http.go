@@ -4,7 +4,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/prometheus/common/route"
 
@@ -39,8 +42,13 @@ func (f *Front) Push(op store.Op, jobBase64 bool) http.HandlerFunc {
 			f.reply(w, r, op, key, 0, err) // before a body is read for nothing
 			return
 		}
+		asked, ttl, err := ttlOf(r)
+		if err != nil {
+			f.reply(w, r, op, key, 0, err)
+			return
+		}
 		c, err := f.pushed(op, key, source{
-			body: r.Body, encoding: r.Header.Get("Content-Encoding"), contentType: r.Header.Get("Content-Type"),
+			asked: asked, ttl: ttl, body: r.Body, encoding: r.Header.Get("Content-Encoding"), contentType: r.Header.Get("Content-Type"),
 			remoteWrite: r.Header.Get(remoteWriteHeader) != "", origin: originHTTP(r),
 		})
 		if err != nil {
@@ -48,6 +56,33 @@ func (f *Front) Push(op store.Op, jobBase64 bool) http.HandlerFunc {
 			return
 		}
 		f.reply(w, r, op, key, accepted, f.ledger.Submit(r.Context(), c))
+	}
+}
+
+// ttlOf reads the parameter ttl of a push. asked tells whether there is one.
+func ttlOf(r *http.Request) (asked bool, ttl time.Duration, err error) {
+	if r.URL.RawQuery == "" {
+		return false, 0, nil // without the price of parsing it
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	given := query["ttl"]
+	switch {
+	case len(given) > 1:
+		return false, 0, refuse(CodeInvalid, "the parameter ttl is given %d times", len(given)).because(reasonTTL)
+	case len(given) == 1:
+		ttl, err = ParseTTL(given[0])
+		return true, ttl, err
+	case err != nil && strings.Contains(r.URL.RawQuery, "ttl"):
+		return false, 0, refuse(CodeInvalid, "the query of the URL cannot be read: %v", err).because(reasonTTL)
+	}
+	return false, 0, nil // Pushgateway takes no parameters, and lets any pass
+}
+
+// KeyOf returns what reads the grouping key of a request from the route
+// parameters job and labels, as Push does. Its error is an *Error.
+func (f *Front) KeyOf(jobBase64 bool) func(*http.Request) (store.Key, error) {
+	return func(r *http.Request) (store.Key, error) {
+		return f.keys.path(route.Param(r.Context(), "job"), jobBase64, route.Param(r.Context(), "labels"))
 	}
 }
 

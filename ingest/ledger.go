@@ -27,22 +27,25 @@ const (
 // compare-and-swap. If another gateway came first it judges again. Whoever
 // waits is answered when the store has what the stream has.
 type Ledger struct {
-	bus     *bus.Bus
-	store   *store.Store
-	logger  *slog.Logger
-	metrics *Metrics
-	wait    time.Duration
-	queue   chan *pending
-	room    chan struct{} // a token for each push that waits
-	held    budget        // of the families of the pushes that wait
-	pings   chan struct{} // from Ping
-	ended   chan struct{} // closed when Run has returned
+	bus         *bus.Bus
+	store       *store.Store
+	logger      *slog.Logger
+	metrics     *Metrics
+	wait        time.Duration
+	forgetAfter time.Duration
+	queue       chan *pending
+	room        chan struct{} // a token for each push that waits
+	held        budget        // of the families of the pushes that wait
+	pings       chan struct{} // from Ping
+	ended       chan struct{} // closed when Run has returned
 }
 
 // LedgerConfig are the settings of a Ledger.
 type LedgerConfig struct {
 	// Wait is how long a change may take from its submission to its verdict.
 	Wait time.Duration
+	// ForgetAfter is how long a group that has expired is remembered.
+	ForgetAfter time.Duration
 	// MaxWaiting is how many changes may wait for their verdict.
 	MaxWaiting int
 	// MaxWaitingBytes bounds what they hold; 0 is no limit.
@@ -53,12 +56,13 @@ type LedgerConfig struct {
 func NewLedger(b *bus.Bus, s *store.Store, cfg LedgerConfig, logger *slog.Logger, m *Metrics) *Ledger {
 	return &Ledger{
 		bus: b, store: s, logger: logger, metrics: m,
-		wait:  cfg.Wait,
-		queue: make(chan *pending, cfg.MaxWaiting),
-		room:  make(chan struct{}, cfg.MaxWaiting),
-		held:  budget{limit: cfg.MaxWaitingBytes},
-		pings: make(chan struct{}),
-		ended: make(chan struct{}),
+		wait:        cfg.Wait,
+		forgetAfter: cfg.ForgetAfter,
+		queue:       make(chan *pending, cfg.MaxWaiting),
+		room:        make(chan struct{}, cfg.MaxWaiting),
+		held:        budget{limit: cfg.MaxWaitingBytes},
+		pings:       make(chan struct{}),
+		ended:       make(chan struct{}),
 	}
 }
 
@@ -183,7 +187,7 @@ func (l *Ledger) attempt(ctx context.Context, batch []*pending) []*pending {
 	var events []store.Event
 	var owners []*pending // of events, in their order
 	for i, p := range batch {
-		e, has, err := judge(draft, p)
+		e, has, err := judge(draft, p, l.forgetAfter)
 		switch {
 		case errors.Is(err, store.ErrStale):
 			if len(events) == 0 && i == 0 {
@@ -222,16 +226,20 @@ func (l *Ledger) dropAbandoned(batch []*pending) []*pending {
 
 // judge returns the event of a change, and whether there is one. A refused
 // push keeps its verdict in p.err.
-func judge(draft *store.Draft, p *pending) (e store.Event, has bool, err error) {
+func judge(draft *store.Draft, p *pending, forgetAfter time.Duration) (e store.Event, has bool, err error) {
 	now := p.Time.UnixNano()
 	p.err = nil
+	if p.Op == store.OpExpire {
+		return draft.Due(p.Key, now, int64(forgetAfter))
+	}
+	push := store.Push{Key: p.Key, Families: p.Families, Time: now, Expires: p.Expires, MaxOfJob: p.MaxOfJob, Origin: p.Origin}
 	refusal := p.Refusal
 	if refusal == nil {
 		switch p.Op {
 		case store.OpPut:
-			e, err = draft.Put(p.Key, p.Families, now, p.Origin)
+			e, err = draft.Put(push)
 		case store.OpPost:
-			e, err = draft.Post(p.Key, p.Families, now, p.Origin)
+			e, err = draft.Post(push)
 		case store.OpDelete:
 			e, err = draft.Delete(p.Key, p.Origin)
 		case store.OpWipe:
@@ -239,7 +247,11 @@ func judge(draft *store.Draft, p *pending) (e store.Event, has bool, err error) 
 		}
 		var tooMany *store.TooManyGroups
 		if errors.As(err, &tooMany) {
-			p.err = refuse(CodeTooManyGroups, "%v (--push.max-groups)", tooMany)
+			flag := "--push.max-groups"
+			if tooMany.Job != "" {
+				flag = "--group.rules"
+			}
+			p.err = refuse(CodeTooManyGroups, "%v (%s)", tooMany, flag)
 			return e, false, nil // no group to note it in
 		}
 		var conflict *store.Conflict
@@ -251,7 +263,7 @@ func judge(draft *store.Draft, p *pending) (e store.Event, has bool, err error) 
 	// The words at the front are Pushgateway's.
 	refused := refuse(CodeInconsistent, "pushed metrics are invalid or inconsistent with existing metrics: %v", refusal).because(reasonOf(refusal))
 	p.err = refused
-	return draft.Fail(p.Key, now, p.Origin, refused.Message)
+	return draft.Fail(push, refused.Message)
 }
 
 // reasonOf returns the reason of a push that could be read.
@@ -274,7 +286,8 @@ func (l *Ledger) append(ctx context.Context, draft *store.Draft, events []store.
 		if waitErr := l.bus.Wait(ctx, seqs[n-1]); waitErr != nil {
 			l.answerAll(owners[:n], refuse(CodeUnavailable, "the change is in the stream but was not seen coming back: %v", waitErr))
 		} else {
-			for _, p := range owners[:n] {
+			for i, p := range owners[:n] {
+				l.metrics.ended(events[i].Op, p.Op)
 				l.answer(p, p.err)
 			}
 		}

@@ -230,10 +230,10 @@ func TestRefusalsAreCounted(t *testing.T) {
 	g.do("PUT", "/metrics/job/y", "# TYPE c counter\nc 1\n")
 	f("inconsistent", "/metrics/job/x", "# TYPE c gauge\nc 1\n")
 	conn := g.startService(t)
-	if reply := request(t, conn, "sluice.push.put.job.x", "a 1\n", "Nats-TTL", "1s"); reply.Code != 400 {
+	if reply := request(t, conn, "sluice.push.put.job.x", "a 1\n", "Nats-TTL", "1ms"); reply.Code != 400 {
 		t.Errorf("%+v", reply)
 	}
-	if got := g.refused("bad_header", viaNATS); got != 1 {
-		t.Errorf("counted %v times as bad_header", got)
+	if got := g.refused("bad_ttl", viaNATS); got != 1 {
+		t.Errorf("counted %v times as bad_ttl", got)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"sluice/store"
 )
 
 // Metrics are the own metrics of this package.
@@ -11,6 +13,8 @@ type Metrics struct {
 	pushes    *prometheus.CounterVec
 	refused   *prometheus.CounterVec
 	redirects *prometheus.CounterVec
+	expired   prometheus.Counter
+	forgotten prometheus.Counter
 	abandoned prometheus.Counter
 	slow      prometheus.Counter
 }
@@ -30,6 +34,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "sluice_http_redirects_total",
 			Help: "HTTP requests that were redirected, by what is odd about their path and by method. Many clients lose such a push.",
 		}, []string{"kind", "method"}),
+		expired: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sluice_groups_expired_total",
+			Help: "Groups whose time to live was over, as decided by this gateway.",
+		}),
+		forgotten: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sluice_groups_forgotten_total",
+			Help: "Groups that were forgotten after they had expired, as decided by this gateway.",
+		}),
 		abandoned: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sluice_changes_abandoned_total",
 			Help: "Pushes and deletes whose client had gone before they were judged.",
@@ -40,7 +52,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.pushes, m.refused, m.redirects, m.abandoned, m.slow)
+		reg.MustRegister(m.pushes, m.refused, m.redirects, m.expired, m.forgotten, m.abandoned, m.slow)
 	}
 	return m
 }
@@ -57,4 +69,15 @@ func (m *Metrics) count(op, via string, err error) {
 		reason = own.Reason
 	}
 	m.refused.WithLabelValues(reason, via).Inc()
+}
+
+// ended counts the end of a group, if that is what was asked for.
+func (m *Metrics) ended(event, asked store.Op) {
+	switch {
+	case asked != store.OpExpire:
+	case event == store.OpExpire:
+		m.expired.Inc()
+	default:
+		m.forgotten.Inc()
+	}
 }

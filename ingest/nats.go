@@ -159,16 +159,20 @@ func (s *Service) change(op store.Op, subject string, r micro.Request) (Change, 
 	if err != nil {
 		return Change{}, err
 	}
-	if ttl := r.Headers().Get("Nats-TTL"); ttl != "" {
-		return Change{Key: key}, refuse(CodeInvalid, "header Nats-TTL: %s: a time to live is not supported", quoted(ttl)).because(reasonHeader)
-	}
 	if op == store.OpDelete {
 		return Change{Op: op, Key: key, Time: s.front.now(), Origin: viaNATS}, nil
 	}
-	c, err := s.front.pushed(op, key, source{
+	from := source{
 		body: bytes.NewReader(r.Data()), encoding: r.Headers().Get("Content-Encoding"), contentType: r.Headers().Get("Content-Type"),
 		remoteWrite: r.Headers().Get(remoteWriteHeader) != "", origin: viaNATS,
-	})
+	}
+	if text := r.Headers().Get("Nats-TTL"); text != "" {
+		from.asked = true
+		if from.ttl, err = parseNatsTTL(text); err != nil {
+			return Change{Key: key}, err
+		}
+	}
+	c, err := s.front.pushed(op, key, from)
 	c.Key = key
 	return c, err
 }

@@ -59,7 +59,8 @@ func TestNATSRequests(t *testing.T) {
 	f("sluice.push.put", nil, "a 1\n", 400, "no grouping key")
 	f("sluice.push.put", map[string]string{"Sluice-Group": "backup"}, "a 1\n", 400, "does not begin with /job/<job>")
 	f("sluice.push.put.job.x", map[string]string{"Sluice-Group": "/job/y"}, "a 1\n", 400, "given twice")
-	f("sluice.push.put.job.x", map[string]string{"Nats-TTL": "10m"}, "a 1\n", 400, "time to live")
+	f("sluice.push.put.job.x", map[string]string{"Nats-TTL": "soon"}, "a 1\n", 400, "time to live")
+	f("sluice.push.put.job.x", map[string]string{"Nats-TTL": "0"}, "a 1\n", 400, "the shortest is 1s")
 	f("sluice.push.put.job.x.path@base64."+base64.StdEncoding.EncodeToString([]byte("~~~~")), nil, "a 1\n", 400, "standard alphabet")
 
 	want := `a{a="",instance="",job="x"} 1

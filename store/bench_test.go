@@ -78,7 +78,7 @@ func BenchmarkJudge(b *testing.B) {
 		b.ResetTimer()
 		for i := range b.N {
 			e := events[i%len(events)]
-			if _, err := s.Draft().Put(e.Key, e.Families, 1, ""); err != nil {
+			if _, err := s.Draft().Put(Push{Key: e.Key, Families: e.Families, Time: 1}); err != nil {
 				b.Fatal(err)
 			}
 		}

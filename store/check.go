@@ -108,7 +108,7 @@ func (d *Draft) beside(key Key, old *Group, f *Family, all []Family, name string
 	if own, reserved := d.store.settings.Reserved[name]; reserved && bad(own) {
 		return Offender{Name: f.Name, Type: f.Type, Other: name, OtherType: own, Own: true}, true
 	}
-	if isTimeName(name) && bad(dto.MetricType_GAUGE) {
+	if IsOwnName(name) && bad(dto.MetricType_GAUGE) {
 		return Offender{Name: f.Name, Type: f.Type, Other: name, OtherType: dto.MetricType_GAUGE, Own: true}, true
 	}
 	for i := range all {

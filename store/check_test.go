@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 )
@@ -12,6 +13,9 @@ func (s *Store) invariants() error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	want := map[string]*typeCounts{}
+	if err := s.scheduleInvariants(); err != nil {
+		return err
+	}
 	shapeCounts := map[string]int{}
 	for path, g := range s.groups {
 		if path != g.key.path {
@@ -67,6 +71,33 @@ func (s *Store) invariants() error {
 		}
 	}
 	return s.shapesInvariants(shapeCounts)
+}
+
+// scheduleInvariants recounts the dead, the jobs, and what will be due.
+func (s *Store) scheduleInvariants() error {
+	entered := map[entry]bool{}
+	for _, e := range s.schedule.entries {
+		entered[e] = true
+	}
+	dead, timed, jobs := 0, 0, map[string]int{}
+	for path, g := range s.groups {
+		if g.Dead() {
+			dead++
+		} else {
+			jobs[jobOf(g.key)]++
+		}
+		if g.due() == 0 {
+			continue
+		}
+		timed++
+		if !entered[entry{g.scheduled, path}] {
+			return fmt.Errorf("group %s is due at %d, but not in the schedule at %d", path, g.due(), g.scheduled)
+		}
+	}
+	if dead != s.dead || timed != s.schedule.timed || !maps.Equal(jobs, s.jobs) {
+		return fmt.Errorf("%d dead, %d timed, jobs %v, want %d, %d, %v", s.dead, s.schedule.timed, s.jobs, dead, timed, jobs)
+	}
+	return nil
 }
 
 func (s *Store) shapesInvariants(want map[string]int) error {

@@ -23,10 +23,15 @@ var ErrImporting = errors.New("an import is not complete")
 type TooManyGroups struct {
 	// Limit is how many there may be.
 	Limit int
+	// Job is the job that may have no more, "" if it is all groups together.
+	Job string
 }
 
 // Error tells the limit.
 func (e *TooManyGroups) Error() string {
+	if e.Job != "" {
+		return fmt.Sprintf("job %.100q has %d groups already, as many as it may have", e.Job, e.Limit)
+	}
 	return fmt.Sprintf("there are %d groups already, as many as there may be", e.Limit)
 }
 

@@ -16,6 +16,7 @@ type Draft struct {
 	families map[string]*typeCounts // what the draft's groups add to the store's counts
 	shapes   map[string]*shape      // of the draft's groups, by namesID
 	added    int                    // how many more groups there are than in the store, or than none if wiped
+	jobs     map[string]int         // the same for each job
 }
 
 // Draft begins a draft at the store's present sequence.
@@ -27,25 +28,28 @@ func (s *Store) Draft() *Draft {
 // enter the stream only right behind it.
 func (d *Draft) Base() uint64 { return d.base }
 
-// Put judges the replacement of a group by the given families, which must be
-// canonical, sorted by name, and not those of the group's own times. Its error
-// is a *Conflict, a *TooManyGroups, ErrStale or ErrImporting. The time is in
-// nanoseconds since 1970.
-func (d *Draft) Put(key Key, families []Family, now int64, origin string) (Event, error) {
-	return d.push(Event{Op: OpPut, Key: key, PushTime: now, Families: families, Origin: origin}, families)
+// Push is a push to be judged. Times are in nanoseconds since 1970.
+type Push struct {
+	Key Key
+	// Families are canonical, sorted by name, and none of those that the store
+	// makes itself.
+	Families []Family
+	Time     int64
+	// Expires is when the group's time to live is over, 0 for never.
+	Expires int64
+	// MaxOfJob is how many groups its job may have, 0 for any number.
+	MaxOfJob int
+	// Origin says where it came from, for people.
+	Origin string
 }
+
+// Put judges the replacement of a group. Its error is a *Conflict, a
+// *TooManyGroups, ErrStale or ErrImporting.
+func (d *Draft) Put(p Push) (Event, error) { return d.push(OpPut, p) }
 
 // Post judges the merging of families into a group: they replace those of the
 // same name. Otherwise it is like Put.
-func (d *Draft) Post(key Key, families []Family, now int64, origin string) (Event, error) {
-	e := Event{Op: OpPost, Key: key, PushTime: now, Families: families, Origin: origin}
-	d.store.mu.RLock()
-	if g := d.group(key.path); g != nil {
-		e.Families = merge(g.pushed(), families)
-	}
-	d.store.mu.RUnlock()
-	return d.push(e, families)
-}
+func (d *Draft) Post(p Push) (Event, error) { return d.push(OpPost, p) }
 
 // merge returns the union of two sorted lists; where both have a name the
 // second one's counts.
@@ -65,24 +69,30 @@ func merge(old, pushed []Family) []Family {
 }
 
 // push checks the pushed families and takes the event into the draft.
-func (d *Draft) push(e Event, pushed []Family) (Event, error) {
+func (d *Draft) push(op Op, p Push) (Event, error) {
 	d.store.mu.RLock()
 	defer d.store.mu.RUnlock()
 	if err := d.open(); err != nil {
 		return Event{}, err
 	}
-	old := d.group(e.Key.path)
-	if old != nil {
+	e := Event{Op: op, Key: p.Key, PushTime: p.Time, Expires: p.Expires, Families: p.Families, Origin: p.Origin}
+	old := living(d.group(p.Key.path))
+	if old == nil {
+		if err := d.full(p); err != nil {
+			return Event{}, err
+		}
+	} else {
 		e.FailTime, e.Refusal = old.failTime, old.refusal
-	} else if d.full() {
-		return Event{}, &TooManyGroups{Limit: d.store.settings.MaxGroups}
+		if op == OpPost && !old.isDue(p.Time) {
+			e.Families = merge(old.pushed(), p.Families)
+		}
 	}
 	if !d.store.settings.Unchecked {
-		if conflict := d.check(e.Key, old, e.Families, pushed); conflict != nil {
+		if conflict := d.check(p.Key, old, e.Families, p.Families); conflict != nil {
 			return Event{}, conflict
 		}
 	}
-	d.set(e.Key, old, draftGroup(e))
+	d.set(p.Key, old, draftGroup(e))
 	return e, nil
 }
 
@@ -106,7 +116,7 @@ func (d *Draft) Delete(key Key, origin string) (Event, error) {
 	if err := d.open(); err != nil {
 		return Event{}, err
 	}
-	d.set(key, d.group(key.path), nil)
+	d.set(key, living(d.group(key.path)), nil)
 	return Event{Op: OpDelete, Key: key, Origin: origin}, nil
 }
 
@@ -116,37 +126,84 @@ func (d *Draft) Wipe(origin string) Event {
 	clear(d.groups)
 	clear(d.families)
 	d.added = 0
+	clear(d.jobs)
 	return Event{Op: OpWipe, Origin: origin}
 }
 
-// Fail records that a push to the group was refused at the given time: the
-// group keeps what it has, and is made if it does not exist. The reason is for
-// people. There is no event (false) if a group of this key could not exist, since
-// its times would be the series of another one's, or there are too many.
-func (d *Draft) Fail(key Key, now int64, origin, reason string) (Event, bool, error) {
+// Fail records that a push to the group was refused: the group keeps what it
+// has, also its time to live, and is made if it does not exist, with that of the
+// push. The reason is for people. There is no event (false) if a group of this
+// key could not exist, since its times would be the series of another one's, or
+// there are too many.
+func (d *Draft) Fail(p Push, reason string) (Event, bool, error) {
 	d.store.mu.RLock()
 	defer d.store.mu.RUnlock()
 	if err := d.open(); err != nil {
 		return Event{}, false, err
 	}
-	e := Event{Op: OpFail, Key: key, FailTime: now, Refusal: reason, Origin: origin}
-	old := d.group(key.path)
+	e := Event{Op: OpFail, Key: p.Key, FailTime: p.Time, Expires: p.Expires, Refusal: reason, Origin: p.Origin}
+	old := living(d.group(p.Key.path))
 	if old != nil {
-		e.PushTime, e.Families = old.pushTime, old.pushed()
-	} else if d.full() || d.twin(key) != nil && !d.store.settings.Unchecked {
+		e.PushTime, e.Expires, e.Families = old.pushTime, old.expires, old.pushed()
+	} else if d.full(p) != nil || d.twin(p.Key) != nil && !d.store.settings.Unchecked {
 		return Event{}, false, nil
 	}
-	d.set(key, old, draftGroup(e))
+	d.set(p.Key, old, draftGroup(e))
 	return e, true, nil
 }
 
-// full tells whether there may be no more groups.
-func (d *Draft) full() bool {
-	n := d.added
-	if !d.wiped {
-		n += len(d.store.groups)
+// Due makes an end of a group whose time is over: a living one expires, and is
+// forgotten a while after (in nanoseconds); a dead one is forgotten. There is no
+// event (false) if the group's time is not over, since it was pushed again. Where
+// there are as many dead groups as there may be groups, it is forgotten at once.
+func (d *Draft) Due(key Key, now, forgetAfter int64) (Event, bool, error) {
+	d.store.mu.RLock()
+	defer d.store.mu.RUnlock()
+	if err := d.open(); err != nil {
+		return Event{}, false, err
 	}
-	return d.store.settings.MaxGroups > 0 && n >= d.store.settings.MaxGroups
+	old := d.group(key.path)
+	if old == nil || !old.isDue(now) {
+		return Event{}, false, nil
+	}
+	e := Event{Op: OpDelete, Key: key, Origin: originExpiry}
+	limit := d.store.settings.MaxGroups
+	if forget := old.expires + forgetAfter; !old.Dead() && forget > now && (limit == 0 || d.store.dead < limit) {
+		e.Op, e.PushTime, e.FailTime = OpExpire, old.pushTime, old.failTime
+		e.Expires, e.Forget, e.Refusal = old.expires, forget, old.refusal
+	}
+	d.set(key, living(old), nil)
+	return e, true, nil
+}
+
+// originExpiry is the origin of events that no client has asked for.
+const originExpiry = "time to live"
+
+// isDue tells whether the group's time was over by then.
+func (g *Group) isDue(now int64) bool {
+	due := g.due()
+	return due != 0 && due <= now
+}
+
+// full returns why there may be no new group, nil if there may.
+func (d *Draft) full(p Push) error {
+	groups, job := d.added, d.jobs[jobOf(p.Key)]
+	if !d.wiped {
+		groups += d.store.living()
+		job += d.store.jobs[jobOf(p.Key)]
+	}
+	if limit := d.store.settings.MaxGroups; limit > 0 && groups >= limit {
+		return &TooManyGroups{Limit: limit}
+	}
+	if p.MaxOfJob > 0 && job >= p.MaxOfJob {
+		return &TooManyGroups{Limit: p.MaxOfJob, Job: jobOf(p.Key)}
+	}
+	return nil
+}
+
+func jobOf(key Key) string {
+	job, _ := key.Get(JobLabel)
+	return job
 }
 
 // group returns the group as the draft has it, nil if there is none.
@@ -167,9 +224,9 @@ func (d *Draft) set(key Key, old, g *Group) {
 	d.recount(old, g)
 	switch {
 	case old == nil && g != nil:
-		d.added++
+		d.add(key, +1)
 	case old != nil && g == nil:
-		d.added--
+		d.add(key, -1)
 	}
 	if g == nil || old != nil {
 		return // no new shape
@@ -184,6 +241,15 @@ func (d *Draft) set(key Key, old, g *Group) {
 	}
 }
 
+// add counts groups in or out.
+func (d *Draft) add(key Key, n int) {
+	d.added += n
+	if d.jobs == nil {
+		d.jobs = map[string]int{}
+	}
+	d.jobs[jobOf(key)] += n
+}
+
 // recount moves the counts of families from a group's old state to its new one.
 // Most pushes bring the same families as the one before.
 func (d *Draft) recount(old, g *Group) {
@@ -196,7 +262,7 @@ func (d *Draft) recount(old, g *Group) {
 	}
 	for len(before) > 0 || len(after) > 0 {
 		switch {
-		case len(before) > 0 && isTimeName(before[0].name):
+		case len(before) > 0 && IsOwnName(before[0].name):
 			before = before[1:] // every group has it, so nobody counts it
 		case len(after) == 0 || len(before) > 0 && before[0].name < after[0].name:
 			d.count(before[0].name)[before[0].typ]--
@@ -267,12 +333,21 @@ func (d *Draft) holder(name string, typ dto.MetricType, path string) *Group {
 	return nil
 }
 
-// twin returns the group whose times would be the same series as those of the
-// key's: the one that differs only in an empty instance being there or not.
+// twin returns the living group whose times would be the same series as those of
+// the key's: the one that differs only in an empty instance being there or not.
 func (d *Draft) twin(key Key) *Group {
+	if path := twinPath(key); path != "" {
+		return living(d.group(path))
+	}
+	return nil
+}
+
+// twinPath returns the path of the key that differs only in an empty instance
+// being there or not, "" if the key has an instance.
+func twinPath(key Key) string {
 	instance, has := key.Get(InstanceLabel)
 	if has && instance != "" {
-		return nil
+		return ""
 	}
 	labels := make([]Label, 0, len(key.labels)+1)
 	for _, l := range key.labels {
@@ -284,9 +359,17 @@ func (d *Draft) twin(key Key) *Group {
 		labels = append(labels, Label{Name: InstanceLabel})
 	}
 	job, _ := key.Get(JobLabel)
-	other, err := NewKey(job, labels...)
+	twin, err := NewKey(job, labels...)
 	if err != nil {
-		return nil // not possible: the labels are those of a key
+		return "" // not possible: the labels are those of a key
 	}
-	return d.group(other.path)
+	return twin.path
+}
+
+// living returns the group unless it is dead.
+func living(g *Group) *Group {
+	if g == nil || g.Dead() {
+		return nil
+	}
+	return g
 }

@@ -51,6 +51,12 @@ type Event struct {
 	PushTime, FailTime int64
 	// Families are the group's families sorted by name, each once.
 	Families []Family
+	// Expires is when the group's time to live is over, in nanoseconds since 1970;
+	// 0 for never. Of OpExpire: when it was over.
+	Expires int64
+	// Forget is when a group that has expired is to be forgotten, in nanoseconds
+	// since 1970. 0 for at once. Only for OpExpire.
+	Forget int64
 	// Refusal is why the last refused push was refused, for people, "" for never
 	// or unknown.
 	Refusal string

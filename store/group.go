@@ -9,13 +9,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Help texts of the two families that each group has besides the pushed ones,
-// in Pushgateway's words.
-const (
-	pushTimeHead    = "# HELP push_time_seconds Last Unix time when changing this group in the Pushgateway succeeded.\n# TYPE push_time_seconds gauge\n"
-	pushFailureHead = "# HELP push_failure_time_seconds Last Unix time when changing this group in the Pushgateway failed.\n# TYPE push_failure_time_seconds gauge\n"
-)
-
 // Group is all that one grouping key holds. It is immutable: the next event of
 // its key makes a new one.
 type Group struct {
@@ -25,21 +18,24 @@ type Group struct {
 	origin             string
 	refusal            string // why the last refused push was refused
 	shape              *shape
+	expires, forget    int64  // nanoseconds since 1970, 0 for never; forget only of a dead group
+	scheduled          int64  // for when the group is in the schedule, 0 for not; protected by the lock of the store
 	held               []held // sorted by name
 }
 
 // held is one family in a group. All but its place in the index (family, page,
 // place) is immutable; that is protected by the lock of the store.
 type held struct {
-	name   string
-	text   []byte
-	rare   *rare // nil for most
-	family *family
-	page   *page
-	head   int32
-	typ    dto.MetricType
-	quoted bool   // a name in the text may be in quotes
-	place  uint16 // where in the page it was last seen: a hint
+	name    string
+	text    []byte
+	rare    *rare // nil for most
+	family  *family
+	page    *page
+	head    int32
+	typ     dto.MetricType
+	derived derived
+	quoted  bool   // a name in the text may be in quotes
+	place   uint16 // where in the page it was last seen: a hint
 }
 
 // rare has what most families have not.
@@ -51,7 +47,7 @@ type rare struct {
 // draftGroup returns the group that the event says, as far as a draft needs it:
 // without the families of its times.
 func draftGroup(e Event) *Group {
-	g := &Group{key: e.Key, pushTime: e.PushTime, failTime: e.FailTime, refusal: e.Refusal, held: make([]held, 0, len(e.Families))}
+	g := &Group{key: e.Key, pushTime: e.PushTime, failTime: e.FailTime, expires: e.Expires, refusal: e.Refusal, held: make([]held, 0, len(e.Families))}
 	for _, f := range e.Families {
 		g.hold(f)
 	}
@@ -61,27 +57,27 @@ func draftGroup(e Event) *Group {
 // newGroup returns the group that the event says, without its place in the
 // index.
 func newGroup(seq uint64, e Event) *Group {
-	g := &Group{key: e.Key, sequence: seq, pushTime: e.PushTime, failTime: e.FailTime, origin: e.Origin, refusal: e.Refusal}
-	own := timeFamilies(e)
-	times := own[:]
-	g.held = make([]held, 0, len(e.Families)+len(times))
+	g := &Group{
+		key: e.Key, sequence: seq, pushTime: e.PushTime, failTime: e.FailTime,
+		expires: e.Expires, forget: e.Forget, origin: e.Origin, refusal: e.Refusal,
+	}
+	g.held = make([]held, 0, len(e.Families)+maxOwn)
+	var buf [maxOwn]held
+	own := g.own(e, &buf)
 	for _, f := range e.Families {
-		for len(times) > 0 && times[0].Name < f.Name {
-			g.hold(times[0])
-			times = times[1:]
+		for len(own) > 0 && own[0].name < f.Name {
+			g.held = append(g.held, own[0])
+			own = own[1:]
 		}
 		g.hold(f)
-	}
-	for _, f := range times {
-		g.hold(f)
-	}
-	for i := range g.held {
-		h := &g.held[i]
+		h := &g.held[len(g.held)-1]
 		h.quoted = h.quoted && mayQuoteNames(h.text)
 	}
+	g.held = append(g.held, own...)
 	return g
 }
 
+// hold adds a pushed family.
 func (g *Group) hold(f Family) {
 	h := held{name: f.Name, text: f.Text, head: int32(f.Head), typ: f.Type, quoted: !f.PlainNames}
 	if f.Proto != nil || f.PushTime != 0 && f.PushTime != g.pushTime {
@@ -94,31 +90,6 @@ func (g *Group) hold(f Family) {
 // ends in a comma looks the same: then a scrape goes the slower way for nothing.
 func mayQuoteNames(text []byte) bool {
 	return bytes.Contains(text, []byte(`{"`)) || bytes.Contains(text, []byte(`,"`))
-}
-
-// timeFamilies returns the families of the group's own times, sorted by name.
-// Their texts share one allocation.
-func timeFamilies(e Event) [2]Family {
-	labels := appendLabels(nil, e.Key)
-	plain := labels[0] != '"' && !bytes.Contains(labels, []byte(`,"`))
-	text := make([]byte, 0, 2*(len(pushFailureHead)+len(PushFailureName)+len(labels)+len("{} 1.234567890123e+09\n")))
-	text = appendTime(append(text, pushFailureHead...), PushFailureName, labels, e.FailTime)
-	n := len(text)
-	text = appendTime(append(text, pushTimeHead...), PushTimeName, labels, e.PushTime)
-	return [2]Family{
-		{Name: PushFailureName, Type: dto.MetricType_GAUGE, Text: text[:n:n], Head: len(pushFailureHead), PlainNames: plain},
-		{Name: PushTimeName, Type: dto.MetricType_GAUGE, Text: text[n:], Head: len(pushTimeHead), PlainNames: plain},
-	}
-}
-
-// appendTime writes the sample of a time in seconds.
-func appendTime(dst []byte, name string, labels []byte, nanos int64) []byte {
-	dst = append(dst, name...)
-	dst = append(dst, '{')
-	dst = append(dst, labels...)
-	dst = append(dst, "} "...)
-	dst = AppendNumber(dst, float64(nanos)/1e9)
-	return append(dst, '\n')
 }
 
 // appendLabels writes the labels that a sample of the group has at least: those
@@ -165,6 +136,17 @@ func (g *Group) FailTime() int64 { return g.failTime }
 // was none, or if nobody has told.
 func (g *Group) Refusal() string { return g.refusal }
 
+// Expires returns when the group's time to live is over, or was, in nanoseconds
+// since 1970; 0 for never.
+func (g *Group) Expires() int64 { return g.expires }
+
+// Dead tells whether the group has expired. Then it has no families but those
+// that tell so, until it is forgotten.
+func (g *Group) Dead() bool { return g.forget != 0 }
+
+// Forget returns when a dead group is forgotten, in nanoseconds since 1970.
+func (g *Group) Forget() int64 { return g.forget }
+
 // Origin says where the last change came from, for people.
 func (g *Group) Origin() string { return g.origin }
 
@@ -180,11 +162,21 @@ func (g *Group) Families() iter.Seq[Family] {
 	}
 }
 
+// View returns the families as a view that has this group only.
+func (g *Group) View() []ViewFamily {
+	families := make([]ViewFamily, len(g.held))
+	for i := range g.held {
+		families[i] = ViewFamily{name: g.held[i].name, chunks: []*Chunk{{members: []member{{g, int32(i)}}}}}
+	}
+	return families
+}
+
 // family returns a held family without touching its page, which the store may
 // be changing.
 func (g *Group) family(i int) Family {
 	h := &g.held[i]
-	f := Family{Name: h.name, Type: h.typ, Text: h.text, Head: int(h.head), PushTime: g.pushTime}
+	text, head := member{g, int32(i)}.text()
+	f := Family{Name: h.name, Type: h.typ, Text: text, Head: head, PushTime: g.pushTime}
 	if h.rare != nil {
 		f.Proto = h.rare.proto
 		if h.rare.pushTime != 0 {
@@ -205,7 +197,7 @@ func (g *Group) family(i int) Family {
 func (g *Group) pushed() []Family {
 	families := make([]Family, 0, len(g.held))
 	for i := range g.held {
-		if !isTimeName(g.held[i].name) {
+		if !IsOwnName(g.held[i].name) {
 			families = append(families, g.family(i))
 		}
 	}
@@ -218,5 +210,3 @@ func (g *Group) find(name string) (int, bool) {
 		return strings.Compare(h.name, name)
 	})
 }
-
-func isTimeName(name string) bool { return name == PushTimeName || name == PushFailureName }

@@ -15,10 +15,10 @@ func TestImport(t *testing.T) {
 		if begun, seq := s.Importing(); begun != want || seq != s.Sequence() || s.Groups() != groups {
 			t.Errorf("begun at %d, %d groups at %d; want %d and %d", begun, s.Groups(), seq, want, groups)
 		}
-		_, put := s.Draft().Put(a, nil, 1, "")
-		_, post := s.Draft().Post(a, nil, 1, "")
+		_, put := s.Draft().Put(Push{Key: a, Time: 1})
+		_, post := s.Draft().Post(Push{Key: a, Time: 1})
 		_, del := s.Draft().Delete(a, "")
-		_, _, fail := s.Draft().Fail(a, 1, "", "")
+		_, _, fail := s.Draft().Fail(Push{Key: a, Time: 1}, "")
 		for _, err := range []error{put, post, del, fail} {
 			if errors.Is(err, ErrImporting) != (want != 0) {
 				t.Errorf("a change: %v", err)
@@ -33,7 +33,7 @@ func TestImport(t *testing.T) {
 	must(2, 1)
 	d := s.Draft()
 	d.Wipe("")
-	if _, err := d.Put(a, nil, 1, ""); err != nil {
+	if _, err := d.Put(Push{Key: a, Time: 1}); err != nil {
 		t.Errorf("behind a wipe: %v", err)
 	}
 	s.Apply(4, Event{Op: OpImport})

@@ -92,13 +92,13 @@ func TestStaleDraft(t *testing.T) {
 	key := mustKey(t, "/job/x")
 	d := s.Draft()
 	s.Apply(1, Event{Op: OpPut, Key: key})
-	if _, err := d.Put(key, nil, 1, ""); err != ErrStale {
+	if _, err := d.Put(Push{Key: key, Time: 1}); err != ErrStale {
 		t.Errorf("Put: got %v, want %v", err, ErrStale)
 	}
 	if _, err := d.Delete(key, ""); err != ErrStale {
 		t.Errorf("Delete: got %v, want %v", err, ErrStale)
 	}
-	if _, _, err := d.Fail(key, 1, "", ""); err != ErrStale {
+	if _, _, err := d.Fail(Push{Key: key, Time: 1}, ""); err != ErrStale {
 		t.Errorf("Fail: got %v, want %v", err, ErrStale)
 	}
 }

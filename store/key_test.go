@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func mustKey(tb testing.TB, path string) Key {
+func mustKey(tb rapid.TB, path string) Key {
 	tb.Helper()
 	k, err := ParseKey(path)
 	if err != nil {

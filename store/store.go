@@ -39,11 +39,14 @@ type state struct {
 	families  map[string]*family // by name
 	sorted    []*family          // the same, sorted by name
 	shapes    shapes
-	suspect   bool // unchecked groups may be inconsistent
+	suspect   bool           // unchecked groups may be inconsistent
+	dead      int            // groups that have expired and are not forgotten
+	jobs      map[string]int // living groups by job
+	schedule  schedule
 }
 
 func newState() state {
-	return state{groups: map[string]*Group{}, families: map[string]*family{}, shapes: newShapes()}
+	return state{groups: map[string]*Group{}, families: map[string]*family{}, jobs: map[string]int{}, shapes: newShapes()}
 }
 
 // New returns an empty store.
@@ -76,7 +79,13 @@ func (s *Store) Apply(seq uint64, e Event) {
 	case OpPut, OpPost, OpFail:
 		s.suspect = s.suspect || s.settings.Unchecked && s.inconsistent(e)
 		s.set(newGroup(seq, e))
-	case OpDelete, OpExpire:
+	case OpExpire:
+		if e.Forget != 0 && living(s.groups[twinPath(e.Key)]) == nil {
+			s.set(newGroup(seq, e))
+			break
+		}
+		fallthrough // without a trace
+	case OpDelete:
 		if g := s.groups[e.Key.path]; g != nil {
 			s.drop(g)
 		}
@@ -114,16 +123,26 @@ func (s *Store) Importing() (begun, sequence uint64) {
 	return s.importing, s.sequence
 }
 
-// Groups returns the number of groups.
+// Groups returns the number of groups, without those that have expired.
 func (s *Store) Groups() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return len(s.groups)
+	return s.living()
 }
 
 // set puts a group in the place of what its key had before.
 func (s *Store) set(g *Group) {
+	if s.dead > 0 {
+		if twin := s.groups[twinPath(g.key)]; twin != nil && twin.Dead() {
+			s.drop(twin) // what tells that it has expired would be series of this one
+		}
+	}
 	old := s.groups[g.key.path]
+	if old == nil || old.Dead() != g.Dead() {
+		s.count(old, -1)
+		s.count(g, +1)
+	}
+	s.reschedule(old, g)
 	s.groups[g.key.path] = g
 	generation := s.generation.Load()
 	if old == nil {
@@ -160,10 +179,29 @@ func (s *Store) set(g *Group) {
 // drop removes a group.
 func (s *Store) drop(g *Group) {
 	delete(s.groups, g.key.path)
+	s.count(g, -1)
+	s.reschedule(g, nil)
 	s.shapes.remove(g.shape)
 	generation := s.generation.Load()
 	for i := range g.held {
 		s.removeMember(generation, member{g, int32(i)})
+	}
+}
+
+// living returns the number of groups that have not expired.
+func (s *state) living() int { return len(s.groups) - s.dead }
+
+// count counts a group (nil for none) in or out.
+func (s *state) count(g *Group, n int) {
+	switch {
+	case g == nil:
+	case g.Dead():
+		s.dead += n
+	default:
+		job := jobOf(g.key)
+		if s.jobs[job] += n; s.jobs[job] == 0 {
+			delete(s.jobs, job)
+		}
 	}
 }
 

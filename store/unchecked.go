@@ -10,7 +10,7 @@ func (s *Store) inconsistent(e Event) bool {
 		}
 	}
 	d := &Draft{store: s, base: s.sequence, groups: map[string]*Group{}, families: map[string]*typeCounts{}}
-	return d.check(e.Key, s.groups[e.Key.path], e.Families, e.Families) != nil
+	return d.check(e.Key, living(s.groups[e.Key.path]), e.Families, e.Families) != nil
 }
 
 // Suspect tells whether the view may be inconsistent: what is in it was not

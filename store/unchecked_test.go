@@ -22,12 +22,12 @@ func TestInconsistentViewsAreSuspect(t *testing.T) {
 				e, err = draft.Delete(key, "")
 				delete(m, key.Path())
 			case 1:
-				e, _, err = draft.Fail(key, now, "", "")
-				m.fail(key, now)
+				e, _, err = draft.Fail(Push{Key: key, Time: now}, "")
+				m.fail(key, now, 0)
 			default:
 				families := drawFamilies(t, key)
-				m.push(key, families, now, true)
-				e, err = draft.Put(key, canonical(t, families), now, "")
+				m.push(key, families, now, 0, true)
+				e, err = draft.Put(Push{Key: key, Families: canonical(t, families), Time: now})
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -71,7 +71,7 @@ func TestMaxGroups(t *testing.T) {
 	seq := uint64(0)
 	x, y, z := mustKey(t, "/job/x"), mustKey(t, "/job/y"), mustKey(t, "/job/z")
 	put := func(d *Draft, key Key) error {
-		e, err := d.Put(key, nil, 1, "")
+		e, err := d.Put(Push{Key: key, Time: 1})
 		if err == nil {
 			seq++
 			defer s.Apply(seq, e)
@@ -90,29 +90,29 @@ func TestMaxGroups(t *testing.T) {
 	if err := put(s.Draft(), x); err != nil {
 		t.Errorf("a group that is there: got %v", err)
 	}
-	if _, ok, err := s.Draft().Fail(z, 1, "", ""); ok || err != nil {
+	if _, ok, err := s.Draft().Fail(Push{Key: z, Time: 1}, ""); ok || err != nil {
 		t.Errorf("a refusal makes a group too many: %v %v", ok, err)
 	}
-	if _, ok, err := s.Draft().Fail(y, 1, "", ""); !ok || err != nil {
+	if _, ok, err := s.Draft().Fail(Push{Key: y, Time: 1}, ""); !ok || err != nil {
 		t.Errorf("a refusal of a group that is there is not noted: %v %v", ok, err)
 	}
 	d := s.Draft()
 	if _, err := d.Delete(x, ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Post(z, nil, 1, ""); err != nil {
+	if _, err := d.Post(Push{Key: z, Time: 1}); err != nil {
 		t.Errorf("no place behind a delete of the same batch: %v", err)
 	}
-	if _, err := d.Post(x, nil, 1, ""); err == nil {
+	if _, err := d.Post(Push{Key: x, Time: 1}); err == nil {
 		t.Error("more groups than may be in one batch")
 	}
 	d.Wipe("")
 	for _, key := range []Key{x, y} {
-		if _, err := d.Put(key, nil, 1, ""); err != nil {
+		if _, err := d.Put(Push{Key: key, Time: 1}); err != nil {
 			t.Errorf("no place behind a wipe of the same batch: %v", err)
 		}
 	}
-	if _, err := d.Put(z, nil, 1, ""); err == nil {
+	if _, err := d.Put(Push{Key: z, Time: 1}); err == nil {
 		t.Error("more groups than may be behind a wipe")
 	}
 }

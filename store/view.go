@@ -54,11 +54,51 @@ func (v *View) Len() int { return v.groups }
 // Families returns the families sorted by name.
 func (v *View) Families() []ViewFamily { return v.families }
 
-// Groups returns the groups sorted by the path of their keys.
+// Groups returns the living groups sorted by the path of their keys.
 func (v *View) Groups() iter.Seq[*Group] {
+	return v.holders(PushTimeName) // which every one has
+}
+
+// Dead returns the groups that have expired and are not forgotten, sorted by the
+// path of their keys.
+func (v *View) Dead() iter.Seq[*Group] {
 	return func(yield func(*Group) bool) {
-		// Every group has the family of its push time.
-		i, ok := slices.BinarySearchFunc(v.families, PushTimeName, func(f ViewFamily, name string) int {
+		for g := range v.holders(GroupUpName) {
+			if g.Dead() && !yield(g) {
+				return
+			}
+		}
+	}
+}
+
+// All returns the living and the dead groups sorted by the path of their keys.
+func (v *View) All() iter.Seq[*Group] {
+	return func(yield func(*Group) bool) {
+		dead := slices.Collect(v.Dead())
+		for g := range v.Groups() {
+			for len(dead) > 0 && dead[0].key.path < g.key.path {
+				if !yield(dead[0]) {
+					return
+				}
+				dead = dead[1:]
+			}
+			if !yield(g) {
+				return
+			}
+		}
+		for _, g := range dead {
+			if !yield(g) {
+				return
+			}
+		}
+	}
+}
+
+// holders returns the groups that hold a family, sorted by the path of their
+// keys.
+func (v *View) holders(name string) iter.Seq[*Group] {
+	return func(yield func(*Group) bool) {
+		i, ok := slices.BinarySearchFunc(v.families, name, func(f ViewFamily, name string) int {
 			return strings.Compare(f.name, name)
 		})
 		if !ok {
@@ -93,8 +133,8 @@ func (f ViewFamily) Type() dto.MetricType { return f.chunks[0].members[0].held()
 func (f ViewFamily) Head() []byte {
 	for _, c := range f.chunks {
 		for _, m := range c.members {
-			if h := m.held(); len(h.text) > 0 {
-				return h.text[:h.head]
+			if text, head := m.text(); len(text) > 0 {
+				return text[:head]
 			}
 		}
 	}
@@ -135,8 +175,8 @@ func (f ViewFamily) Blocks() iter.Seq[[]byte] {
 func (c *Chunk) Blocks() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for i := range c.members {
-			h := c.members[i].held()
-			if len(h.text) > 0 && !yield(h.text[h.head:]) {
+			text, head := c.members[i].text()
+			if len(text) > 0 && !yield(text[head:]) {
 				return
 			}
 		}

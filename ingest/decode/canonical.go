@@ -37,7 +37,7 @@ func canonical(families map[string]*dto.MetricFamily, key store.Key, opts Option
 	w := &writer{grouping: newGrouping(key), unchecked: opts.Unchecked, limits: opts.Limits}
 	out := make([]store.Family, 0, len(names))
 	for _, name := range names {
-		if isReserved(name) {
+		if store.IsOwnName(name) {
 			continue
 		}
 		f, err := w.family(families[name])

@@ -89,8 +89,3 @@ func isDelimitedProtobuf(contentType string) bool {
 		params["proto"] == "io.prometheus.client.MetricFamily" &&
 		params["encoding"] == "delimited"
 }
-
-// isReserved tells whether a family is one that the gateway adds itself.
-func isReserved[T string | []byte](name T) bool {
-	return string(name) == store.PushTimeName || string(name) == store.PushFailureName
-}

@@ -51,7 +51,7 @@ func (g plainGateway) push(body string, key store.Key, replace bool) (plainVerdi
 			}
 			addLabels(m, key)
 		}
-		if !isReserved(name) {
+		if !store.IsOwnName(name) {
 			group[name] = f
 		}
 	}
@@ -110,7 +110,7 @@ func (g plainGateway) text(t *rapid.T) string {
 	}
 	var text bytes.Buffer
 	for _, f := range all {
-		if isReserved(f.GetName()) {
+		if store.IsOwnName(f.GetName()) {
 			continue // its values are times
 		}
 		if _, err := expfmt.MetricFamilyToText(&text, f); err != nil {
@@ -131,7 +131,7 @@ func sortedLines(text string) string {
 func scraped(s *store.Store) string {
 	var text strings.Builder
 	for _, f := range s.View().Families() {
-		if isReserved(f.Name()) {
+		if store.IsOwnName(f.Name()) {
 			continue
 		}
 		for line := range strings.Lines(string(f.Head())) {
@@ -185,7 +185,7 @@ func judged(draft *store.Draft, body string, key store.Key, replace bool) (plain
 	if replace {
 		push = draft.Put
 	}
-	event, err := push(key, families, 1, "")
+	event, err := push(store.Push{Key: key, Families: families, Time: 1})
 	if err != nil {
 		return inconsistent, event, err
 	}

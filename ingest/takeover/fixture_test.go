@@ -107,7 +107,7 @@ func anySize(store.Event) error { return nil }
 // loadBytes loads a file with these bytes.
 func loadBytes(tb testing.TB, data []byte, settings store.Settings) (*loaded, error) {
 	tb.Helper()
-	return load(write(tb, data), settings, anySize)
+	return load(write(tb, data), settings, nil, anySize)
 }
 
 // lines returns what a store would show of the events, sorted.

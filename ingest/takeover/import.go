@@ -31,6 +31,10 @@ type Config struct {
 	Path string
 	// Settings are those of the gateway's store: the file is judged by them.
 	Settings store.Settings
+	// TTL returns the time to live that a group gets, from the import on, 0 for
+	// none; nil for none of all. What was dead already when Pushgateway ended dies
+	// then, too.
+	TTL func(store.Key) time.Duration
 	// Shared says that other gateways may be importing into the stream at the
 	// same time, so that an import which is not complete may be theirs.
 	Shared bool
@@ -94,7 +98,7 @@ func (i *Import) failed(err error) error {
 // read loads the file, if it is there.
 func (i *Import) read() error {
 	i.started = time.Now()
-	file, err := load(i.cfg.Path, i.cfg.Settings, i.bus.Fits)
+	file, err := load(i.cfg.Path, i.cfg.Settings, i.cfg.TTL, i.bus.Fits)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		i.logger.Info("there is no persistence file: nothing to import", "file", i.cfg.Path)

@@ -164,7 +164,7 @@ func TestImportIntoAnEmptyStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := bus.Config{DataDir: t.TempDir()}
 			path := write(t, fixture(t, name))
-			want, err := load(path, store.Settings{}, anySize)
+			want, err := load(path, store.Settings{}, nil, anySize)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,11 +209,14 @@ func TestNothingIsImportedOnceAnythingWasWritten(t *testing.T) {
 			cfg := bus.Config{DataDir: t.TempDir()}
 			g := start(t, cfg, "")
 			g.append(events...)
-			groups := g.store.Groups()
 			g.stop()
+			want := store.New(store.Settings{})
+			for i, e := range events {
+				want.Apply(uint64(i)+1, e)
+			}
 			g = start(t, cfg, path)
 			g.run()
-			g.must(groups)
+			g.must(want.Groups())
 		})
 	}
 }
@@ -272,7 +275,7 @@ func TestACrashInTheMiddle(t *testing.T) {
 				t.Errorf("begun at %d, %d groups", begun, g.store.Groups())
 			}
 			key, _ := store.NewKey("pushed")
-			if _, err := g.store.Draft().Put(key, nil, 1, ""); err != store.ErrImporting {
+			if _, err := g.store.Draft().Put(store.Push{Key: key, Time: 1}); err != store.ErrImporting {
 				t.Errorf("a push: %v", err)
 			}
 			g.stop()
@@ -281,7 +284,7 @@ func TestACrashInTheMiddle(t *testing.T) {
 			g = start(t, cfg, write(t, many(t, 3, 1).file(t)))
 			g.run()
 			g.must(3)
-			if _, err := g.store.Draft().Put(key, nil, 1, ""); err != nil {
+			if _, err := g.store.Draft().Put(store.Push{Key: key, Time: 1}); err != nil {
 				t.Errorf("a push afterwards: %v", err)
 			}
 			want := storeLines(g.store)

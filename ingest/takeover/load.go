@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"sluice/ingest/decode"
 	"sluice/store"
@@ -28,14 +29,17 @@ type loaded struct {
 //
 // The error is one line that names the first groups. An error that is
 // fs.ErrNotExist means that there is no file.
-func load(path string, settings store.Settings, fits func(store.Event) error) (*loaded, error) {
+func load(path string, settings store.Settings, ttl func(store.Key) time.Duration, fits func(store.Event) error) (*loaded, error) {
 	opts := optionsFor(settings)
 	origin := "persistence file " + path
-	l := &loaded{}
+	l, now := &loaded{}, time.Now()
 	bad := &problems{}
 	err := readPath(path, func(g fileGroup) error {
 		e, err := event(g, opts, origin)
 		if err == nil {
+			if ttl != nil {
+				e.Expires = expiry(now, ttl(e.Key))
+			}
 			l.events = append(l.events, e)
 			return nil
 		}
@@ -58,13 +62,21 @@ func optionsFor(settings store.Settings) decode.Options {
 	return decode.Options{Unchecked: settings.Unchecked}
 }
 
+// expiry returns when a time to live is over, 0 for none.
+func expiry(now time.Time, ttl time.Duration) int64 {
+	if ttl == 0 {
+		return 0
+	}
+	return now.Add(ttl).UnixNano()
+}
+
 // judge judges the groups one after another, each beside those before it.
 func (l *loaded) judge(settings store.Settings, fits func(store.Event) error, bad *problems) error {
 	draft := store.New(settings).Draft()
 	kept := l.events[:0]
 	for _, e := range l.events {
 		if e.Op == store.OpFail {
-			_, has, err := draft.Fail(e.Key, e.FailTime, e.Origin, "")
+			_, has, err := draft.Fail(store.Push{Key: e.Key, Time: e.FailTime, Expires: e.Expires, Origin: e.Origin}, "")
 			if err != nil {
 				return err
 			}
@@ -73,7 +85,7 @@ func (l *loaded) judge(settings store.Settings, fits func(store.Event) error, ba
 				// its times are the series of another group's. Nothing is lost with it.
 				continue
 			}
-		} else if _, err := draft.Put(e.Key, e.Families, e.PushTime, e.Origin); err != nil {
+		} else if _, err := draft.Put(store.Push{Key: e.Key, Families: e.Families, Time: e.PushTime, Expires: e.Expires, Origin: e.Origin}); err != nil {
 			bad.note(e, err)
 			continue
 		}

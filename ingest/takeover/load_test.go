@@ -70,7 +70,7 @@ func TestGroupsThatCannotBeTakenOver(t *testing.T) {
 
 func TestAGroupThatIsTooLargeIsNamed(t *testing.T) {
 	path := write(t, pushedGroups{}.add(t, map[string]string{"job": "big"}, gaugeM).file(t))
-	_, err := load(path, store.Settings{}, func(store.Event) error { return fmt.Errorf("too many bytes") })
+	_, err := load(path, store.Settings{}, nil, func(store.Event) error { return fmt.Errorf("too many bytes") })
 	if err == nil || !strings.Contains(err.Error(), `{job="big"}: too many bytes`) {
 		t.Errorf("got %v", err)
 	}
@@ -157,5 +157,27 @@ func TestWithoutPushTimesTheNewestFamilyCounts(t *testing.T) {
 	e := l.events[0]
 	if e.PushTime != pushTime.UnixNano() || e.FailTime != 0 || e.Families[0].PushTime != 0 || e.Families[1].PushTime != pushTime.Add(-time.Hour).UnixNano() {
 		t.Errorf("got %+v", e)
+	}
+}
+
+// A group that is imported lives as long as one that is pushed, from the import
+// on.
+func TestImportedGroupsGetATimeToLive(t *testing.T) {
+	path := write(t, pushedGroups{}.add(t, map[string]string{"job": "a"}, gaugeM).add(t, map[string]string{"job": "b", "x": "1"}, gaugeM).file(t))
+	before := time.Now()
+	l, err := load(path, store.Settings{}, func(key store.Key) time.Duration {
+		if _, has := key.Get("x"); has {
+			return time.Hour
+		}
+		return 0
+	}, anySize)
+	if err != nil || len(l.events) != 2 {
+		t.Fatalf("%d events: %v", len(l.events), err)
+	}
+	for _, e := range l.events {
+		ttl := time.Unix(0, e.Expires).Sub(before)
+		if _, has := e.Key.Get("x"); has != (e.Expires != 0) || has && (ttl < time.Hour || ttl > 2*time.Hour) {
+			t.Errorf("group %s lives until %d", e.Key, e.Expires)
+		}
 	}
 }

@@ -1,0 +1,250 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/common/promslog"
+
+	"sluice/bus"
+	"sluice/store"
+)
+
+// startExpirer runs an expirer until the test ends.
+func (g *gateway) startExpirer(tb testing.TB) *Expirer {
+	tb.Helper()
+	x := NewExpirer(g.bus, g.store, g.ledger, promslog.NewNopLogger())
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		x.Run(ctx)
+	}()
+	tb.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return x
+}
+
+func eventually(tb testing.TB, what string, condition func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(patience); !condition(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("%s: not within %s", what, patience)
+		}
+	}
+}
+
+func parseKey(tb testing.TB, path string) store.Key {
+	tb.Helper()
+	key, err := store.ParseKey(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key
+}
+
+// A group that is not pushed again dies after its time to live, and is forgotten
+// after a while; a refused push does not keep it alive, an accepted one does.
+func TestGroupsExpire(t *testing.T) {
+	g := startGateway(t, bus.Config{}, LedgerConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: time.Second})
+	g.startExpirer(t)
+	renewed, refused, forever := parseKey(t, "/job/renewed"), parseKey(t, "/job/refused"), parseKey(t, "/job/forever")
+	g.do("PUT", "/metrics/job/forever", "a 1\n")
+	g.do("PUT", "/metrics/job/renewed?ttl=1500ms", "a 1\n")
+	start := time.Now()
+	if code, text := g.do("PUT", "/metrics/job/refused?ttl=1500ms", "a 1\n"); code != 200 {
+		t.Fatal(code, text)
+	}
+	seen := time.Time{}
+	eventually(t, "the group that only refused pushes come to is dead", func() bool {
+		g.do("PUT", "/metrics/job/renewed?ttl=30s", "a 1\n")
+		g.do("PUT", "/metrics/job/refused?ttl=30s", "a 1 1000\n")
+		seen = time.Now()
+		group := g.store.Group(refused)
+		return group == nil || group.Dead() || group.PushTime() == 0
+	})
+	if seen.Sub(start) < 1500*time.Millisecond {
+		t.Errorf("dead after %s, before its time to live was over", seen.Sub(start))
+	}
+	for _, key := range []store.Key{renewed, forever} {
+		if group := g.store.Group(key); group == nil || group.Dead() {
+			t.Errorf("group %s is gone", key)
+		}
+	}
+}
+
+// What tells that a group is dead is there until it is forgotten; nothing stays
+// in the stream then but the tombstone.
+func TestDeadGroupsAreForgotten(t *testing.T) {
+	g := startGateway(t, bus.Config{}, LedgerConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: 2 * time.Second})
+	g.startExpirer(t)
+	key := parseKey(t, "/job/x")
+	g.do("PUT", "/metrics/job/x?ttl=1s", "a 1\n")
+	if text := scrapeText(g); !strings.Contains(text, "sluice_group_up{instance=\"\",job=\"x\"} 1\n") {
+		t.Errorf("got\n%s\nwant the group to be up", text)
+	}
+	eventually(t, "dead", func() bool { group := g.store.Group(key); return group != nil && group.Dead() })
+	text := scrapeText(g)
+	if !strings.Contains(text, "sluice_group_up{instance=\"\",job=\"x\"} 0\n") || strings.Contains(text, "\na{") || strings.Contains(text, "push_time_seconds{") {
+		t.Errorf("got\n%s\nwant nothing but that the group is down", text)
+	}
+	if group := g.store.Group(key); group.Forget() != group.Expires()+int64(2*time.Second) {
+		t.Errorf("forgotten at %d, expired at %d", group.Forget(), group.Expires())
+	}
+	eventually(t, "forgotten", func() bool { return g.store.Group(key) == nil })
+	if text := scrapeText(g); text != "" {
+		t.Errorf("got\n%s\nwant nothing", text)
+	}
+}
+
+// scrapeText returns all that is exposed of groups.
+func scrapeText(g *gateway) string {
+	var b strings.Builder
+	for _, f := range g.store.View().Families() {
+		b.Write(f.Head())
+		for block := range f.Blocks() {
+			b.Write(block)
+		}
+	}
+	return b.String()
+}
+
+// Pushes that race with the expiry of their group: what was answered by 200 is
+// there, whoever came first.
+func TestPushesAtTheMomentOfExpiry(t *testing.T) {
+	g := startGateway(t, bus.Config{}, LedgerConfig{Wait: patience, MaxWaiting: 4000, ForgetAfter: time.Hour})
+	const groups = 300
+	for i := range groups {
+		g.do("PUT", fmt.Sprintf("/metrics/job/x/instance/%d?ttl=1s", i), "a 1\n")
+	}
+	g.startExpirer(t)
+	results := make(chan error, groups)
+	for i := range groups {
+		go func() {
+			key := fmt.Sprintf("/job/x/instance/%d", i)
+			time.Sleep(time.Until(time.Unix(0, g.store.Group(parseKey(t, key)).Expires())) + time.Duration(i)*time.Millisecond)
+			if code, text := g.do("PUT", "/metrics"+key+"?ttl=1h", "a 2\n"); code != 200 {
+				results <- fmt.Errorf("%s: %d %s", key, code, text)
+				return
+			}
+			if group := g.store.Group(parseKey(t, key)); group == nil || group.Dead() {
+				results <- fmt.Errorf("%s is dead after its push was accepted", key)
+				return
+			}
+			results <- nil
+		}()
+	}
+	for range groups {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	time.Sleep(2 * expiryPause) // nothing is to come of it
+	if n := g.store.Groups(); n != groups {
+		t.Errorf("%d groups are alive, want %d", n, groups)
+	}
+}
+
+// Groups whose time was over while no gateway ran are never seen again.
+func TestExpiryWhileAway(t *testing.T) {
+	dir := t.TempDir()
+	cfg := LedgerConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: time.Hour}
+	t.Run("before", func(t *testing.T) {
+		g := startGateway(t, bus.Config{DataDir: dir}, cfg) // nobody expires anything here
+		g.do("PUT", "/metrics/job/x?ttl=1s", "a 1\n")
+		g.do("PUT", "/metrics/job/"+strings.Repeat("long", 100)+"?ttl=1s", "b 1\n")
+		eventually(t, "the time is over", func() bool { return time.Now().UnixNano() > g.store.Group(parseKey(t, "/job/x")).Expires() })
+	})
+	t.Run("after", func(t *testing.T) {
+		g := startGateway(t, bus.Config{DataDir: dir}, cfg)
+		x := g.startExpirer(t)
+		eventually(t, "swept", x.Swept)
+		if g.store.Groups() != 0 {
+			t.Error("groups are alive that should be dead")
+		}
+		for _, path := range []string{"/job/x", "/job/" + strings.Repeat("long", 100)} {
+			if group := g.store.Group(parseKey(t, path)); group == nil || !group.Dead() || group.PushTime() == 0 {
+				t.Errorf("group %s is %+v, want it dead", path, group)
+			}
+		}
+	})
+	t.Run("again", func(t *testing.T) {
+		g := startGateway(t, bus.Config{DataDir: dir}, cfg)
+		if group := g.store.Group(parseKey(t, "/job/x")); group == nil || !group.Dead() {
+			t.Errorf("the replay says %+v, want it dead", group)
+		}
+	})
+}
+
+func TestTTLs(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger, func(_ *store.Settings, f *FrontConfig) {
+		f.Terms = func(key store.Key) Terms { return Terms{TTL: time.Hour} }
+	})
+	conn := g.startService(t)
+	ttl := func(path string) time.Duration {
+		group := g.store.Group(parseKey(t, path))
+		if group == nil {
+			return -1
+		}
+		if group.Expires() == 0 {
+			return 0
+		}
+		return time.Duration(group.Expires() - group.PushTime())
+	}
+	for query, want := range map[string]time.Duration{
+		"":                       time.Hour,
+		"?ttl=10m":               10 * time.Minute,
+		"?ttl=7d":                7 * 24 * time.Hour,
+		"?ttl=1h30m":             90 * time.Minute,
+		"?ttl=1.5h":              90 * time.Minute,
+		"?ttl=1s":                time.Second,
+		"?ttl=never":             0,
+		"?other=1":               time.Hour,
+		"?ttl=1y&x=%zz":          365 * 24 * time.Hour,
+		"?ttl=%zz":               -1, // the query cannot be read
+		"?ttl=abc":               -1,
+		"?ttl=":                  -1,
+		"?ttl=0":                 -1,
+		"?ttl=-1s":               -1,
+		"?ttl=999ms":             -1,
+		"?ttl=10":                -1,
+		"?ttl=1s&ttl=2s":         -1,
+		"?ttl=99999999999999999": -1,
+	} {
+		g.do("DELETE", "/metrics/job/x", "")
+		for _, body := range []string{"a 1\n", "a 1 1000\n"} {
+			code, text := g.do("PUT", "/metrics/job/x"+query, body)
+			if got := ttl("/job/x"); want < 0 && (code != http.StatusBadRequest || got != -1) || want >= 0 && body == "a 1\n" && (code != http.StatusOK || got != want) {
+				t.Errorf("%q: got %d %q and a time to live of %s, want %s", query, code, text, got, want)
+			}
+		}
+	}
+	for header, want := range map[string]time.Duration{
+		"60": time.Minute, "1h": time.Hour, "7d": 7 * 24 * time.Hour, "never": 0, "0": -1, "-1": -1, "soon": -1, "10ms": -1,
+	} {
+		g.do("DELETE", "/metrics/job/x", "")
+		msg := nats.NewMsg("sluice.push.put.job.x")
+		msg.Data = []byte("a 1\n")
+		msg.Header.Set("Nats-TTL", header)
+		if _, err := conn.RequestMsg(msg, patience); err != nil {
+			t.Fatal(err)
+		}
+		if got := ttl("/job/x"); got != want {
+			t.Errorf("Nats-TTL %q: got %s, want %s", header, got, want)
+		}
+	}
+}
+
+// A time to live beyond the end of time does not end before it began.
+func TestLongTTL(t *testing.T) {
+	if at := expiry(time.Unix(1<<33, 0), 1<<62); at != 1<<63-1 {
+		t.Errorf("got %d", at)
+	}
+}

@@ -1,0 +1,85 @@
+package ingest
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"sluice/store"
+)
+
+// minTTL is the shortest time to live: a group ends within some hundred
+// milliseconds of its time, so less would be a matter of luck.
+const minTTL = time.Second
+
+// neverTTL is the word for no time to live, where a default gives one. Over NATS
+// it means the same.
+const neverTTL = "never"
+
+// Terms are what a group gets without asking.
+type Terms struct {
+	// TTL is the time to live, 0 for none.
+	TTL time.Duration
+	// MaxOfJob is how many groups its job may have, 0 for any number.
+	MaxOfJob int
+}
+
+// ParseTTL reads a time to live: "never", or a duration as Prometheus writes it
+// (10m, 1h30m, 7d) or as Go does (1.5h), of a second or more. 0 is never. The
+// error is one line.
+func ParseTTL(text string) (time.Duration, error) {
+	if text == neverTTL {
+		return 0, nil
+	}
+	ttl, err := parseDuration(text)
+	switch {
+	case err != nil:
+		return 0, refuse(CodeInvalid, "time to live %s: no duration such as 90s, 10m, 1h30m or 7d, and not %q", quoted(text), neverTTL).because(reasonTTL)
+	case ttl < minTTL:
+		return 0, refuse(CodeInvalid, "time to live %s: the shortest is %s", quoted(text), minTTL).because(reasonTTL)
+	}
+	return ttl, nil
+}
+
+func parseDuration(text string) (time.Duration, error) {
+	if d, err := time.ParseDuration(text); err == nil {
+		return d, nil
+	}
+	d, err := model.ParseDuration(text)
+	return time.Duration(d), err
+}
+
+// parseNatsTTL reads the header of the NATS server's own: seconds as a whole
+// number, "never", or a duration.
+func parseNatsTTL(text string) (time.Duration, error) {
+	if text != "" && strings.Trim(text, "0123456789") == "" {
+		text += "s"
+	}
+	return ParseTTL(text)
+}
+
+// live gives a push the terms of its group, or the time to live that it asks for.
+func (f *Front) live(c *Change, asked bool, ttl time.Duration) {
+	terms := f.terms(c.Key)
+	c.MaxOfJob = terms.MaxOfJob
+	if !asked {
+		ttl = terms.TTL
+	}
+	if ttl > 0 {
+		c.Expires = expiry(c.Time, ttl)
+	}
+}
+
+// expiry returns when a time to live is over, in nanoseconds since 1970. One
+// that goes beyond what can be counted is over at the end of that.
+func expiry(from time.Time, ttl time.Duration) int64 {
+	at := from.UnixNano() + int64(ttl)
+	if at < from.UnixNano() {
+		return 1<<63 - 1
+	}
+	return at
+}
+
+// noTerms are the terms of a gateway without any.
+func noTerms(store.Key) Terms { return Terms{} }
