@@ -15,10 +15,12 @@ import (
 
 // API is the query API of Pushgateway, version 1, and what Sluice adds to it.
 type API struct {
-	store  *store.Store
-	recent func() []store.Refusal
-	status Status
-	logger *slog.Logger
+	store   *store.Store
+	ready   func() bool
+	recent  func() []store.Refusal
+	reached Reached
+	status  Status
+	logger  *slog.Logger
 }
 
 // Status is what /api/v1/status tells besides its own success.
@@ -31,10 +33,20 @@ type Status struct {
 	Start time.Time `json:"start_time"`
 }
 
-// NewAPI returns the API over a store. recent returns the refusals that this
-// gateway remembers, one a group.
-func NewAPI(s *store.Store, recent func() []store.Refusal, status Status, logger *slog.Logger) *API {
-	return &API{store: s, recent: recent, status: status, logger: logger}
+// APIConfig is what the API tells besides what is stored.
+type APIConfig struct {
+	// Ready tells whether the store has all that the stream has.
+	Ready func() bool
+	// Recent returns the refusals that this gateway remembers, one a group.
+	Recent func() []store.Refusal
+	// Reached says where Prometheus finds the groups.
+	Reached Reached
+	Status  Status
+}
+
+// NewAPI returns the API over a store.
+func NewAPI(s *store.Store, cfg APIConfig, logger *slog.Logger) *API {
+	return &API{store: s, ready: cfg.Ready, recent: cfg.Recent, reached: cfg.Reached, status: cfg.Status, logger: logger}
 }
 
 // Register adds the routes, without the prefix /api/v1.
@@ -49,6 +61,8 @@ func (a *API) Register(r *route.Router, instrument func(handler string, h http.H
 	r.Get("/status", wrap("status", a.serveStatus))
 	r.Get("/metrics", wrap("metrics", a.serveMetrics))
 	r.Get("/refusals", wrap("refusals", a.serveRefusals))
+	r.Get("/groups", wrap("groups", a.serveGroups))
+	r.Get("/targets", wrap("targets", a.serveTargets))
 }
 
 func setCORS(w http.ResponseWriter) {

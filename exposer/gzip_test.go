@@ -66,7 +66,7 @@ func TestGzipScrapesFollowChanges(t *testing.T) {
 		view := s.View()
 		var want, compressed bytes.Buffer
 		z := gz.writer(&compressed)
-		for _, f := range merge(nil, view) {
+		for _, f := range merge(nil, view.Families()) {
 			if err := writeText(&want, &f, 0); err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +134,7 @@ func BenchmarkGzipScrape(b *testing.B) {
 					}
 					b.StartTimer()
 					z := gz.writer(io.Discard)
-					for _, f := range merge(nil, s.View()) {
+					for _, f := range merge(nil, s.View().Families()) {
 						if err := writeText(z, &f, 0); err != nil {
 							b.Fatal(err)
 						}

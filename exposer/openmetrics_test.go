@@ -70,7 +70,7 @@ func messages(tb testing.TB, families ...string) string {
 func storedOpenMetrics(tb testing.TB, s *store.Store, scheme model.EscapingScheme) string {
 	tb.Helper()
 	var b strings.Builder
-	families := slices.DeleteFunc(merge(nil, s.View()), func(e exposed) bool {
+	families := slices.DeleteFunc(merge(nil, s.View().Families()), func(e exposed) bool {
 		return e.name == store.PushTimeName || e.name == store.PushFailureName
 	})
 	if err := writeOpenMetrics(&b, families, scheme); err != nil {
@@ -307,7 +307,7 @@ func FuzzScrapeOpenMetrics(f *testing.F) {
 			if err != nil {
 				return
 			}
-			event, err := s.Draft().Put(key, families, 1, "")
+			event, err := s.Draft().Put(store.Push{Key: key, Families: families, Time: 1})
 			if err != nil {
 				return
 			}

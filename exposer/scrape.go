@@ -54,8 +54,7 @@ func NewScraper(s *store.Store, own *OwnMetrics, ready func() bool, judge *Judge
 // negotiate and acceptedEncoding, with the escaping of names that it asks for.
 func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.ready() {
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "not ready: replaying the stream, or importing a persistence file", http.StatusServiceUnavailable)
+		s.refuse(w)
 		return
 	}
 	view := s.store.View()
@@ -68,6 +67,18 @@ func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "An error has occurred while serving metrics:\n\n"+err.Error(), http.StatusInternalServerError)
 		return
 	}
+	s.send(w, r, merge(own, view.Families()))
+}
+
+// refuse answers while the gateway is not ready.
+func (s *Scraper) refuse(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "not ready: replaying the stream, or importing a persistence file", http.StatusServiceUnavailable)
+}
+
+// send answers with families in the format and the encoding that the request
+// accepts.
+func (s *Scraper) send(w http.ResponseWriter, r *http.Request, families []exposed) {
 	format := negotiate(r.Header)
 	w.Header().Add("Vary", "Accept")
 	w.Header().Add("Vary", "Accept-Encoding")
@@ -75,7 +86,7 @@ func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := s.buffers.Get().(*bufio.Writer)
 	defer s.buffers.Put(out)
 	out.Reset(w)
-	families := merge(own, view)
+	var err error
 	switch encoding := acceptedEncoding(r.Header); encoding {
 	case gzipped:
 		w.Header().Set("Content-Encoding", encoding)
@@ -103,8 +114,7 @@ type exposed struct {
 
 // merge lists the gateway's own and the stored families by name. Own families
 // that stored ones contradict are left out.
-func merge(own []*dto.MetricFamily, view *store.View) []exposed {
-	stored := view.Families()
+func merge(own []*dto.MetricFamily, stored []store.ViewFamily) []exposed {
 	all := make([]exposed, 0, len(own)+len(stored))
 	for _, f := range stored {
 		all = append(all, exposed{name: f.Name(), stored: f, both: true})

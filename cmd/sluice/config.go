@@ -47,6 +47,7 @@ func (c *config) check() error {
 		value int64
 	}{
 		{"push.max-waiting-bytes", c.ledger.MaxWaitingBytes},
+		{"group.forget-after", int64(c.ledger.ForgetAfter)},
 		{"push.max-groups", int64(c.maxGroups)},
 		{"push.max-series", int64(c.front.Limits.Series)},
 		{"web.read-header-timeout", int64(c.headerTimeout)},
@@ -65,6 +66,15 @@ func (c *config) check() error {
 		return fmt.Errorf("--bus.url: is for an external server, --bus.listen and --bus.config are for the embedded one")
 	}
 	return nil
+}
+
+// external returns the external URL, nil if none is given. It has been checked.
+func (c *config) external() *url.URL {
+	u, err := url.Parse(c.externalURL)
+	if err != nil || c.externalURL == "" {
+		return nil
+	}
+	return u
 }
 
 // prefix returns what all paths begin with, without a slash at the end: the

@@ -25,6 +25,7 @@ const (
 	// A hundred pushes of 15,000 series at once hold some 300 MB.
 	defaultMaxWaitingBytes = 1 << 30
 	defaultPersist         = 5 * time.Minute // Pushgateway's, and without effect
+	defaultForget          = time.Hour
 	defaultWait            = 8 * time.Second // below the usual client timeout of 10 s
 
 	// The largest push that anybody is known to send has 15,000 series, and a body
@@ -74,6 +75,8 @@ type config struct {
 	logFormat       string
 	maxGroups       int
 	persistence     persistenceConfig
+	groupTTL        time.Duration
+	groupRules      string
 	bus             bus.Config
 	ledger          ingest.LedgerConfig
 	front           ingest.FrontConfig
@@ -103,6 +106,9 @@ func serveFlags() []cli.Flag {
 		&cli.IntFlag{Name: "push.max-series", Value: defaultMaxSeries, Usage: "most `series` of a push; 0 is no limit"},
 		&cli.IntFlag{Name: "push.max-labels", Value: defaultMaxLabels, Usage: "most `labels` of a series, those of its group included"},
 		&cli.IntFlag{Name: "push.max-label-bytes", Value: defaultMaxLabelBytes, Usage: "most `bytes` of a metric name, a label name or a label value, and of a grouping key as a whole"},
+		&cli.StringFlag{Name: "group.ttl", Value: "never", Usage: "`time` that a group lives after its last push, if the push and the rules do not say"},
+		&cli.StringFlag{Name: "group.rules", Usage: "`file` with rules by grouping key: time to live, and groups of a job"},
+		&cli.DurationFlag{Name: "group.forget-after", Value: defaultForget, Usage: "`time` that a group which has expired is remembered: as down in scrapes and among the targets"},
 		&cli.IntFlag{Name: "push.max-waiting", Value: defaultMaxWaiting, Usage: "most `pushes` that may wait for their verdict"},
 		&cli.Int64Flag{Name: "push.max-waiting-bytes", Value: defaultMaxWaitingBytes, Usage: "most `bytes` of all pushes that are being read, and again of all that wait; 0 is no limit"},
 		&cli.DurationFlag{Name: "push.wait", Value: defaultWait, Usage: "longest `time` a push waits for the stream before it is answered by 503"},
@@ -166,6 +172,10 @@ func readConfig(c *cli.Context) (*config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--bus.sync: %w", err)
 	}
+	ttl, err := ingest.ParseTTL(c.String("group.ttl"))
+	if err != nil {
+		return nil, fmt.Errorf("--group.ttl: %w", err)
+	}
 	cfg := &config{
 		listenAddresses: c.StringSlice("web.listen-address"),
 		systemdSocket:   c.Bool("web.systemd-socket"),
@@ -184,6 +194,8 @@ func readConfig(c *cli.Context) (*config, error) {
 		logLevel:        c.String("log.level"),
 		logFormat:       c.String("log.format"),
 		maxGroups:       c.Int("push.max-groups"),
+		groupTTL:        ttl,
+		groupRules:      c.String("group.rules"),
 		persistence:     persistenceConfig{file: c.String("persistence.file"), intervalSet: c.IsSet("persistence.interval")},
 		bus: bus.Config{
 			DataDir: c.String("bus.data-dir"), URL: c.String("bus.url"),
@@ -195,7 +207,7 @@ func readConfig(c *cli.Context) (*config, error) {
 			Replicas:            c.Int("bus.replicas"), History: c.Int("bus.history"),
 			Prefix: c.String("bus.prefix"), MaxBytes: c.Int64("bus.max-bytes"),
 		},
-		ledger: ingest.LedgerConfig{Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
+		ledger: ingest.LedgerConfig{ForgetAfter: c.Duration("group.forget-after"), Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
 		front: ingest.FrontConfig{
 			MaxBytes: c.Int64("push.max-bytes"), MaxReading: c.Int64("push.max-waiting-bytes"), UTF8Names: c.Bool("push.enable-utf8-names"),
 			Unchecked: c.Bool("push.disable-consistency-check"),

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"sluice/bus"
+	"sluice/ingest/rules"
 	"sluice/ingest/takeover"
 	"sluice/store"
 )
@@ -18,9 +20,10 @@ type persistenceConfig struct {
 // beginImport begins to import the persistence file if there is one and the
 // stream is empty. Its error is the one line that a gateway which cannot start
 // says.
-func beginImport(ctx context.Context, cfg *config, b *bus.Bus, s *store.Store, settings store.Settings, logger *slog.Logger) (*takeover.Import, error) {
+func beginImport(ctx context.Context, cfg *config, terms *rules.File, b *bus.Bus, s *store.Store, settings store.Settings, logger *slog.Logger) (*takeover.Import, error) {
 	i := takeover.New(b, s, takeover.Config{
 		Path: cfg.persistence.file, Settings: settings, Shared: cfg.bus.URL != "",
+		TTL: func(key store.Key) time.Duration { return terms.Terms(key).TTL },
 	}, logger.With("component", "import"))
 	return i, i.Begin(ctx)
 }

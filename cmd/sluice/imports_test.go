@@ -16,10 +16,12 @@ func TestImports(t *testing.T) {
 		"store":         {},
 		"bus":           {"sluice/store"},
 		"ingest/decode": {"sluice/store"},
-		"ingest":        {"sluice/bus", "sluice/store", "sluice/ingest/decode"},
-		"exposer":       {"sluice/bus", "sluice/store"},
-		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/takeover", "sluice/exposer"},
+		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/ingest/decode"},
+		"exposer":       {"sluice/bus", "sluice/store", "sluice/store/selector"},
+		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/takeover", "sluice/ingest/rules", "sluice/exposer"},
 
+		"ingest/rules":    {"sluice/ingest", "sluice/store", "sluice/store/selector"},
+		"store/selector":  {"sluice/store"},
 		"ingest/takeover": {"sluice/bus", "sluice/store", "sluice/ingest/decode"},
 	}
 	forbidden := map[string][]string{

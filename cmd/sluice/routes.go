@@ -17,15 +17,31 @@ import (
 // ownMetricsPath is where the gateway's own metrics are, without those pushed.
 const ownMetricsPath = "/-/metrics"
 
+// handlers are what the routes lead to.
+type handlers struct {
+	front    *ingest.Front
+	paths    *ingest.Paths
+	scraper  *exposer.Scraper
+	api      *exposer.API
+	own      *exposer.OwnMetrics
+	ownOnly  http.Handler
+	notReady func() string // the reason why the gateway is not ready, "" for none
+	reload   func() error
+	quit     func()
+}
+
 // routes has all that the gateway serves, at Pushgateway's paths.
 //
 //	/metrics/job/<job>{/<label>/<value>}   push and delete
 //	/metrics                               scrape
+//	/group/job/<job>{/<label>/<value>}     scrape of one group
 //	/-/metrics                             the gateway's own metrics alone
 //	/api/v1/...                            query API, admin API
-//	/-/healthy /-/ready /-/quit            health and lifecycle
+//	/-/healthy /-/ready                    health
+//	/-/reload /-/quit                      lifecycle
 //	/debug/pprof/...                       profiles
-func routes(cfg *config, front *ingest.Front, paths *ingest.Paths, scraper *exposer.Scraper, api *exposer.API, own *exposer.OwnMetrics, ownOnly http.Handler, notReady func() string, quit func()) (http.Handler, error) {
+func routes(cfg *config, h handlers) (http.Handler, error) {
+	front, own := h.front, h.own
 	prefix := cfg.prefix()
 	r := route.New()
 	for _, suffix := range []string{"", "@base64"} {
@@ -38,11 +54,17 @@ func routes(cfg *config, front *ingest.Front, paths *ingest.Paths, scraper *expo
 			r.Del(prefix+group, del)
 		}
 	}
-	r.Get(path.Join(prefix, cfg.telemetryPath), scraper.ServeHTTP)
-	r.Get(prefix+ownMetricsPath, ownOnly.ServeHTTP)
+	for _, suffix := range []string{"", "@base64"} {
+		one := own.Instrument("group", h.scraper.Group(front.KeyOf(suffix != "")))
+		r.Get(prefix+exposer.GroupPath+"/job"+suffix+"/:job", one)
+		r.Get(prefix+exposer.GroupPath+"/job"+suffix+"/:job/*labels", one)
+	}
+	r.Get(path.Join(prefix, cfg.telemetryPath), h.scraper.ServeHTTP)
+	r.Get(prefix+ownMetricsPath, h.ownOnly.ServeHTTP)
 	r.Get(prefix+"/-/healthy", own.Instrument("healthy", exposer.Healthy))
-	r.Get(prefix+"/-/ready", own.Instrument("ready", exposer.Ready(notReady)))
-	addLifecycle(r, prefix, cfg.lifecycle, quit)
+	r.Get(prefix+"/-/ready", own.Instrument("ready", exposer.Ready(h.notReady)))
+	addLifecycle(r, prefix, cfg.lifecycle, h.quit)
+	addReload(r, prefix, cfg.lifecycle, h.reload)
 	r.Get(prefix+"/debug/pprof/*pprof", servePprof)
 
 	landing, err := web.NewLandingPage(web.LandingConfig{
@@ -66,21 +88,22 @@ func routes(cfg *config, front *ingest.Front, paths *ingest.Paths, scraper *expo
 	r.Get(prefix+"/status", page)
 
 	v1 := route.New()
-	api.Register(v1, own.Instrument)
+	h.api.Register(v1, own.Instrument)
 	if cfg.adminAPI {
 		v1.Put("/admin/wipe", own.Instrument("wipe", front.Wipe()))
+		v1.Del("/groups", own.Instrument("delete_selected", front.DeleteSelected()))
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", front.CheckEncoding(r))
 	mux.Handle(prefix+"/api/v1/", http.StripPrefix(prefix+"/api/v1", v1))
-	return paths.Watch(mux), nil
+	return h.paths.Watch(mux), nil
 }
 
 // taken tells whether the path is one that routes gives to something else than
 // scrapes.
 func taken(telemetryPath string) bool {
 	switch p := path.Clean(telemetryPath); p {
-	case "/", "/status", "/-/healthy", "/-/ready", "/-/quit", ownMetricsPath:
+	case "/", "/status", "/-/healthy", "/-/ready", "/-/quit", reloadPath, ownMetricsPath:
 		return true
 	default:
 		return strings.HasPrefix(p+"/", "/debug/pprof/")

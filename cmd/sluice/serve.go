@@ -23,6 +23,7 @@ import (
 	"sluice/bus"
 	"sluice/exposer"
 	"sluice/ingest"
+	"sluice/ingest/rules"
 	"sluice/store"
 )
 
@@ -86,6 +87,11 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	notify := newNotifier(logger.With("component", "notify"))
 	notify.opening()
 	own := exposer.NewOwnMetrics()
+	terms, err := rules.Load(cfg.groupRules, cfg.groupTTL, logger.With("component", "rules"), own.Registerer())
+	if err != nil {
+		return fmt.Errorf("--group.rules: %w", err)
+	}
+	cfg.front.Terms = terms.Terms
 	ingestMetrics := ingest.NewMetrics(own.Registerer())
 	cfg.bus.PublishTimeout = cfg.ledger.Wait / 2 // a push waits for the batch before its own, too
 	b, err := bus.Open(ctx, cfg.bus, logger.With("component", "bus"), own.Registerer())
@@ -103,7 +109,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	}
 	settings := store.Settings{Reserved: reserved, Unchecked: cfg.front.Unchecked, MaxGroups: cfg.maxGroups}
 	s := store.New(settings)
-	takeover, err := beginImport(ctx, cfg, b, s, settings, logger)
+	takeover, err := beginImport(ctx, cfg, terms, b, s, settings, logger)
 	if err != nil {
 		return err
 	}
@@ -125,23 +131,34 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	signalled := ctx
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	waiting := func() string { return notReady(b.Status(), notImported(s)) }
-	ready := func() bool { return b.Status().Ready && !notImported(s) }
+	expirer := ingest.NewExpirer(b, s, ledger, logger.With("component", "expirer"))
+	reload := &reloader{file: terms, logger: logger.With("component", "rules")}
+	waiting := func() string { return notReady(b.Status(), notImported(s), expirer.Swept()) }
+	ready := func() bool { return b.Status().Ready && !notImported(s) && expirer.Swept() }
 	judge := exposer.NewJudge(s, scraped, logger.With("component", "scrape"))
-	handler, err := routes(cfg, front, ingest.NewPaths(cfg.prefix(), ingestMetrics, logger.With("component", "http")),
-		exposer.NewScraper(s, scraped, ready, judge, logger.With("component", "scrape")),
-		exposer.NewAPI(s, refusals.Latest, exposer.Status{Build: buildInfo(), Flags: flags, Start: start}, logger.With("component", "api")),
-		own, exposer.OwnHandler(own, s, logger.With("component", "own-metrics")),
-		func() string {
+	handler, err := routes(cfg, handlers{
+		front:   front,
+		paths:   ingest.NewPaths(cfg.prefix(), ingestMetrics, logger.With("component", "http")),
+		scraper: exposer.NewScraper(s, scraped, ready, judge, logger.With("component", "scrape")),
+		api: exposer.NewAPI(s, exposer.APIConfig{
+			Ready: ready, Recent: refusals.Latest,
+			Reached: exposer.Reached{External: cfg.external(), Prefix: cfg.prefix()},
+			Status:  exposer.Status{Build: buildInfo(), Flags: flags, Start: start},
+		}, logger.With("component", "api")),
+		own:     own,
+		ownOnly: exposer.OwnHandler(own, s, logger.With("component", "own-metrics")),
+		notReady: func() string {
 			if reason := waiting(); reason != "" {
 				return reason
 			}
 			return judge.Inconsistent()
 		},
-		func() {
+		reload: reload.reload,
+		quit: func() {
 			logger.Warn("received termination request via web service, exiting gracefully...") // as Pushgateway
 			quit()
-		})
+		},
+	})
 	if err != nil {
 		return fmt.Errorf("cannot set up the routes: %w", err)
 	}
@@ -164,6 +181,8 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	core.Go(func() error { return watchdog.run(inner) })
 	core.Go(fail(func() error { return b.Follow(inner, s) }))
 	core.Go(fail(func() error { return ledger.Run(inner) }))
+	core.Go(fail(func() error { return expirer.Run(inner) }))
+	core.Go(func() error { return reload.run(ctx) })
 	core.Go(func() error {
 		err := takeover.Run(inner)
 		if err != nil {
@@ -262,7 +281,7 @@ func serveNATS(ctx context.Context, b *bus.Bus, service *ingest.Service) error {
 }
 
 // notReady says why a gateway is not ready, "" if it is.
-func notReady(status bus.Status, importing bool) string {
+func notReady(status bus.Status, importing, swept bool) string {
 	switch {
 	case !status.Ready:
 		return fmt.Sprintf("replaying the stream: %d of %d events", status.ReplayDone, status.ReplayTotal)
@@ -270,6 +289,8 @@ func notReady(status bus.Status, importing bool) string {
 		return "the import of a persistence file is not complete: it goes on, or needs a gateway with --persistence.file"
 	case !status.Connected:
 		return "the stream cannot be reached"
+	case !swept:
+		return "groups are expiring whose time was over while no gateway ran"
 	}
 	return ""
 }

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/prometheus/common/route"
+
+	"sluice/ingest/rules"
+)
+
+// reloader reads the rules anew when somebody asks for it.
+type reloader struct {
+	file   *rules.File
+	logger *slog.Logger
+}
+
+// run does so on SIGHUP until ctx ends. The signal never ends the process, also
+// when there is nothing to reload.
+func (r *reloader) run(ctx context.Context) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-hangups:
+			_ = r.reload() // which is in the log
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (r *reloader) reload() error {
+	err := r.file.Reload()
+	if err != nil {
+		r.logger.Error("cannot reload the rules, they stay as they were", "err", err)
+	}
+	return err
+}
+
+// addReload adds the request that reloads, or its refusal, like /-/quit: 200 when
+// it is done, 500 with the reason when the rules are wrong.
+func addReload(r *route.Router, prefix string, enabled bool, reload func() error) {
+	handler := func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		w.Write([]byte("Lifecycle API is not enabled."))
+	}
+	if enabled {
+		handler = func(w http.ResponseWriter, _ *http.Request) {
+			if err := reload(); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+			}
+		}
+	}
+	r.Put(prefix+reloadPath, handler)
+	r.Post(prefix+reloadPath, handler)
+	r.Get(prefix+reloadPath, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		w.Write([]byte("Only POST or PUT requests allowed."))
+	})
+}
+
+const reloadPath = "/-/reload"

@@ -1,0 +1,133 @@
+package ingest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"sluice/bus"
+	"sluice/store"
+)
+
+// deleteSelected asks for the deletion of what selectors choose.
+func (g *gateway) deleteSelected(tb testing.TB, dryRun bool, match ...string) (code int, deleted []string) {
+	tb.Helper()
+	query := url.Values{"match[]": match}
+	if dryRun {
+		query.Set("dry-run", "true")
+	}
+	w := httptest.NewRecorder()
+	g.front.DeleteSelected()(w, httptest.NewRequest(http.MethodDelete, "/api/v1/groups?"+query.Encode(), nil))
+	var answer struct {
+		Status, Error string
+		Data          struct {
+			Count   int
+			DryRun  bool `json:"dry_run"`
+			Deleted []selected
+		}
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+		tb.Fatalf("%v in %s", err, w.Body)
+	}
+	if (w.Code == 200) != (answer.Status == "success") || (w.Code == 200) != (answer.Error == "") || answer.Data.Count != len(answer.Data.Deleted) || w.Code == 200 && answer.Data.DryRun != dryRun {
+		tb.Errorf("got %d %s", w.Code, w.Body)
+	}
+	for _, one := range answer.Data.Deleted {
+		if one.Labels["job"] == "" {
+			tb.Errorf("group %s has labels %v", one.Group, one.Labels)
+		}
+		deleted = append(deleted, one.Group)
+	}
+	return w.Code, deleted
+}
+
+func TestDeleteSelected(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger)
+	for _, path := range []string{"/job/x/instance/old-1", "/job/x/instance/old-2", "/job/x/instance/new", "/job/y/instance/old-1"} {
+		g.do("PUT", "/metrics"+path, "a 1\n")
+	}
+	old := []string{"/job/x/instance/old-1", "/job/x/instance/old-2"}
+	if code, got := g.deleteSelected(t, true, `{job="x",instance=~"old-.*"}`); code != 200 || !slices.Equal(got, old) || g.store.Groups() != 4 {
+		t.Errorf("dry run: got %d %v, %d groups are left", code, got, g.store.Groups())
+	}
+	if code, got := g.deleteSelected(t, false, `{job="x",instance=~"old-.*"}`); code != 200 || !slices.Equal(got, old) || g.store.Groups() != 2 {
+		t.Errorf("got %d %v, %d groups are left", code, got, g.store.Groups())
+	}
+	if code, got := g.deleteSelected(t, false, `{job="x",instance=~"old-.*"}`); code != 200 || len(got) != 0 {
+		t.Errorf("again: got %d %v", code, got)
+	}
+	if code, got := g.deleteSelected(t, false, `{instance="new"}`, `{job="y"}`); code != 200 || len(got) != 2 || g.store.Groups() != 0 {
+		t.Errorf("two selectors: got %d %v", code, got)
+	}
+}
+
+// What does not say which groups deletes none.
+func TestDeleteSelectedNeedsASelector(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger)
+	g.do("PUT", "/metrics/job/x", "a 1\n")
+	for _, match := range [][]string{nil, {""}, {"{}"}, {`{job=~".*"}`}, {`{job!="y"}`}, {`{job="x"}`, `{job=""}`}, {"up"}, {`{job="x"`}} {
+		if code, _ := g.deleteSelected(t, false, match...); code != 400 {
+			t.Errorf("%q: got %d, want 400", match, code)
+		}
+	}
+	w := httptest.NewRecorder()
+	g.front.DeleteSelected()(w, httptest.NewRequest(http.MethodDelete, `/api/v1/groups?match[]={job="x"}&dry-run=perhaps`, nil))
+	if w.Code != 400 {
+		t.Errorf("dry-run=perhaps: got %d", w.Code)
+	}
+	if g.store.Groups() != 1 {
+		t.Error("a group is gone")
+	}
+}
+
+// More groups than may wait for their verdict at once, dead ones among them.
+func TestDeleteSelectedMany(t *testing.T) {
+	ledger := defaultLedger
+	ledger.MaxWaiting = deletesAtOnce + 10
+	g := startGateway(t, bus.Config{}, ledger)
+	const n = 3*deletesAtOnce + 7
+	for i := range n {
+		g.do("PUT", fmt.Sprintf("/metrics/job/x/instance/%d", i), "a 1\n")
+	}
+	if code, got := g.deleteSelected(t, false, `{job="x"}`); code != 200 || len(got) != n || g.store.Groups() != 0 {
+		t.Errorf("got %d with %d groups, %d are left", code, len(got), g.store.Groups())
+	}
+	g.do("PUT", "/metrics/job/x", "a 1\n")
+	g.cancel()
+	<-g.ledger.ended
+	if code, _ := g.deleteSelected(t, false, `{job="x"}`); code != 503 {
+		t.Errorf("while stopping: got %d, want 503", code)
+	}
+}
+
+func TestQuota(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger, func(_ *store.Settings, f *FrontConfig) {
+		f.Terms = func(key store.Key) Terms {
+			if job, _ := key.Get(store.JobLabel); job == "ci" {
+				return Terms{MaxOfJob: 2}
+			}
+			return Terms{}
+		}
+	})
+	for i := range 3 {
+		code, text := g.do("PUT", fmt.Sprintf("/metrics/job/ci/instance/%d", i), "a 1\n")
+		if want := map[bool]int{true: 200, false: 429}[i < 2]; code != want {
+			t.Errorf("group %d: got %d %q, want %d", i, code, text, want)
+		}
+		if code == 429 && (!strings.Contains(text, `job "ci" has 2 groups`) || !strings.Contains(text, "--group.rules")) {
+			t.Errorf("got %q, want job, limit and where it is from", text)
+		}
+	}
+	if code, _ := g.do("PUT", "/metrics/job/other", "a 1\n"); code != 200 {
+		t.Errorf("another job: got %d", code)
+	}
+	g.do("DELETE", "/metrics/job/ci/instance/0", "")
+	if code, _ := g.do("PUT", "/metrics/job/ci/instance/3", "a 1\n"); code != 200 {
+		t.Errorf("after a delete: got %d", code)
+	}
+}
