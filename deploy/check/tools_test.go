@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -58,8 +59,35 @@ func TestSystemdUnits(t *testing.T) {
 	run(t, "systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold="+exposure, service)
 }
 
+// Every rule has a case in which it fires, and one in which it does not.
+func TestPrometheusRules(t *testing.T) {
+	run(t, "promtool", "check", "rules", "../prometheus/alerts.yml")
+	run(t, "promtool", "test", "rules", "../prometheus/alerts_test.yml")
+	rules, err := os.ReadFile("../prometheus/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, err := os.ReadFile("../prometheus/alerts_test.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`(?m)- (?:alert|record): (\S+)`).FindAllStringSubmatch(string(rules), -1)
+	if len(names) < 10 {
+		t.Fatalf("found %d rules only", len(names))
+	}
+	for _, name := range names {
+		fires := strings.Contains(string(cases), "alertname: "+name[1]+"\n    exp_alerts:\n")
+		silent := strings.Contains(string(cases), "alertname: "+name[1]+"\n    exp_alerts: []\n")
+		recorded := strings.Contains(string(cases), "labels: "+name[1]+"{")
+		if !(fires && silent) && !recorded {
+			t.Errorf("%s is not tested both ways", name[1])
+		}
+	}
+}
+
 func TestPrometheusConfiguration(t *testing.T) {
 	run(t, "promtool", "check", "config", "../prometheus/prometheus.yml")
+	run(t, "promtool", "check", "config", "../prometheus/scrape-groups.yml")
 	text, err := os.ReadFile("../prometheus/prometheus.yml")
 	if err != nil {
 		t.Fatal(err)
