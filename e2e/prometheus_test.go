@@ -22,13 +22,19 @@ type prometheus struct {
 
 func startPrometheus(s *site, target string) *prometheus {
 	s.t.Helper()
-	s.record("prometheus.yml", fmt.Sprintf(`
+	return configurePrometheus(s, fmt.Sprintf(`
 global: {scrape_interval: 1s, scrape_timeout: 1s}
 scrape_configs:
 - job_name: sluice
   honor_labels: true
   static_configs: [{targets: ["%s"]}]
 `, target))
+}
+
+// configurePrometheus starts one with a configuration.
+func configurePrometheus(s *site, config string) *prometheus {
+	s.t.Helper()
+	s.record("prometheus.yml", config)
 	log, err := os.Create(filepath.Join(s.dir, "prometheus.log"))
 	if err != nil {
 		s.t.Fatal(err)

@@ -153,6 +153,9 @@ func (g *Gateway) Kill() error {
 	return err
 }
 
+// Hangup sends SIGHUP.
+func (g *Gateway) Hangup() error { return g.cmd.Process.Signal(syscall.SIGHUP) }
+
 // Terminate asks the process to end, as kill -15 does, and waits for its exit
 // code. A process that doesn't end in time is killed.
 func (g *Gateway) Terminate() (code int, err error) {
