@@ -31,7 +31,7 @@ LDFLAGS = -s -w \
 # The packages with tests of their own; ./e2e runs the whole program instead.
 packages = $(shell go list ./... | grep -v '/e2e$$')
 
-.PHONY: run build test tools lint unit conformance deploy e2e crash loadtest bench bench-compare fuzz clean
+.PHONY: run build test tools lint unit conformance deploy e2e crash loadtest ttl-cost bench bench-compare fuzz clean
 
 run: build
 	build/sluice serve --web.listen-address=:9091 --bus.data-dir=sluice-data
@@ -76,6 +76,11 @@ crash:
 loadtest: build
 	go build -o build/ ./e2e/loadgen ./e2e/loadgen/anchors ./e2e/loadtest
 	build/loadtest -bin build
+
+# What a time to live costs, beside none.
+ttl-cost: build
+	go build -o build/ ./e2e/loadgen
+	e2e/ttl-cost.sh build/sluice build/loadgen
 
 bench:
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout=0 $$(go list ./... | grep -v /e2e)
