@@ -89,10 +89,14 @@ func routes(cfg *config, h handlers) (http.Handler, error) {
 
 	v1 := route.New()
 	h.api.Register(v1, own.Instrument)
+	deleteSelected := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "the admin API is not enabled (--web.enable-admin-api)", http.StatusForbidden)
+	})
 	if cfg.adminAPI {
 		v1.Put("/admin/wipe", own.Instrument("wipe", front.Wipe()))
-		v1.Del("/groups", own.Instrument("delete_selected", front.DeleteSelected()))
+		deleteSelected = front.DeleteSelected()
 	}
+	v1.Del("/groups", own.Instrument("delete_selected", deleteSelected))
 	mux := http.NewServeMux()
 	mux.Handle("/", front.CheckEncoding(r))
 	mux.Handle(prefix+"/api/v1/", http.StripPrefix(prefix+"/api/v1", v1))
