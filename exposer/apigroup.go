@@ -23,7 +23,7 @@ type apiFamily struct {
 // was accepted, and under its name each family.
 func encodeGroup(g *store.Group) (map[string]any, error) {
 	group := map[string]any{
-		"labels":               labelMap(g.Key()),
+		"labels":               g.Key().Map(),
 		"last_push_successful": g.PushTime() > g.FailTime(),
 	}
 	for f := range g.Families() {

@@ -52,7 +52,7 @@ func (a *API) serveRefusals(w http.ResponseWriter, r *http.Request) {
 	data := make([]apiRefusal, 0, min(limit, len(all)))
 	for _, refusal := range all[:min(limit, len(all))] {
 		data = append(data, apiRefusal{
-			Labels: labelMap(refusal.Key), Group: refusal.Key.Path(), Time: time.Unix(0, refusal.Time).UTC(),
+			Labels: refusal.Key.Map(), Group: refusal.Key.Path(), Time: time.Unix(0, refusal.Time).UTC(),
 			Status: refusal.Status, Reason: refusal.Reason, Message: refusal.Message, Origin: refusal.Origin,
 		})
 	}
@@ -88,15 +88,6 @@ func (a *API) refusals(view *store.View) []store.Refusal {
 	}
 	slices.SortStableFunc(all, func(a, b store.Refusal) int { return cmp.Compare(b.Time, a.Time) })
 	return all
-}
-
-// labelMap returns the labels of a key.
-func labelMap(key store.Key) map[string]string {
-	labels := map[string]string{}
-	for _, l := range key.Labels() {
-		labels[l.Name] = l.Value
-	}
-	return labels
 }
 
 // badParameter answers 400 in the API's form.

@@ -78,7 +78,7 @@ func (a *API) writeTargets(w io.Writer, r *http.Request, want func(store.Key) bo
 		if !want(g.Key()) {
 			continue
 		}
-		labels := labelMap(g.Key())
+		labels := g.Key().Map()
 		labels["__scheme__"] = scheme
 		labels["__metrics_path__"] = a.reached.Prefix + GroupPath + g.Key().Path()
 		text, err := json.Marshal(target{Targets: []string{host}, Labels: labels})

@@ -241,10 +241,3 @@ func TestTTLs(t *testing.T) {
 		}
 	}
 }
-
-// A time to live beyond the end of time does not end before it began.
-func TestLongTTL(t *testing.T) {
-	if at := expiry(time.Unix(1<<33, 0), 1<<62); at != 1<<63-1 {
-		t.Errorf("got %d", at)
-	}
-}

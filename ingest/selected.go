@@ -139,11 +139,7 @@ func (f *Front) failSelected(w http.ResponseWriter, done []store.Key, err error)
 func listSelected(keys []store.Key) []selected {
 	list := make([]selected, len(keys))
 	for i, key := range keys {
-		labels := map[string]string{}
-		for _, l := range key.Labels() {
-			labels[l.Name] = l.Value
-		}
-		list[i] = selected{Group: key.Path(), Labels: labels}
+		list[i] = selected{Group: key.Path(), Labels: key.Map()}
 	}
 	return list
 }

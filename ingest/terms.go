@@ -66,19 +66,7 @@ func (f *Front) live(c *Change, asked bool, ttl time.Duration) {
 	if !asked {
 		ttl = terms.TTL
 	}
-	if ttl > 0 {
-		c.Expires = expiry(c.Time, ttl)
-	}
-}
-
-// expiry returns when a time to live is over, in nanoseconds since 1970. One
-// that goes beyond what can be counted is over at the end of that.
-func expiry(from time.Time, ttl time.Duration) int64 {
-	at := from.UnixNano() + int64(ttl)
-	if at < from.UnixNano() {
-		return 1<<63 - 1
-	}
-	return at
+	c.Expires = store.ExpiresAt(c.Time.UnixNano(), int64(ttl))
 }
 
 // noTerms are the terms of a gateway without any.

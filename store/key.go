@@ -99,6 +99,15 @@ func DecodeBase64URL(value string) (string, error) {
 // changed.
 func (k Key) Labels() []Label { return k.labels }
 
+// Map returns the labels as a new map.
+func (k Key) Map() map[string]string {
+	labels := make(map[string]string, len(k.labels))
+	for _, l := range k.labels {
+		labels[l.Name] = l.Value
+	}
+	return labels
+}
+
 // Get returns the value of a label and whether the key has it.
 func (k Key) Get(name string) (string, bool) {
 	for _, l := range k.labels {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"container/heap"
+	"math"
 )
 
 // retryDue is for how many nanoseconds a group that was said to be due is left
@@ -35,6 +36,20 @@ func (e *entries) Pop() any {
 	(*e)[len(*e)-1] = entry{}
 	*e = (*e)[:len(*e)-1]
 	return last
+}
+
+// ExpiresAt returns when a time to live is over that begins at a time, both in
+// nanoseconds: 0 for never, if it is not above 0. One that goes beyond what can
+// be counted is over at the end of that.
+func ExpiresAt(from, ttl int64) int64 {
+	switch at := from + ttl; {
+	case ttl <= 0:
+		return 0
+	case at < from:
+		return math.MaxInt64
+	default:
+		return at
+	}
 }
 
 // due returns when something has to be done about the group, 0 for never.

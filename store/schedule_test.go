@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -172,5 +173,14 @@ func TestJobLimit(t *testing.T) {
 	drain(t, s, &seq, 10, 100)
 	if err := put(s.Draft(), "/job/x/i/3"); err != nil {
 		t.Errorf("dead groups count: %v", err)
+	}
+}
+
+// A time to live beyond the end of time does not end before it began.
+func TestExpiresAt(t *testing.T) {
+	for _, test := range [][3]int64{{5, 10, 15}, {5, 0, 0}, {5, -1, 0}, {1 << 62, 1 << 62, math.MaxInt64}, {1 << 62, 1<<62 - 1, math.MaxInt64}} {
+		if got := ExpiresAt(test[0], test[1]); got != test[2] {
+			t.Errorf("%d for %d: got %d, want %d", test[0], test[1], got, test[2])
+		}
 	}
 }

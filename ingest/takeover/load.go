@@ -38,7 +38,7 @@ func load(path string, settings store.Settings, ttl func(store.Key) time.Duratio
 		e, err := event(g, opts, origin)
 		if err == nil {
 			if ttl != nil {
-				e.Expires = expiry(now, ttl(e.Key))
+				e.Expires = store.ExpiresAt(now.UnixNano(), int64(ttl(e.Key)))
 			}
 			l.events = append(l.events, e)
 			return nil
@@ -60,14 +60,6 @@ func load(path string, settings store.Settings, ttl func(store.Key) time.Duratio
 
 func optionsFor(settings store.Settings) decode.Options {
 	return decode.Options{Unchecked: settings.Unchecked}
-}
-
-// expiry returns when a time to live is over, 0 for none.
-func expiry(now time.Time, ttl time.Duration) int64 {
-	if ttl == 0 {
-		return 0
-	}
-	return now.Add(ttl).UnixNano()
 }
 
 // judge judges the groups one after another, each beside those before it.
@@ -103,14 +95,6 @@ func (l *loaded) judge(settings store.Settings, fits func(store.Event) error, ba
 	return nil
 }
 
-func labelsOf(key store.Key) map[string]string {
-	labels := map[string]string{}
-	for _, l := range key.Labels() {
-		labels[l.Name] = l.Value
-	}
-	return labels
-}
-
 // problems collects what is wrong with the groups of a file.
 type problems struct {
 	named     []string
@@ -135,8 +119,8 @@ func (p *problems) add(err error) error {
 func (p *problems) note(e store.Event, reason error) {
 	var conflict *store.Conflict
 	p.conflicts = p.conflicts || errors.As(reason, &conflict)
-	gist, _, _ := strings.Cut(reason.Error(), "\n")          // what is below it is for who pushes
-	_ = p.add(&groupError{labelText(labelsOf(e.Key)), gist}) // cannot fail for a group
+	gist, _, _ := strings.Cut(reason.Error(), "\n")      // what is below it is for who pushes
+	_ = p.add(&groupError{labelText(e.Key.Map()), gist}) // cannot fail for a group
 }
 
 // err returns all of it in one line, nil for nothing.
