@@ -2,7 +2,9 @@ package store
 
 import (
 	"fmt"
+	"iter"
 	"math"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -182,5 +184,24 @@ func TestExpiresAt(t *testing.T) {
 		if got := ExpiresAt(test[0], test[1]); got != test[2] {
 			t.Errorf("%d for %d: got %d, want %d", test[0], test[1], got, test[2])
 		}
+	}
+}
+
+// A dead group is no group any more to whoever counts or lists the living.
+func TestDeadGroupsDoNotCount(t *testing.T) {
+	s := newTestStore(t, Settings{})
+	s.Apply(1, Event{Op: OpPut, Key: mustKey(t, "/job/x"), PushTime: 1, Expires: 2})
+	s.Apply(2, Event{Op: OpPut, Key: mustKey(t, "/job/y"), PushTime: 1})
+	s.Apply(3, Event{Op: OpExpire, Key: mustKey(t, "/job/x"), PushTime: 1, Expires: 2, Forget: 9})
+	view := s.View()
+	list := func(groups iter.Seq[*Group]) string {
+		var paths []string
+		for g := range groups {
+			paths = append(paths, g.key.path)
+		}
+		return strings.Join(paths, " ")
+	}
+	if view.Len() != 1 || s.Groups() != 1 || list(view.Groups()) != "/job/y" || list(view.Dead()) != "/job/x" || list(view.All()) != "/job/x /job/y" {
+		t.Errorf("got %d and %d groups: living %q, dead %q, all %q", view.Len(), s.Groups(), list(view.Groups()), list(view.Dead()), list(view.All()))
 	}
 }

@@ -29,7 +29,7 @@ func (s *Store) View() *View {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	s.generation.Add(1) // pages that are older are copied before they change
-	v := &View{sequence: s.sequence, groups: len(s.groups), suspect: s.suspect, families: make([]ViewFamily, len(s.sorted))}
+	v := &View{sequence: s.sequence, groups: s.living(), suspect: s.suspect, families: make([]ViewFamily, len(s.sorted))}
 	n := 0
 	for _, f := range s.sorted {
 		n += len(f.pages)
@@ -48,7 +48,7 @@ func (s *Store) View() *View {
 // Sequence returns the stream sequence that the view shows.
 func (v *View) Sequence() uint64 { return v.sequence }
 
-// Len returns the number of groups.
+// Len returns the number of groups, without those that have expired.
 func (v *View) Len() int { return v.groups }
 
 // Families returns the families sorted by name.

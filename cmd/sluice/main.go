@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -48,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Action:          serveAction,
 		OnUsageError:    usageError,
 		HideHelpCommand: true,
-		Version:         version.Version,
+		Version:         cmp.Or(version.Version, "unknown"), // without one there would be no --version
 		Writer:          stdout,
 		ErrWriter:       stderr,
 		ExitErrHandler:  func(*cli.Context, error) {}, // main prints, once

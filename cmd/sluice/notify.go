@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-
-	"sluice/bus"
 )
 
 const (
@@ -96,8 +94,8 @@ func (n *notifier) run(ctx context.Context, status func() bus.Status, notReady f
 			n.tell(reason)
 		case time.Since(told) >= progressPeriod:
 			told = time.Now()
-			if s.ReplayDone != done {
-				done = s.ReplayDone
+			if now := replayed(); now != done {
+				done = now
 				n.tell(reason, extend(replayBound))
 			} else {
 				n.tell(reason)
