@@ -23,6 +23,7 @@ type OwnMetrics struct {
 	size     *prometheus.SummaryVec
 	duration *prometheus.SummaryVec
 	groups   prometheus.Gauge
+	dead     prometheus.Gauge
 }
 
 // NewOwnMetrics returns the own metrics in a registry that others may add
@@ -49,8 +50,12 @@ func NewOwnMetrics() *OwnMetrics {
 			Name: "sluice_groups",
 			Help: "Groups in this scrape.",
 		}),
+		dead: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sluice_groups_dead",
+			Help: "Groups that have expired and are not forgotten yet.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.size, m.duration, m.groups,
+	m.registry.MustRegister(m.requests, m.size, m.duration, m.groups, m.dead,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		version.NewCollector("pushgateway"),
@@ -88,6 +93,7 @@ func (m *OwnMetrics) gather(view *store.View) ([]*dto.MetricFamily, error) {
 		return nil, nil
 	}
 	m.groups.Set(float64(view.Len()))
+	m.dead.Set(float64(view.LenDead()))
 	return m.registry.Gather()
 }
 

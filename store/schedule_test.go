@@ -201,7 +201,7 @@ func TestDeadGroupsDoNotCount(t *testing.T) {
 		}
 		return strings.Join(paths, " ")
 	}
-	if view.Len() != 1 || s.Groups() != 1 || list(view.Groups()) != "/job/y" || list(view.Dead()) != "/job/x" || list(view.All()) != "/job/x /job/y" {
+	if view.Len() != 1 || view.LenDead() != 1 || s.Groups() != 1 || list(view.Groups()) != "/job/y" || list(view.Dead()) != "/job/x" || list(view.All()) != "/job/x /job/y" {
 		t.Errorf("got %d and %d groups: living %q, dead %q, all %q", view.Len(), s.Groups(), list(view.Groups()), list(view.Dead()), list(view.All()))
 	}
 }

@@ -13,6 +13,7 @@ import (
 type View struct {
 	sequence uint64
 	groups   int
+	dead     int
 	suspect  bool
 	families []ViewFamily
 }
@@ -29,7 +30,7 @@ func (s *Store) View() *View {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	s.generation.Add(1) // pages that are older are copied before they change
-	v := &View{sequence: s.sequence, groups: s.living(), suspect: s.suspect, families: make([]ViewFamily, len(s.sorted))}
+	v := &View{sequence: s.sequence, groups: s.living(), dead: s.dead, suspect: s.suspect, families: make([]ViewFamily, len(s.sorted))}
 	n := 0
 	for _, f := range s.sorted {
 		n += len(f.pages)
@@ -50,6 +51,9 @@ func (v *View) Sequence() uint64 { return v.sequence }
 
 // Len returns the number of groups, without those that have expired.
 func (v *View) Len() int { return v.groups }
+
+// LenDead returns the number of groups that have expired and are not forgotten.
+func (v *View) LenDead() int { return v.dead }
 
 // Families returns the families sorted by name.
 func (v *View) Families() []ViewFamily { return v.families }
