@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"sluice/bus"
 )
 
 const (
@@ -94,8 +96,8 @@ func (n *notifier) run(ctx context.Context, status func() bus.Status, notReady f
 			n.tell(reason)
 		case time.Since(told) >= progressPeriod:
 			told = time.Now()
-			if now := replayed(); now != done {
-				done = now
+			if s.ReplayDone != done {
+				done = s.ReplayDone
 				n.tell(reason, extend(replayBound))
 			} else {
 				n.tell(reason)
