@@ -21,7 +21,6 @@ const maxLength = 4 << 10
 // Selector chooses groups. The zero Selector chooses all.
 type Selector struct {
 	matchers []*labels.Matcher
-	text     string
 }
 
 // Parse reads a selector such as {job="backup",instance=~"old-.*"}. The braces
@@ -32,15 +31,10 @@ func Parse(text string) (Selector, error) {
 	if len(text) > maxLength {
 		return Selector{}, fmt.Errorf("a selector of %d bytes: there may be %d", len(text), maxLength)
 	}
-	inner := strings.TrimSpace(text)
-	if inner == "" {
+	if strings.TrimSpace(text) == "" {
 		return Selector{}, errors.New("the selector is empty")
 	}
-	// What has its first brace behind a matcher has none of its own.
-	if i := strings.IndexAny(inner, "{=!"); i < 0 || inner[i] != '{' {
-		inner = "{" + inner + "}"
-	}
-	matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(inner)
+	matchers, err := read(text)
 	if err != nil {
 		return Selector{}, fmt.Errorf("cannot read selector %.200q: %s", text, oneLine(err))
 	}
@@ -49,7 +43,37 @@ func Parse(text string) (Selector, error) {
 			return Selector{}, fmt.Errorf("cannot use selector %.200q: groups have labels, and no metric name such as %.60q", text, m.Value)
 		}
 	}
-	return Selector{matchers: matchers, text: inner}, nil
+	return Selector{matchers: matchers}, nil
+}
+
+// read parses a selector with braces or without. Only the parser knows which it
+// is: a quoted label name may have braces of its own.
+func read(text string) ([]*labels.Matcher, error) {
+	p := parser.NewParser(parser.Options{})
+	matchers, err := p.ParseMetricSelector(text)
+	if err == nil {
+		return matchers, nil // a metric name among them is for the caller to refuse
+	}
+	// The line break ends a comment, which would take the brace with it.
+	bare, errBare := p.ParseMetricSelector("{" + text + "\n}")
+	switch {
+	case errBare == nil:
+		return bare, nil
+	case strings.HasPrefix(strings.TrimSpace(text), "{"):
+		return nil, reasonOf(err)
+	default:
+		return nil, reasonOf(errBare)
+	}
+}
+
+// reasonOf is an error of the parser without the position, which counts braces
+// that the text does not have.
+func reasonOf(err error) error {
+	var all parser.ParseErrors
+	if errors.As(err, &all) && len(all) > 0 && all[0].Err != nil {
+		return all[0].Err
+	}
+	return err
 }
 
 // oneLine is what a parser says, without line breaks.
@@ -75,8 +99,14 @@ func (s Selector) Narrows() bool {
 	return slices.ContainsFunc(s.matchers, func(m *labels.Matcher) bool { return !m.Matches("") })
 }
 
-// String returns the selector with its braces.
-func (s Selector) String() string { return s.text }
+// String returns the selector with its braces, in one line, without comments.
+func (s Selector) String() string {
+	texts := make([]string, len(s.matchers))
+	for i, m := range s.matchers {
+		texts[i] = m.String()
+	}
+	return "{" + strings.Join(texts, ",") + "}"
+}
 
 // Selectors chooses what one of them chooses. None choose all, as in the API of
 // Prometheus.

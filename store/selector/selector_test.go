@@ -38,6 +38,11 @@ func TestMatches(t *testing.T) {
 		{`{job=~"a{2}"}`, "/job/aa", true},
 		{`{"my.label"="v"}`, "/job/x/U__my_2e_label/v", true},
 		{"{job=`x`}", "/job/x", true},
+		{`"my{label"="v"`, "/job/x/U__my_7b_label/v", true}, // a brace that is not the selector's
+		{`job="x" # comment`, "/job/x", true},
+		{"# {\njob=\"x\"", "/job/x", true},
+		{"{job=\"x\",\n instance=\"a\"}", "/job/x/instance/a", true},
+		{`job="a\nb"`, "/job@base64/YQpi", true},
 	} {
 		s, err := Parse(test.text)
 		if err != nil {
@@ -47,7 +52,7 @@ func TestMatches(t *testing.T) {
 		if got := s.Matches(key(t, test.path)); got != test.want {
 			t.Errorf("%s on %s: got %v", test.text, test.path, got)
 		}
-		if again, err := Parse(s.String()); err != nil || again.Matches(key(t, test.path)) != test.want {
+		if again, err := Parse(s.String()); err != nil || again.Matches(key(t, test.path)) != test.want || strings.Contains(s.String(), "\n") {
 			t.Errorf("%s as %s: %v", test.text, s, err)
 		}
 	}
@@ -59,10 +64,15 @@ func TestParseErrors(t *testing.T) {
 		"  ":                     "empty",
 		`{job="x"`:               "cannot read selector",
 		`{job=x}`:                "cannot read selector",
-		`job`:                    "cannot read selector",
+		`{job}`:                  "cannot read selector",
 		`{job=~"("}`:             "cannot read selector",
 		`up{job="x"}`:            "no metric name",
 		`{__name__="up"}`:        "no metric name",
+		`"up"`:                   "no metric name",
+		`up`:                     "no metric name",
+		`{job="x"}}`:             "unexpected character: '}'",
+		`job="x"} or {a="b"`:     "unexpected <op:or>",
+		`{job="x"}[5m]`:          "cannot read selector",
 		`{job="x"} offset 5m`:    "cannot read selector",
 		`{job="x"} or {job="y"}`: "cannot read selector",
 		`{job="` + long + `"}`:   "there may be",
