@@ -49,7 +49,7 @@ func Load(path string, standard time.Duration, logger *slog.Logger, reg promethe
 		reg.MustRegister(f.good, f.changed)
 	}
 	f.set.Store(Default(standard))
-	if err := f.Reload(); err != nil {
+	if err := f.reload(); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -57,8 +57,17 @@ func Load(path string, standard time.Duration, logger *slog.Logger, reg promethe
 
 // Reload reads the file anew. If it cannot be used, the rules stay as they are,
 // and the error says why in one line. Pushes that come afterwards have the new
-// terms; groups keep the time to live of their last push.
+// terms; groups keep the time to live of their last push. Without a file there
+// is nothing to do.
 func (f *File) Reload() error {
+	if f.path == "" {
+		f.logger.Info("nothing to reload: there is no rules file (--group.rules)")
+		return nil
+	}
+	return f.reload()
+}
+
+func (f *File) reload() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	set, err := f.read()
@@ -78,6 +87,13 @@ func (f *File) Reload() error {
 func (f *File) read() (*Set, error) {
 	if f.path == "" {
 		return Default(f.standard), nil
+	}
+	info, err := os.Stat(f.path) // first, since opening a pipe would wait for its other end
+	if err != nil {
+		return nil, fmt.Errorf("cannot read rules: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("cannot read rules: %s is not a regular file", f.path)
 	}
 	file, err := os.Open(f.path)
 	if err != nil {

@@ -1,19 +1,24 @@
 package rules
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 
 	"sluice/ingest"
 	"sluice/store/selector"
 )
 
 // reader reads the nodes of a file. Its errors have file and line.
-type reader struct{ file string }
+type reader struct {
+	file string
+	text []byte
+}
 
 func (r reader) errorf(at *yaml.Node, format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s", r.file, at.Line, fmt.Sprintf(format, args...))
@@ -79,11 +84,32 @@ func (r reader) rule(node *yaml.Node, n int) (rule, error) {
 func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }
 
 // unreadable is what the YAML parser says, in one line that begins with file and
-// line.
+// line. A construct that was begun before is named with its line: what is not
+// closed is noticed at the end only.
 func (r reader) unreadable(err error) error {
-	said := strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "yaml: ")
-	if rest, ok := strings.CutPrefix(said, "line "); ok {
-		return fmt.Errorf("%s:%s", r.file, rest)
+	var load *yaml.LoadError
+	if !errors.As(err, &load) {
+		return fmt.Errorf("%s:1: %s", r.file, strings.Join(strings.Fields(err.Error()), " "))
 	}
-	return fmt.Errorf("%s: %s", r.file, said)
+	line := load.Mark.Line
+	if line == 0 { // of a byte that is no text, there is but the index
+		line = lineOf(r.text, load.Mark.Index)
+	}
+	said := fmt.Sprintf("%s:%d: %s", r.file, min(line, r.lastLine()), load.Message)
+	if load.ContextMsg != "" && load.ContextMark.Line > 0 {
+		said += fmt.Sprintf(" (%s from line %d)", load.ContextMsg, load.ContextMark.Line)
+	}
+	return errors.New(strings.Join(strings.Fields(said), " "))
+}
+
+// lastLine returns the number of the last line that has something in it.
+func (r reader) lastLine() int {
+	return lineOf(r.text, len(bytes.TrimRight(r.text, "\r\n")))
+}
+
+// lineOf returns the line, from 1, that a byte of a text is in. A carriage return
+// by itself ends a line in YAML, too.
+func lineOf(text []byte, index int) int {
+	before := text[:min(max(index, 0), len(text))]
+	return 1 + bytes.Count(before, []byte("\n")) + bytes.Count(before, []byte("\r")) - bytes.Count(before, []byte("\r\n"))
 }

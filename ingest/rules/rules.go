@@ -5,11 +5,10 @@ package rules
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 
 	"sluice/ingest"
 	"sluice/store"
@@ -46,7 +45,7 @@ func Default(ttl time.Duration) *Set { return &Set{standard: ttl} }
 //	  - match: '{job="ci"}'
 //	    max_groups: 500
 func Parse(file string, text []byte, standard time.Duration) (*Set, error) {
-	s, r := &Set{standard: standard}, reader{file: file}
+	s, r := &Set{standard: standard}, reader{file: file, text: text}
 	var document yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	switch err := decoder.Decode(&document); {
@@ -55,8 +54,15 @@ func Parse(file string, text []byte, standard time.Duration) (*Set, error) {
 	case err != nil:
 		return nil, r.unreadable(err)
 	}
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: more than one document", file)
+	var second yaml.Node
+	switch err := decoder.Decode(&second); {
+	case err == nil:
+		return nil, r.errorf(&second, "a second document begins: there may be one")
+	case !errors.Is(err, io.EOF):
+		return nil, r.unreadable(err)
+	}
+	if isNull(document.Content[0]) {
+		return s, nil // nothing but its marks
 	}
 	fields, err := r.fields(document.Content[0], "the file", "rules")
 	if err != nil {

@@ -2,9 +2,12 @@ package rules
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,7 +63,7 @@ func TestTerms(t *testing.T) {
 }
 
 func TestEmptyFiles(t *testing.T) {
-	for _, text := range []string{"", "\n", "# nothing\n", "rules:\n", "rules: []\n", "---\nrules: ~\n"} {
+	for _, text := range []string{"", "\n", "# nothing\n", "rules:\n", "rules: []\n", "---\nrules: ~\n", "---\n", "--- ~\n...\n", "\ufeffrules: []\n"} {
 		s, err := Parse("rules.yml", []byte(text), time.Hour)
 		if err != nil || s.Len() != 0 || s.Terms(key(t, "/job/x")) != (ingest.Terms{TTL: time.Hour}) {
 			t.Errorf("%q: %v", text, err)
@@ -86,12 +89,49 @@ func TestErrors(t *testing.T) {
 		"rules:\n- match: job=\"x\"\n  max_groups: many\n":                           "rules.yml:3: rule 1: max_groups: \"many\" is no number above 0",
 		"rules:\n- match: job=\"x\"\n  ttl: 1h\n  max_group: 3\n":                    "rules.yml:4: rule 1: unknown field \"max_group\"",
 		"rules:\n\t- match: x\n":                                                     "rules.yml:2: ",
-		"rules: []\n---\nrules: []\n":                                                "rules.yml: more than one document",
+		"rules: []\n---\nrules: []\n":                                                "rules.yml:2: a second document begins",
+		"rules: []\n...\n\nfoo\n":                                                    "rules.yml:4: a second document begins",
 		"rules:\n" + strings.Repeat("- {match: 'job=\"x\"', ttl: 1h}\n", maxRules+1): "rules.yml:2: 1001 rules: there may be 1000",
 	} {
 		s, err := Parse("rules.yml", []byte(text), 0)
 		if err == nil || s != nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.100q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+// What is no YAML is found where a person would look for it.
+func TestErrorsOfSyntax(t *testing.T) {
+	for text, want := range map[string]string{
+		"rules: [":                                  "f:1: did not find expected node content",
+		"rules: [\n\n\n":                            "f:1: did not find expected node content",
+		"rules: *a\n":                               "f:1: unknown anchor 'a'",
+		"rules:\n- match: *a\n":                     "f:2: unknown anchor 'a'",
+		"rules:\n- match: x\n  ttl: 1h\n bad\n":     "f:4: did not find expected key",
+		"rules:\n- match: x\n   ttl: 1h\n":          "f:3: mapping values are not allowed",
+		"rules:\n- match: x\n  ttl: 1h: 2\n":        "f:3: mapping values are not allowed",
+		"rules:\n- match: x\n\n- match: @x\n":       "f:4: found character that cannot start any token",
+		"rules:\n- match: x\n  ttl: 1h\n  \tx: 1\n": "f:4: found a tab character",
+		"%YAML 9.1\n---\nrules: []\n":               "f:1: found incompatible YAML document",
+		"\x00":                                      "f:1: control characters are not allowed",
+		"rules:\n- match: \xff\n":                   "f:2: invalid leading UTF-8 octet",
+		"rules:\r- match: x\r   ttl: 1h\r":          "f:3: mapping values are not allowed",
+		"rules: []\n---\n- [\n":                     "f:3: did not find expected node content",
+	} {
+		_, err := Parse("f", []byte(text), 0)
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+	// What is not closed is noticed late, and said to begin early.
+	for text, begin := range map[string]int{
+		"rules:\n- match: x\n  ttl: \"1h\n- match: y\n":    3,
+		"rules:\n- {match: x, ttl: 1h\n- match: y\n":       2,
+		"rules:\n- match: 'job=\"x\"\n  ttl: 1h\n- a: b\n": 2,
+	} {
+		_, err := Parse("f", []byte(text), 0)
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("from line %d)", begin)) {
+			t.Errorf("%q: got %v, want the line %d", text, err, begin)
 		}
 	}
 }
@@ -137,20 +177,55 @@ func TestReload(t *testing.T) {
 	if err := f.Reload(); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("got %v", err)
 	}
+	for _, nothing := range []string{t.TempDir(), pipe(t)} {
+		if _, err := Load(nothing, 0, promslog.NewNopLogger(), nil); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: got %v", nothing, err)
+		}
+	}
 	if _, err := Load(filepath.Join(t.TempDir(), "none"), 0, promslog.NewNopLogger(), nil); err == nil {
 		t.Error("a file that is not there is read")
 	}
 }
 
-// Whatever is in the file, nothing panics, and an error has one line.
+// Without a file there is nothing to reload, and it is said.
+func TestReloadOfNothing(t *testing.T) {
+	var log strings.Builder
+	f, err := Load("", time.Minute, slog.New(slog.NewTextHandler(&log, nil)), nil)
+	if err != nil || log.Len() != 0 {
+		t.Fatalf("%v, logged %q", err, log.String())
+	}
+	if err := f.Reload(); err != nil || !strings.Contains(log.String(), "nothing to reload") {
+		t.Errorf("%v, logged %q", err, log.String())
+	}
+	if got := f.Terms(key(t, "/job/x")); got != (ingest.Terms{TTL: time.Minute}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// pipe makes a pipe that nobody writes to.
+func pipe(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// breaks are what the library takes for the end of a line.
+var breaks = regexp.MustCompile("\r\n|[\r\n\u0085\u2028\u2029]")
+
+// Whatever is in the file, nothing panics, and an error has file, line, and one
+// line of text.
 func FuzzParse(f *testing.F) {
 	f.Add(example)
 	f.Add("rules:\n- {match: job, ttl: &a 1h, <<: *a}\n")
 	f.Add("? [a]\n: b\n")
+	f.Add("rules: [\n- \"\xff\x00\n---\n%YAML 9\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := Parse("f", []byte(text), 0)
 		if err != nil {
-			if strings.Contains(err.Error(), "\n") {
+			var line int
+			if n, _ := fmt.Sscanf(err.Error(), "f:%d: ", &line); n != 1 || line < 1 || line > 1+len(breaks.FindAllString(text, -1)) || strings.Contains(err.Error(), "\n") {
 				t.Fatalf("%q", err)
 			}
 			return
