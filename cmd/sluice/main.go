@@ -19,6 +19,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// SIGHUP asks for a reload, and must not end the process before there is
+	// something to reload, nor while the gateway stops.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	if err := run(ctx, os.Args, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintf(os.Stderr, "sluice: %s\n", oneLine(err))
 		stop()

@@ -15,19 +15,24 @@ import (
 
 // reloader reads the rules anew when somebody asks for it.
 type reloader struct {
-	file   *rules.File
-	logger *slog.Logger
+	file    *rules.File
+	logger  *slog.Logger
+	hangups chan os.Signal // SIGHUP
 }
 
-// run does so on SIGHUP until ctx ends. The signal never ends the process, also
-// when there is nothing to reload.
-func (r *reloader) run(ctx context.Context) error {
-	hangups := make(chan os.Signal, 1)
+// hear returns a channel that gets SIGHUP from now on: what comes before the
+// gateway is up is a wish to reload as well.
+func hear() (hangups chan os.Signal, stop func()) {
+	hangups = make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+	return hangups, func() { signal.Stop(hangups) }
+}
+
+// run does so on SIGHUP until ctx ends.
+func (r *reloader) run(ctx context.Context) error {
 	for {
 		select {
-		case <-hangups:
+		case <-r.hangups:
 			_ = r.reload() // which is in the log
 		case <-ctx.Done():
 			return nil

@@ -87,6 +87,8 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	notify := newNotifier(logger.With("component", "notify"))
 	notify.opening()
 	own := exposer.NewOwnMetrics()
+	hangups, deaf := hear() // before the rules are read: none is lost
+	defer deaf()
 	terms, err := rules.Load(cfg.groupRules, cfg.groupTTL, logger.With("component", "rules"), own.Registerer())
 	if err != nil {
 		return fmt.Errorf("--group.rules: %w", err)
@@ -132,7 +134,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	expirer := ingest.NewExpirer(b, s, ledger, logger.With("component", "expirer"))
-	reload := &reloader{file: terms, logger: logger.With("component", "rules")}
+	reload := &reloader{file: terms, hangups: hangups, logger: logger.With("component", "rules")}
 	waiting := func() string { return notReady(b.Status(), notImported(s), expirer.Swept()) }
 	ready := func() bool { return b.Status().Ready && !notImported(s) && expirer.Swept() }
 	judge := exposer.NewJudge(s, scraped, logger.With("component", "scrape"))
