@@ -92,8 +92,13 @@ func (m *OwnMetrics) gather(view *store.View) ([]*dto.MetricFamily, error) {
 	if m == nil {
 		return nil, nil
 	}
-	m.groups.Set(float64(view.Len()))
-	m.dead.Set(float64(view.LenDead()))
+	return m.count(view.Len(), view.LenDead())
+}
+
+// count returns the own families beside so many living and dead groups.
+func (m *OwnMetrics) count(living, dead int) ([]*dto.MetricFamily, error) {
+	m.groups.Set(float64(living))
+	m.dead.Set(float64(dead))
 	return m.registry.Gather()
 }
 

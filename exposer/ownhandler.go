@@ -16,8 +16,7 @@ import (
 // be watched.
 func OwnHandler(own *OwnMetrics, s *store.Store, logger *slog.Logger) http.Handler {
 	gather := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
-		own.groups.Set(float64(s.Groups()))
-		return own.registry.Gather()
+		return own.count(s.Groups(), s.Dead())
 	})
 	return promhttp.HandlerFor(gather, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError),

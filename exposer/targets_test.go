@@ -177,3 +177,15 @@ func TestOneGroup(t *testing.T) {
 		t.Errorf("while not ready: got %d", w.Code)
 	}
 }
+
+// Both ways to the gateway's own families count the living and the dead.
+func TestGroupsAreCounted(t *testing.T) {
+	s := withDead(t)
+	w := httptest.NewRecorder()
+	OwnHandler(NewOwnMetrics(), s, promslog.NewNopLogger()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/-/metrics", nil))
+	for name, text := range map[string]string{"/-/metrics": w.Body.String(), "/metrics": scrape(newTestScraper(s, true)).Body.String()} {
+		if !strings.Contains(text, "\nsluice_groups 2\n") || !strings.Contains(text, "\nsluice_groups_dead 1\n") {
+			t.Errorf("%s does not count two groups and a dead one", name)
+		}
+	}
+}

@@ -188,6 +188,13 @@ func (s *Store) drop(g *Group) {
 	}
 }
 
+// Dead returns the number of groups that have expired and are not forgotten.
+func (s *Store) Dead() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.dead
+}
+
 // living returns the number of groups that have not expired.
 func (s *state) living() int { return len(s.groups) - s.dead }
 
