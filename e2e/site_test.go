@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,13 @@ func (s *site) start(flags ...string) *sluice {
 // launch starts a gateway and waits only until it listens.
 func (s *site) launch(flags ...string) *sluice {
 	s.t.Helper()
-	g := s.run(append([]string{"--web.listen-address=127.0.0.1:0", "--bus.data-dir=" + filepath.Join(s.dir, "data")}, flags...)...)
+	defaults := []string{"--bus.data-dir=" + filepath.Join(s.dir, "data")}
+	// This one cannot be overridden, only be given once more: then either address
+	// would be taken for the gateway's.
+	if !slices.ContainsFunc(flags, func(flag string) bool { return strings.HasPrefix(flag, "--web.listen-address=") }) {
+		defaults = append(defaults, "--web.listen-address=127.0.0.1:0")
+	}
+	g := s.run(append(defaults, flags...)...)
 	g.waitListening()
 	return g
 }
