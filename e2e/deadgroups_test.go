@@ -95,6 +95,32 @@ func (p *prometheus) firing(name string) int {
 	return n
 }
 
+// seen returns for how many series a condition held in any scrape after a moment,
+// -1 if that cannot be told yet. %s stands for the time since.
+func (p *prometheus) seen(condition string, after time.Time) int {
+	since := int(time.Since(after).Seconds()) - 1 // the scrape that was going on may be older
+	if since < 1 {
+		return -1
+	}
+	return p.number("count(" + fmt.Sprintf(condition, fmt.Sprintf("[%ds]", since)) + ") or vector(0)")
+}
+
+// neverSeen checks that no scrape after a moment has shown hosts alive, whose
+// names match a pattern, in either way.
+func (p *prometheus) neverSeen(hosts string, after time.Time) {
+	p.t.Helper()
+	for _, condition := range []string{
+		`max_over_time(up{job="host",via="sluice",instance=~"` + hosts + `"}%s) == 1`,
+		`max_over_time(sluice_group_up{job="host",instance=~"` + hosts + `"}%s) == 1`,
+		`count_over_time(host_pushes{instance=~"` + hosts + `"}%s)`,
+	} {
+		within(p.t, requestBound, "Prometheus answers for "+condition, func() bool { return p.seen(condition, after) >= 0 })
+		if n := p.seen(condition, after); n != 0 {
+			p.t.Errorf("%d series of %s since %s", n, condition, after)
+		}
+	}
+}
+
 // scrapesBothWays starts a Prometheus that scrapes all groups at once (way="all")
 // and each as a target of its own, with the rules of deploy/prometheus, which do
 // not wait as long as there.
@@ -152,22 +178,32 @@ func TestDyingHostsAreSeenToDie(t *testing.T) {
 		return p.firing("SluiceGroupDown") == 20
 	})
 
-	// A restart changes nothing of it.
-	if code, err := g.Terminate(); code != 0 || err != nil {
-		t.Fatalf("terminate: %d, %v", code, err)
-	}
-	g = s.start(flags...)
-	for i := range 10 {
-		if a := g.must(http.StatusGone, http.MethodGet, strings.Replace(hostPath(i), "/metrics", "/group", 1), ""); !strings.Contains(a.body, "expired") {
-			t.Errorf("host %d: %q", i, a.body)
+	dead := time.Now()
+
+	// A restart changes nothing of it, nor does a crash.
+	for _, end := range []func(){
+		func() {
+			if code, err := g.Terminate(); code != 0 || err != nil {
+				t.Fatalf("terminate: %d, %v", code, err)
+			}
+		},
+		func() { g.kill() },
+	} {
+		end()
+		g = s.start(flags...)
+		for i := range 10 {
+			if a := g.must(http.StatusGone, http.MethodGet, strings.Replace(hostPath(i), "/metrics", "/group", 1), ""); !strings.Contains(a.body, "expired") {
+				t.Errorf("host %d: %q", i, a.body)
+			}
 		}
+		p.want(10, down)
+		p.want(40, up)
 	}
-	p.want(10, down)
-	p.want(40, up)
 
 	// Down over the moment of expiry: when it is back the groups are dead.
 	late.end()
 	g.kill()
+	away := time.Now()
 	time.Sleep(5 * time.Second) // the time to live is over meanwhile
 	g = s.start(flags...)
 	text := g.must(http.StatusOK, http.MethodGet, "/metrics", "").body
@@ -188,6 +224,11 @@ func TestDyingHostsAreSeenToDie(t *testing.T) {
 		return p.number(`count(up{job="host",via="sluice"})`) == 35
 	})
 	g.must(http.StatusNotFound, http.MethodGet, "/group/job/host/instance/h0", "")
+	if n := p.seen(`max_over_time(up{job="host",via="sluice",instance=~"h[2-4][0-9]"}%s) == 1`, dead); n != 30 {
+		t.Errorf("%d of 30 hosts that stayed were seen", n)
+	}
+	p.neverSeen("h[0-9]", dead)
+	p.neverSeen("h1[0-4]", away)
 	staying.end()
 }
 
@@ -225,6 +266,17 @@ func TestTwoGatewaysExpireTheSame(t *testing.T) {
 	info, err := js.StreamInfo("SLUICE")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i, g := range gateways {
+		e, err := readExposition(g.must(http.StatusOK, http.MethodGet, "/-/metrics", "").body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"sluice_stream_applied_sequence", "sluice_stream_last_sequence"} {
+			if n, _ := e.value(name); n != 2*groups {
+				t.Errorf("gateway %d: %s is %d, want %d", i, name, n, 2*groups)
+			}
+		}
 	}
 	// One event for each push and one for each expiry: nobody expired a group twice.
 	if info.State.LastSeq != 2*groups || info.State.Msgs != groups {
