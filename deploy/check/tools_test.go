@@ -62,7 +62,7 @@ func TestSystemdUnits(t *testing.T) {
 // Every rule has a case in which it fires, and one in which it does not.
 func TestPrometheusRules(t *testing.T) {
 	run(t, "promtool", "check", "rules", "../prometheus/alerts.yml")
-	run(t, "promtool", "test", "rules", "../prometheus/alerts_test.yml")
+	run(t, "promtool", "test", "rules", "../prometheus/alerts_test.yml", "../prometheus/habits_test.yml")
 	rules, err := os.ReadFile("../prometheus/alerts.yml")
 	if err != nil {
 		t.Fatal(err)
