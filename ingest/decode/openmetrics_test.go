@@ -187,6 +187,20 @@ func TestOpenMetricsSyntax(t *testing.T) {
 	f("{\"a\nb\"} 1\n# EOF\n", 1, "line feed")
 }
 
+// What is compared within a metric costs no more for each line than before it.
+func TestOpenMetricsManyQuantiles(t *testing.T) {
+	const n = 100_000
+	var body strings.Builder
+	body.WriteString("# TYPE s summary\n")
+	for i := range n {
+		fmt.Fprintf(&body, "s{quantile=\"%v\"} 1\n", float64(i)/n)
+	}
+	families, err := parseOpenMetrics([]byte(body.String()+"# EOF\n"), model.LegacyValidation, Limits{})
+	if err != nil || len(families["s"].GetMetric()) != 1 || len(families["s"].Metric[0].GetSummary().GetQuantile()) != n {
+		t.Errorf("got %d families, %v", len(families), err)
+	}
+}
+
 // The limits hold for OpenMetrics, too, and a body that passes one is not tried as
 // plain text.
 func TestOpenMetricsLimits(t *testing.T) {

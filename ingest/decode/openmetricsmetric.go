@@ -28,6 +28,7 @@ type openMetric struct {
 	*dto.Metric
 	line                             int // of its last sample
 	hasTotal, hasSum, hasCount, born bool
+	quantiles                        map[float64]bool // a set, since there may be as many as lines
 }
 
 // add takes a sample of the family.
@@ -167,11 +168,13 @@ func (f *openFamily) addSummary(s openSample) error {
 	if s.value < 0 {
 		return fmt.Errorf("a quantile of summary %q must not be %v", f.name, s.value)
 	}
-	for _, q := range m.Summary.Quantile {
-		if q.GetQuantile() == part {
-			return fmt.Errorf("quantile %v of summary %q is there twice", part, f.name)
-		}
+	if m.quantiles[part] {
+		return fmt.Errorf("quantile %v of summary %q is there twice", part, f.name)
 	}
+	if m.quantiles == nil {
+		m.quantiles = map[float64]bool{}
+	}
+	m.quantiles[part] = true
 	m.Summary.Quantile = append(m.Summary.Quantile, &dto.Quantile{Quantile: &part, Value: &s.value})
 	return nil
 }
