@@ -83,7 +83,7 @@ func (a *API) serveGroups(w http.ResponseWriter, r *http.Request) {
 
 func listed(g *store.Group) apiGroup {
 	one := apiGroup{
-		Group: g.Key().Path(), Labels: g.Key().Map(), Up: !g.Dead(),
+		Group: g.Key().Path(), Labels: g.Key().Map(), Up: g.Up(),
 		PushTime: timeOf(g.PushTime()), FailureTime: timeOf(g.FailTime()), LastRefusal: g.Refusal(),
 		Expires: timeOf(g.Expires()), Forgotten: timeOf(g.Forget()), Origin: g.Origin(), Sequence: g.Sequence(),
 	}

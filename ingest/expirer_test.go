@@ -241,3 +241,41 @@ func TestTTLs(t *testing.T) {
 		}
 	}
 }
+
+// A group whose pushes are all refused is seen to die, and stays dead: refused
+// pushes neither renew nor revive it, and leave what they were refused for.
+func TestRefusedPushesDoNotRevive(t *testing.T) {
+	g := startGateway(t, bus.Config{}, LedgerConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: 3 * time.Second})
+	g.startExpirer(t)
+	key := parseKey(t, "/job/x")
+	refuse := func() {
+		t.Helper()
+		if code, text := g.do("PUT", "/metrics/job/x?ttl=1s", "a 1 1000\n"); code != 400 {
+			t.Fatalf("got %d %q, want 400", code, text)
+		}
+	}
+	g.do("PUT", "/metrics/job/x?ttl=1s", "a 1\n")
+	eventually(t, "dead", func() bool { refuse(); group := g.store.Group(key); return group != nil && group.Dead() })
+	forget := g.store.Group(key).Forget()
+	for range 10 {
+		refuse()
+		if group := g.store.Group(key); time.Now().UnixNano() < forget && (group == nil || !group.Dead() || group.Forget() != forget || group.Refusal() == "" || group.FailTime() == 0) {
+			t.Fatalf("after a refused push: %+v", group)
+		}
+	}
+	if text := scrapeText(g); !strings.Contains(text, "sluice_group_up{instance=\"\",job=\"x\"} 0\n") || strings.Contains(text, "push_time_seconds{") {
+		t.Errorf("got\n%s\nwant that it is down", text)
+	}
+	// Forgotten in its time, and what is refused then makes a group that is not up.
+	eventually(t, "forgotten", func() bool { group := g.store.Group(key); return group == nil || !group.Dead() })
+	refuse()
+	if group := g.store.Group(key); group == nil || group.Dead() || group.PushTime() != 0 {
+		t.Fatalf("a new group: %+v", group)
+	}
+	if text := scrapeText(g); !strings.Contains(text, "sluice_group_up{instance=\"\",job=\"x\"} 0\n") || !strings.Contains(text, "push_failure_time_seconds{") {
+		t.Errorf("got\n%s\nwant a failure, and nothing up", text)
+	}
+	if code, _ := g.do("PUT", "/metrics/job/x?ttl=1h", "a 1\n"); code != 200 || !strings.Contains(scrapeText(g), "sluice_group_up{instance=\"\",job=\"x\"} 1\n") {
+		t.Errorf("an accepted push does not bring it up: %d", code)
+	}
+}

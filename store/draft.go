@@ -116,7 +116,7 @@ func (d *Draft) Delete(key Key, origin string) (Event, error) {
 	if err := d.open(); err != nil {
 		return Event{}, err
 	}
-	d.set(key, living(d.group(key.path)), nil)
+	d.set(key, d.group(key.path), nil)
 	return Event{Op: OpDelete, Key: key, Origin: origin}, nil
 }
 
@@ -131,8 +131,8 @@ func (d *Draft) Wipe(origin string) Event {
 }
 
 // Fail records that a push to the group was refused: the group keeps what it
-// has, also its time to live, and is made if it does not exist, with that of the
-// push. The reason is for people. There is no event (false) if a group of this
+// has, also its time to live, or stays dead, and is made if it does not exist,
+// with the time to live of the push. The reason is for people. There is no event (false) if a group of this
 // key could not exist, since its times would be the series of another one's, or
 // there are too many.
 func (d *Draft) Fail(p Push, reason string) (Event, bool, error) {
@@ -142,10 +142,13 @@ func (d *Draft) Fail(p Push, reason string) (Event, bool, error) {
 		return Event{}, false, err
 	}
 	e := Event{Op: OpFail, Key: p.Key, FailTime: p.Time, Expires: p.Expires, Refusal: reason, Origin: p.Origin}
-	old := living(d.group(p.Key.path))
-	if old != nil {
+	old := d.group(p.Key.path)
+	switch {
+	case old != nil && old.Dead():
+		e.Op, e.PushTime, e.Expires, e.Forget = OpExpire, old.pushTime, old.expires, old.forget
+	case old != nil:
 		e.PushTime, e.Expires, e.Families = old.pushTime, old.expires, old.pushed()
-	} else if d.full(p) != nil || d.twin(p.Key) != nil && !d.store.settings.Unchecked {
+	case d.full(p) != nil || d.twin(p.Key) != nil && !d.store.settings.Unchecked:
 		return Event{}, false, nil
 	}
 	d.set(p.Key, old, draftGroup(e))
@@ -168,11 +171,13 @@ func (d *Draft) Due(key Key, now, forgetAfter int64) (Event, bool, error) {
 	}
 	e := Event{Op: OpDelete, Key: key, Origin: originExpiry}
 	limit := d.store.settings.MaxGroups
-	if forget := old.expires + forgetAfter; !old.Dead() && forget > now && (limit == 0 || d.store.dead < limit) {
+	if forget := old.expires + forgetAfter; !old.Dead() && forget > now && (limit == 0 || d.store.dead < limit) && d.twin(key) == nil {
 		e.Op, e.PushTime, e.FailTime = OpExpire, old.pushTime, old.failTime
 		e.Expires, e.Forget, e.Refusal = old.expires, forget, old.refusal
+		d.set(key, old, draftGroup(e))
+	} else {
+		d.set(key, old, nil)
 	}
-	d.set(key, living(old), nil)
 	return e, true, nil
 }
 
@@ -218,13 +223,18 @@ func (d *Draft) group(path string) *Group {
 }
 
 // set puts the group's new state (nil for none) into the draft, in the place of
-// the old one.
+// the old one. Dead groups are known, but count for nothing; one goes when its
+// twin comes to life, as in Store.Apply.
 func (d *Draft) set(key Key, old, g *Group) {
 	d.groups[key.path] = g
+	old, g = living(old), living(g)
 	d.recount(old, g)
 	switch {
 	case old == nil && g != nil:
 		d.add(key, +1)
+		if twin := d.group(twinPath(key)); twin != nil && twin.Dead() {
+			d.groups[twin.key.path] = nil
+		}
 	case old != nil && g == nil:
 		d.add(key, -1)
 	}

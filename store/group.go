@@ -47,7 +47,7 @@ type rare struct {
 // draftGroup returns the group that the event says, as far as a draft needs it:
 // without the families of its times.
 func draftGroup(e Event) *Group {
-	g := &Group{key: e.Key, pushTime: e.PushTime, failTime: e.FailTime, expires: e.Expires, refusal: e.Refusal, held: make([]held, 0, len(e.Families))}
+	g := &Group{key: e.Key, pushTime: e.PushTime, failTime: e.FailTime, expires: e.Expires, forget: e.Forget, refusal: e.Refusal, held: make([]held, 0, len(e.Families))}
 	for _, f := range e.Families {
 		g.hold(f)
 	}
@@ -143,6 +143,10 @@ func (g *Group) Expires() int64 { return g.expires }
 // Dead tells whether the group has expired. Then it has no families but those
 // that tell so, until it is forgotten.
 func (g *Group) Dead() bool { return g.forget != 0 }
+
+// Up tells whether the group lives by a push that was accepted: a group that is
+// dead is not up, and neither is one that has seen refused pushes only.
+func (g *Group) Up() bool { return !g.Dead() && g.pushTime != 0 }
 
 // Forget returns when a dead group is forgotten, in nanoseconds since 1970.
 func (g *Group) Forget() int64 { return g.forget }

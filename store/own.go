@@ -28,7 +28,7 @@ func IsOwnName[T string | []byte](name T) bool {
 const (
 	pushTimeHead     = "# HELP push_time_seconds Last Unix time when changing this group in the Pushgateway succeeded.\n# TYPE push_time_seconds gauge\n"
 	pushFailureHead  = "# HELP push_failure_time_seconds Last Unix time when changing this group in the Pushgateway failed.\n# TYPE push_failure_time_seconds gauge\n"
-	groupUpHead      = "# HELP sluice_group_up Whether the group was pushed within its time to live: 0 from then on until it is forgotten. Only of groups that have one.\n# TYPE sluice_group_up gauge\n"
+	groupUpHead      = "# HELP sluice_group_up Whether the group was pushed within its time to live: 0 from then on until it is forgotten, and before a push was accepted. Only of groups that have one.\n# TYPE sluice_group_up gauge\n"
 	groupPushHead    = "# HELP sluice_group_last_push_timestamp_seconds Unix time of the group's last accepted push. Only of groups that have a time to live.\n# TYPE sluice_group_last_push_timestamp_seconds gauge\n"
 	groupExpiresHead = "# HELP sluice_group_expires_timestamp_seconds Unix time at which the group expires, or has expired, if it is not pushed again.\n# TYPE sluice_group_expires_timestamp_seconds gauge\n"
 )
@@ -92,9 +92,9 @@ func (g *Group) derive(d derived) (text []byte, head int) {
 	case derivedUp:
 		text = append(text, groupUpHead...)
 		head = len(text)
-		up := int64(1e9)
-		if g.Dead() {
-			up = 0
+		up := int64(0)
+		if g.Up() {
+			up = 1e9
 		}
 		text = appendTime(text, GroupUpName, labels, up)
 	}

@@ -60,7 +60,7 @@ func TestTimeToLive(t *testing.T) {
 				delete(lives, key.Path())
 			case 1:
 				e, _, err = s.Draft().Fail(p, "")
-				if l == nil || !l.alive {
+				if l == nil { // neither is a living group renewed nor a dead one revived
 					lives[key.Path()] = &life{p.Expires, true}
 				}
 			case 2:
