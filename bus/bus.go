@@ -27,6 +27,7 @@ type Bus struct {
 	ncClosed chan struct{} // closed once the connection is gone for good
 	js       jetstream.JetStream
 	link     *link
+	reach    *reach
 	codec    *codec
 	own      *ownEvents
 	shortcut shortcut
@@ -39,8 +40,10 @@ type Bus struct {
 
 	appending sync.Mutex // one Append at a time
 	acks      *acks
-	instance  string // makes message ids unique among gateways
-	messages  uint64 // ids used; guarded by appending
+	bringing  *alone    // what is to be brought into the cluster; for ensureStream
+	opened    time.Time // when a member of a cluster has come up
+	instance  string    // makes message ids unique among gateways
+	messages  uint64    // ids used; guarded by appending
 
 	counters counters
 
@@ -62,7 +65,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 	}
 	b := &Bus{
 		cfg: cfg, logger: logger, limited: newLimitedLog(logger),
-		ncClosed: make(chan struct{}), link: newLink(), codec: newCodec(cfg.Prefix), own: newOwnEvents(),
+		ncClosed: make(chan struct{}), link: newLink(), reach: newReach(cfg), codec: newCodec(cfg.Prefix), own: newOwnEvents(),
 		progress: &progress{}, nudges: make(chan uint64, 1),
 		instance: nuid.Next(), resumeWithin: cfg.markerTTL() / 2, // a margin for clocks and slow starts
 	}
@@ -79,10 +82,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 
 func (b *Bus) open(ctx context.Context) error {
 	if b.cfg.URL == "" {
-		startCtx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout+recoverTimeout)
-		defer cancel()
-		var err error
-		if b.embedded, err = startEmbedded(startCtx, b.cfg, b.logger); err != nil {
+		if err := b.openEmbedded(ctx); err != nil {
 			return err
 		}
 	}
@@ -93,16 +93,62 @@ func (b *Bus) open(ctx context.Context) error {
 	if b.js, err = jetstream.New(b.nc); err != nil {
 		return fmt.Errorf("cannot use JetStream: %w", err)
 	}
+	if b.acks, err = newAcks(b.nc); err != nil {
+		return fmt.Errorf("cannot listen for acknowledgements: %w", err)
+	}
+	if b.cfg.Cluster.on() {
+		// The stream is there once enough members are: Follow waits for them.
+		return b.openMember()
+	}
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout)
 	defer cancel()
 	info, err := b.ensureStream(ctx)
 	if err != nil {
 		return err
 	}
+	b.know(info)
+	if b.embedded != nil {
+		return left(b.cfg.DataDir)
+	}
+	return nil
+}
+
+// openEmbedded starts the embedded server.
+func (b *Bus) openEmbedded(ctx context.Context) (err error) {
+	if b.cfg.Cluster.on() {
+		if b.cfg.Cluster, err = b.cfg.Cluster.sized(ctx, b.logger); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout+recoverTimeout)
+	defer cancel()
+	b.embedded, err = startEmbedded(ctx, b.cfg, b.logger)
+	return err
+}
+
+// know notes what the stream says of itself.
+func (b *Bus) know(info *jetstream.StreamInfo) {
 	b.progress.know(info.State.LastSeq)
 	b.metrics.bytes.Set(float64(info.State.Bytes))
-	if b.acks, err = newAcks(b.nc); err != nil {
-		return fmt.Errorf("cannot listen for acknowledgements: %w", err)
+	b.reach.answered(info.State.LastSeq)
+}
+
+// WaitStream blocks until the stream is there, or ctx ends. Outside of a cluster
+// it is there from Open on.
+func (b *Bus) WaitStream(ctx context.Context) error {
+	for b.cfg.Cluster.on() {
+		info, err := b.ensureStream(ctx)
+		if err == nil {
+			b.know(info)
+			return nil
+		}
+		if fatal(err) {
+			return err
+		}
+		b.limited.info("waiting for the stream", "reason", err)
+		if !pause(ctx, foundPause) {
+			return fmt.Errorf("cannot wait for the stream: %w", context.Cause(ctx))
+		}
 	}
 	return nil
 }

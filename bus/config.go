@@ -60,7 +60,12 @@ type Config struct {
 	// Sync is the embedded server's; empty means SyncAlways.
 	Sync SyncMode
 
-	// Replicas is the number of the stream's copies, 0 for 1.
+	// Cluster says how the embedded server joins those of other gateways.
+	Cluster ClusterConfig
+
+	// Replicas is the number of the stream's copies. 0 means as many as the
+	// cluster allows, five at most: fewer while not all members are there, and
+	// never fewer than there were.
 	Replicas int
 	// History is the number of events that the stream keeps of a group, 0 for 1.
 	History int
@@ -73,9 +78,9 @@ type Config struct {
 	// for 8 MiB. An external server has a limit of its own.
 	MaxPayload int
 
-	// PublishTimeout bounds each Append, 0 for 4 seconds. A push waits for at
-	// most two of them, one before it and its own, and shall be answered within
-	// 10 seconds.
+	// PublishTimeout bounds each Append, 0 for 8 seconds: a push shall be answered
+	// within 10 seconds, and the election of a new leader of the stream takes most
+	// of them.
 	PublishTimeout time.Duration
 	// ConnectTimeout bounds how long Open waits for the server and the stream, 0
 	// for 5 seconds; an embedded server gets recoverTimeout more, since it
@@ -86,7 +91,7 @@ type Config struct {
 const (
 	defaultPrefix         = "sluice"
 	defaultMaxPayload     = 8 << 20
-	defaultPublishTimeout = 4 * time.Second
+	defaultPublishTimeout = 8 * time.Second
 	defaultConnectTimeout = 5 * time.Second
 
 	// maxPayload is what a record of nats-server's file store can hold (32 MiB),
@@ -104,10 +109,12 @@ func (c Config) withDefaults() Config {
 	if c.Sync == "" {
 		c.Sync = SyncAlways
 	}
-	c.Replicas = max(c.Replicas, 1)
 	c.History = max(c.History, 1)
 	if c.Prefix == "" {
 		c.Prefix = defaultPrefix
+	}
+	if c.Cluster.Name == "" {
+		c.Cluster.Name = defaultClusterName
 	}
 	if c.MaxPayload == 0 {
 		c.MaxPayload = defaultMaxPayload
@@ -130,6 +137,8 @@ func (c Config) check() error {
 		return errors.New("--bus.listen is for the embedded NATS server and cannot go with --bus.url")
 	case c.URL != "" && c.ServerConfig != "":
 		return errors.New("--bus.config is for the embedded NATS server and cannot go with --bus.url")
+	case c.URL != "" && c.Cluster.on():
+		return errors.New("--cluster.listen is for the embedded NATS server and cannot go with --bus.url")
 	case c.Creds != "" && c.NKey != "":
 		return errors.New("--bus.creds and --bus.nkey cannot go together")
 	case (c.TLSCert == "") != (c.TLSKey == ""):
@@ -146,6 +155,9 @@ func (c Config) check() error {
 		return fmt.Errorf("the largest event is %d bytes, but NATS takes events between 1024 and %d", c.MaxPayload, maxPayload)
 	case c.MaxBytes < 0:
 		return fmt.Errorf("--bus.max-bytes is negative: %d", c.MaxBytes)
+	}
+	if err := c.Cluster.check(); err != nil {
+		return err
 	}
 	if c.Listen != "" {
 		host, _, err := net.SplitHostPort(c.Listen)

@@ -14,12 +14,19 @@ import (
 // messages that cannot be decompressed stops the consumer for good: it tries the
 // same block again and again. So a follower that waits for what the stream says
 // it has must ask what the matter is.
+//
+// In a cluster there is a third reason: the consumer reads a copy of the stream
+// that is behind. What it does not have yet is not to be passed over. So there
+// the leader is asked, too.
 
 const (
 	// stuckAfter is how long the server may keep what it has until it is taken
 	// to be stuck. It delivers within a millisecond, and being wrong costs
 	// nothing but a new consumer.
 	stuckAfter = time.Second
+	// feedLate is how long the copy of the stream that a feed reads may be behind
+	// the leader. It is behind for milliseconds, unless its server catches up.
+	feedLate = 3 * time.Second
 	// maxStride bounds the steps of the search for the end of a damaged part, so
 	// that it does not leap over what is readable between two of them. A block
 	// is 8 MiB, and seldom has fewer messages.
@@ -33,14 +40,19 @@ const (
 	busy      outlook = iota // more is coming, or it is not known
 	exhausted                // nothing more is there to be read
 	stuck                    // more is there, but it does not come
+	gone                     // the consumer is not there any more
 )
 
 // look asks the server what is to be expected from a feed that has been quiet.
 func (f *follower) look(ctx context.Context, from *feed) outlook {
-	ctx, cancel := context.WithTimeout(ctx, 2*heartbeat)
+	ask, cancel := context.WithTimeout(ctx, f.patience())
 	defer cancel()
-	info, err := from.consumer.Info(ctx)
+	info, err := from.consumer.Info(ask)
 	switch {
+	case err != nil && f.reach.watched && ctx.Err() == nil:
+		// Its server has gone, of which nobody tells. The others are there: one of
+		// them has just said that there is more.
+		return gone
 	case err != nil || info.Delivered.Consumer != f.number:
 		// Silence or the link will tell, or something is under way.
 	case info.NumPending == 0:
@@ -58,14 +70,21 @@ func (f *follower) look(ctx context.Context, from *feed) outlook {
 }
 
 // stepOver gets the store to a sequence of which the stream has said that it is
-// there, even if the messages up to it cannot be read.
-func (f *follower) stepOver(ctx context.Context, last uint64) {
+// there, even if the messages up to it cannot be read. It returns true if another
+// feed is needed for that.
+func (f *follower) stepOver(ctx context.Context, last uint64) (another bool) {
 	applied := f.store.Sequence()
 	if applied >= last {
-		return
+		return false
 	}
 	switch f.look(ctx, f.feed) {
+	case gone:
+		return true
 	case exhausted:
+		if f.reach.watched && !f.nothingTo(ctx, applied, last) {
+			return f.overdue()
+		}
+		f.late = time.Time{}
 		f.hole(applied+1, last)
 		f.store.Skip(last)
 		f.progress.advance(last)
@@ -73,10 +92,37 @@ func (f *follower) stepOver(ctx context.Context, last uint64) {
 		next, err := f.around(ctx, f.feed, applied, last)
 		if err != nil {
 			f.limited.warn("cannot read the stream", "err", err)
-			return
+			return false
 		}
 		f.feed = next
 	}
+	return false
+}
+
+// nothingTo tells whether the leader of the stream has no event behind the
+// sequence applied up to last. If it does not say so, it may have.
+func (b *Bus) nothingTo(ctx context.Context, applied, last uint64) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*askPatience)
+	defer cancel()
+	info, err := b.streamInfo(ctx)
+	if err != nil || info.State.LastSeq < last {
+		return false // or who answers is not the leader any more
+	}
+	found, err := b.readableAt(ctx, applied+1)
+	return err == nil && (found == 0 || found > last)
+}
+
+// overdue tells whether the copy of the stream that a feed reads has been behind
+// for so long that another one is to be tried.
+func (f *follower) overdue() bool {
+	if f.late.IsZero() {
+		f.late = time.Now()
+	}
+	if time.Since(f.late) < feedLate {
+		return false
+	}
+	f.late = time.Time{}
+	return true
 }
 
 // hole reports sequences that cannot be read.

@@ -97,6 +97,8 @@ func (b *Bus) openFeed(ctx context.Context, from uint64) (*feed, error) {
 		if from > 0 {
 			cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
 		}
+		ctx, cancel := context.WithTimeout(ctx, b.patience())
+		defer cancel()
 		f.consumer, err = b.js.CreatePushConsumer(ctx, streamName(b.cfg.Prefix), cfg)
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -14,14 +15,18 @@ const (
 	// firstPause and maxPause bound the wait before the stream is tried again.
 	firstPause = 50 * time.Millisecond
 	maxPause   = 2 * time.Second
+	// latePatience is how long a copy of the stream may have less than it should.
+	// A former leader steps down after 10 s without the others.
+	latePatience = 30 * time.Second
 	// bytesPeriod is how often the size of the stream is asked for.
 	bytesPeriod = 10 * time.Second
 )
 
 // Follow brings the stream into the store: the newest event of each group first,
 // then what is published. It blocks until ctx ends or the bus is closed, and
-// returns nil then; it never gives up. The store must be empty, and from then on only
-// Follow may apply events to it. Follow may be called once.
+// returns nil then; it never gives up, unless the cluster has another stream than
+// the one that this gateway brings along, which is an error. The store must be empty,
+// and from then on only Follow may apply events to it. Follow may be called once.
 func (b *Bus) Follow(ctx context.Context, st *store.Store) error {
 	b.following.Add(1)
 	defer b.following.Done()
@@ -30,14 +35,14 @@ func (b *Bus) Follow(ctx context.Context, st *store.Store) error {
 	stop := context.AfterFunc(b.life, cancel)
 	defer stop()
 	var asking sync.WaitGroup
-	asking.Go(func() { b.watchBytes(ctx) })
+	asking.Go(func() { b.watchStream(ctx) })
 	defer asking.Wait()
 
 	f := &follower{Bus: b, store: st, pause: firstPause}
 	for next := f.replay; next != nil && ctx.Err() == nil; {
 		next = next(ctx)
 	}
-	return nil
+	return f.fatal
 }
 
 // state is what a follower does at a time; it returns what it does next.
@@ -61,6 +66,8 @@ type follower struct {
 	number  uint64        // delivery number of the last item that was applied
 	pause   time.Duration // before the next try
 	stuck   time.Time     // since when the server has not delivered what it has
+	late    time.Time     // since when the stream, or a copy of it, has less than it should
+	fatal   error         // why following ends
 }
 
 // follow applies what the feed brings.
@@ -75,25 +82,24 @@ func (f *follower) follow(ctx context.Context) state {
 		got := f.feed.take(f.spare)
 		f.spare = got.items
 		f.applyAll(f.store, got.items, func(applied uint64) { f.progress.advance(applied) })
-		if !got.idle.IsZero() {
-			f.current = got.idle
-		}
+		stale := f.stale() // before it is told otherwise: what brings news may have come first
+		f.noteCurrent(got.idle)
 		if got.err != nil {
 			f.limited.warn("lost touch with the stream", "applied", f.store.Sequence(), "err", got.err)
 			break
 		}
-		if f.stale() {
+		if stale {
 			f.limited.warn("too far behind the stream to follow it", "applied", f.store.Sequence())
 			return f.replay
 		}
 		select {
 		case <-f.feed.news:
 		case <-ticker.C:
-			if last := f.progress.known(); last > f.store.Sequence() {
-				f.stepOver(ctx, last)
+			if last := f.progress.known(); last > f.store.Sequence() && f.stepOver(ctx, last) {
+				connected = false
 			}
 		case last := <-f.nudges:
-			f.stepOver(ctx, last)
+			connected = !f.stepOver(ctx, last)
 		case <-lost:
 			connected = false
 		case <-ctx.Done():
@@ -131,6 +137,18 @@ func (f *follower) applyAll(st *store.Store, items []item, applied func(uint64))
 	}
 }
 
+// noteCurrent notes that the store has all that the stream had at a time. The
+// server of a feed knows that, unless it has a copy of the stream that may be
+// behind: then the word of the leader counts.
+func (f *follower) noteCurrent(idle time.Time) {
+	if f.reach.watched {
+		idle = f.reach.current(f.store.Sequence())
+	}
+	if !idle.IsZero() {
+		f.current = idle
+	}
+}
+
 // stale tells whether so much time has passed since the store was current that
 // deletes may have left the stream unseen. The clock that stands still while a
 // machine sleeps is not asked.
@@ -144,14 +162,16 @@ func (f *follower) resume(ctx context.Context) state {
 	if !f.waitLink(ctx) {
 		return nil
 	}
-	ask, cancel := context.WithTimeout(ctx, f.cfg.ConnectTimeout)
-	defer cancel()
-	info, err := f.ensureStream(ask)
+	info, err := f.ensureStream(ctx)
 	if err != nil {
 		return f.again(ctx, f.resume, err)
 	}
 	applied := f.store.Sequence()
-	if !info.Created.Equal(f.created) || info.State.LastSeq < applied {
+	same := info.Created.Equal(f.created)
+	if same && info.State.LastSeq < applied && f.behind() {
+		return f.again(ctx, f.resume, fmt.Errorf("the stream says that it ends at %d, and %d has been seen: a copy of it that is behind has answered", info.State.LastSeq, applied))
+	}
+	if !same || info.State.LastSeq < applied {
 		f.logger.Warn("the stream is not the one that was there before", "stream", info.Config.Name,
 			"created", info.Created, "last", info.State.LastSeq, "applied", applied)
 		return f.replay
@@ -165,12 +185,23 @@ func (f *follower) resume(ctx context.Context) state {
 		// once it is complete.
 		return f.replay
 	}
-	if f.feed, err = f.openFeed(ask, applied+1); err != nil {
+	if f.feed, err = f.openFeed(ctx, applied+1); err != nil {
 		return f.again(ctx, f.resume, err)
 	}
 	f.number = 0
+	f.late = time.Time{}
 	f.progress.know(info.State.LastSeq)
 	return f.follow
+}
+
+// behind tells whether it may be a copy of the stream that is behind the others
+// which does not have what has been seen: a former leader that does not know yet
+// that there is a new one. After a while it is the stream that has lost something.
+func (f *follower) behind() bool {
+	if f.late.IsZero() {
+		f.late = time.Now()
+	}
+	return f.reach.watched && time.Since(f.late) < latePatience
 }
 
 // again waits before a state is tried again.
@@ -178,6 +209,11 @@ func (f *follower) again(ctx context.Context, next state, err error) state {
 	if ctx.Err() != nil {
 		return nil
 	}
+	if fatal(err) {
+		f.fatal = err
+		return nil
+	}
+	f.reach.wait(err)
 	f.limited.warn("cannot read the stream", "err", err)
 	if !pause(ctx, f.pause) {
 		return nil
@@ -202,16 +238,24 @@ func (f *follower) waitLink(ctx context.Context) bool {
 	}
 }
 
-// watchBytes keeps the stream's size and last sequence known.
-func (b *Bus) watchBytes(ctx context.Context) {
-	ticker := time.NewTicker(bytesPeriod)
+// watchStream keeps the stream's size and last sequence known, and whether it
+// can be reached, and sees to it that it has its copies.
+func (b *Bus) watchStream(ctx context.Context) {
+	period := bytesPeriod
+	if b.reach.watched {
+		period = reachPeriod
+	}
+	ticker := time.NewTicker(period)
 	defer ticker.Stop()
+	var copied time.Time
 	for {
-		ask, cancel := context.WithTimeout(ctx, bytesPeriod/2)
-		info, err := b.streamInfo(ask)
-		cancel()
-		if err == nil {
-			b.metrics.bytes.Set(float64(info.State.Bytes))
+		info, err := b.streamInfo(ctx)
+		if err == nil && time.Since(copied) >= bytesPeriod {
+			copied = time.Now()
+			b.keepCopies(ctx, info)
+		}
+		if b.routed() {
+			b.reach.majority()
 		}
 		select {
 		case <-ticker.C:

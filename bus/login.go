@@ -18,8 +18,9 @@ type login struct {
 }
 
 // serverLogin makes the login, and the user that it needs in the options: a
-// fresh key pair that lives as long as this process.
-func serverLogin(cfg Config, opts *server.Options) (login, error) {
+// fresh key pair that lives as long as this process. With private nobody else
+// gets in, even if the configuration has no users.
+func serverLogin(cfg Config, opts *server.Options, private bool) (login, error) {
 	if cfg.Creds != "" || cfg.NKey != "" {
 		return login{}, nil // connect uses them
 	}
@@ -30,7 +31,7 @@ func serverLogin(cfg Config, opts *server.Options) (login, error) {
 	if err != nil {
 		return login{}, err
 	}
-	if account == nil && !hasAuth(opts) {
+	if account == nil && !hasAuth(opts) && !private {
 		return login{}, nil
 	}
 	if opts.Authorization != "" {

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -48,8 +49,6 @@ type replayRun struct {
 }
 
 func (f *follower) startReplay(ctx context.Context) (*replayRun, error) {
-	ctx, cancel := context.WithTimeout(ctx, f.cfg.ConnectTimeout)
-	defer cancel()
 	r := &replayRun{follower: f, started: time.Now(), into: f.store}
 	info, err := f.ensureStream(ctx)
 	if err != nil {
@@ -83,14 +82,25 @@ func (r *replayRun) run(ctx context.Context) error {
 		r.spare = got.items
 		r.apply(got.items)
 		switch {
-		case r.into.Sequence() >= r.target || r.done >= r.total && !got.idle.IsZero() || r.total == 0:
+		case r.into.Sequence() >= r.target:
+			return nil
+		case (r.done >= r.total && !got.idle.IsZero() || r.total == 0) && !r.reach.watched:
 			return nil
 		case got.err != nil:
 			return got.err
 		case quiet && len(got.items) == 0:
 			switch r.look(ctx, r.feed) {
+			case gone:
+				return fmt.Errorf("%w: its consumer does not answer", errLost)
 			case exhausted:
-				return nil // the server has promised more than it can read
+				// The server has promised more than it can read, or than there is any
+				// more. Or it has a copy of the stream that is behind.
+				if !r.reach.watched || r.nothingTo(ctx, r.into.Sequence(), r.target) {
+					return nil
+				}
+				if r.overdue() {
+					return fmt.Errorf("%w: the copy of the stream that it reads is behind", errLost)
+				}
 			case stuck:
 				if err := r.goRound(ctx); err != nil {
 					return err

@@ -13,6 +13,18 @@ import (
 // unknown way, is tried again.
 const askAgain = 50 * time.Millisecond
 
+// askPatience is how long one question to the stream may take. A new leader
+// does not hear what was asked before it was elected.
+const askPatience = time.Second
+
+// patience is how long one request may take that is made again if it fails.
+func (b *Bus) patience() time.Duration {
+	if b.reach.watched {
+		return askPatience
+	}
+	return b.cfg.ConnectTimeout
+}
+
 // resolve finds out what has become of a chunk whose answers are missing. It
 // returns settled, or that the rest must be published again, which is safe: the
 // stream still ends right before it, so it has not landed, and the expectation of
@@ -52,7 +64,7 @@ func (b *Bus) askLast(ctx context.Context) (uint64, error) {
 		if err == nil {
 			return info.State.LastSeq, nil
 		}
-		if !errors.Is(err, nats.ErrNoResponders) && ctx.Err() == nil {
+		if !errors.Is(err, nats.ErrNoResponders) && !errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 			b.limited.warn("cannot ask for the last sequence of the stream", "err", err)
 		}
 		if !pause(ctx, askAgain) {

@@ -26,19 +26,38 @@ type embedded struct {
 
 // startEmbedded takes the data directory and starts the server on it.
 func startEmbedded(ctx context.Context, cfg Config, logger *slog.Logger) (*embedded, error) {
-	opts, login, err := serverOptions(cfg)
-	if err != nil {
-		return nil, err
-	}
 	lock, err := lockDir(cfg.DataDir)
 	if err != nil {
 		return nil, err
 	}
-	e := &embedded{lock: lock, login: login}
-	if err := e.start(ctx, cfg, opts, logger); err != nil {
+	e := &embedded{lock: lock}
+	opts, err := e.prepare(cfg)
+	if err == nil {
+		err = e.start(ctx, cfg, opts, logger)
+	}
+	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return e, nil
+}
+
+// prepare makes the server's options and the data directory ready for them.
+// Nothing is changed there if the options are wrong.
+func (e *embedded) prepare(cfg Config) (*server.Options, error) {
+	opts, login, err := serverOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	e.login = login
+	if !cfg.Cluster.on() {
+		return opts, leaveDir(cfg.DataDir, cfg.Cluster.Leave)
+	}
+	m, err := joinDir(cfg.DataDir, cfg.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	opts.ServerName = m.Node
+	return opts, nil
 }
 
 func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options, logger *slog.Logger) error {
@@ -49,6 +68,11 @@ func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options, 
 			return fmt.Errorf("cannot listen for NATS clients: %w", err)
 		}
 		l.Close()
+	}
+	if cfg.Cluster.on() {
+		if err := checkRoutes(opts); err != nil {
+			return err
+		}
 	}
 	s, err := server.NewServer(opts)
 	if err != nil {
@@ -123,6 +147,16 @@ func serverOptions(cfg Config) (*server.Options, login, error) {
 		opts.Host, opts.Port, listens = host, port, true
 	}
 	opts.DontListen = !listens
+	private := !listens && opts.Websocket.Port == 0 && opts.MQTT.Port == 0 && opts.LeafNode.Port == 0
+	if cfg.Cluster.on() {
+		if err := clusterOptions(cfg, opts); err != nil {
+			return nil, login{}, err
+		}
+		if !listens {
+			// The server has no routes without a listener for clients.
+			opts.DontListen, opts.Host, opts.Port = false, "127.0.0.1", server.RANDOM_PORT
+		}
+	}
 	opts.JetStream = true
 	opts.StoreDir = cfg.DataDir
 	opts.SyncAlways = cfg.Sync == SyncAlways
@@ -137,7 +171,8 @@ func serverOptions(cfg Config) (*server.Options, login, error) {
 	if err := checkListeners(cfg, opts); err != nil {
 		return nil, login{}, err
 	}
-	login, err := serverLogin(cfg, opts)
+	// A listener that nobody has asked for lets nobody in.
+	login, err := serverLogin(cfg, opts, private && cfg.Cluster.on())
 	return opts, login, err
 }
 

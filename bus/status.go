@@ -4,8 +4,12 @@ import "sync/atomic"
 
 // Status is how the bus is doing.
 type Status struct {
-	// Connected tells whether the NATS server is connected.
+	// Connected tells whether the NATS server is connected and, if there are
+	// several, whether the stream has answered within the last seconds.
 	Connected bool
+	// Waiting says what a gateway waits for that is not Ready, "" for nothing but
+	// the replay.
+	Waiting string
 	// Ready tells whether the store has had, once, all that the stream had. It
 	// stays true: while the server is away the store shows what it had.
 	Ready bool
@@ -40,8 +44,10 @@ type replaying struct {
 // Status returns how the bus is doing. It does not block.
 func (b *Bus) Status() Status {
 	connected, _ := b.link.state()
+	reached, waiting := b.reach.state()
 	s := Status{
-		Connected: connected, Replaying: b.replaying.on.Load(),
+		Connected: connected && reached, Waiting: waiting,
+		Replaying:  b.replaying.on.Load(),
 		ReplayDone: b.replaying.done.Load(), ReplayTotal: b.replaying.total.Load(),
 		Damaged: b.counters.damaged.Load(), Holes: b.counters.holes.Load(), Missing: b.counters.missing.Load(),
 		Batches: b.counters.batches.Load(), Conflicts: b.counters.conflicts.Load(),

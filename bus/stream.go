@@ -48,7 +48,9 @@ func (c Config) applyTo(s *jetstream.StreamConfig) {
 	s.Retention = jetstream.LimitsPolicy
 	s.Storage = jetstream.FileStorage
 	s.Compression = jetstream.S2Compression
-	s.Replicas = c.Replicas
+	if c.Replicas > 0 {
+		s.Replicas = c.Replicas
+	}
 	s.MaxMsgsPerSubject = int64(c.History)
 	s.MaxMsgs, s.MaxAge, s.MaxMsgSize = -1, 0, -1
 	s.MaxBytes = -1
@@ -72,33 +74,35 @@ func (c Config) applyTo(s *jetstream.StreamConfig) {
 // its settings up to date, and returns its state.
 func (b *Bus) ensureStream(ctx context.Context) (*jetstream.StreamInfo, error) {
 	name := streamName(b.cfg.Prefix)
-	s, err := b.js.Stream(ctx, name)
+	unbound := ctx // founding a stream may take longer than looking at one
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout)
+	defer cancel()
+	ask, cancelAsk := context.WithTimeout(ctx, b.patience())
+	defer cancelAsk()
+	s, err := b.js.Stream(ask, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		var want jetstream.StreamConfig
-		b.cfg.applyTo(&want)
-		want.Description = "Sluice: the state of metrics groups"
-		if s, err = b.js.CreateStream(ctx, want); err != nil {
-			return nil, fmt.Errorf("cannot create stream %s: %w", name, streamError(err))
-		}
-		return s.CachedInfo(), nil
+		return b.foundStream(unbound)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot look for stream %s: %w", name, streamError(err))
 	}
 	info := s.CachedInfo()
+	if err := b.brought(info); err != nil {
+		return nil, err
+	}
 	if err := unusable(info.Config); err != nil {
 		return nil, fmt.Errorf("cannot use stream %s: %w", name, err)
 	}
 	want := info.Config
 	b.cfg.applyTo(&want)
 	if reflect.DeepEqual(want, info.Config) {
-		return info, nil
+		return b.moreCopies(ctx, info), nil
 	}
 	if s, err = b.js.UpdateStream(ctx, want); err != nil {
 		return nil, fmt.Errorf("cannot change the settings of stream %s: %w", name, streamError(err))
 	}
 	b.logger.Info("changed the settings of the stream", "stream", name)
-	return s.CachedInfo(), nil
+	return b.moreCopies(ctx, s.CachedInfo()), nil
 }
 
 // unusable tells what about an existing stream cannot be mended.
@@ -138,13 +142,16 @@ func streamError(err error) error {
 	return err
 }
 
-// streamInfo asks for the stream's state now.
+// streamInfo asks for the stream's state now. It waits for askPatience at most:
+// while the stream has no leader, nobody hears the question.
 func (b *Bus) streamInfo(ctx context.Context) (*jetstream.StreamInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
 	s, err := b.js.Stream(ctx, streamName(b.cfg.Prefix))
 	if err != nil {
 		return nil, err
 	}
 	info := s.CachedInfo()
-	b.progress.know(info.State.LastSeq)
+	b.know(info)
 	return info, nil
 }

@@ -187,11 +187,11 @@ const holePatience = 50 * time.Millisecond
 // read it does not wait for them: the store steps over the hole. It fails with
 // the cause of ctx, with ErrClosed, or if the stream does not answer.
 func (b *Bus) CatchUp(ctx context.Context) (uint64, error) {
-	info, err := b.streamInfo(ctx)
+	last, err := b.askLast(ctx)
 	if err != nil {
 		return 0, streamError(err)
 	}
-	return info.State.LastSeq, b.catchUpTo(ctx, info.State.LastSeq)
+	return last, b.catchUpTo(ctx, last)
 }
 
 // catchUpTo blocks until the store has applied a sequence of which the stream

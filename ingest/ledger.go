@@ -111,6 +111,9 @@ func (l *Ledger) Enqueue(ctx context.Context, c Change, done func(error)) error 
 // and while an import goes on, which only a wipe may call off.
 func (l *Ledger) ready(op store.Op) error {
 	if status := l.bus.Status(); !status.Ready {
+		if status.Waiting != "" {
+			return refuse(CodeNotReady, "not ready: %s", status.Waiting)
+		}
 		return refuse(CodeNotReady, "not ready: replaying the stream, %d of %d events", status.ReplayDone, status.ReplayTotal)
 	}
 	if begun, _ := l.store.Importing(); begun != 0 && op != store.OpWipe {

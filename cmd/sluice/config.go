@@ -35,7 +35,6 @@ func (c *config) check() error {
 		{"web.max-header-bytes", int64(c.maxHeaderBytes)},
 		{"push.max-waiting", int64(c.ledger.MaxWaiting)},
 		{"push.wait", int64(c.ledger.Wait)},
-		{"bus.replicas", int64(c.bus.Replicas)},
 		{"bus.history", int64(c.bus.History)},
 	} {
 		if positive.value < 1 {
@@ -47,6 +46,7 @@ func (c *config) check() error {
 		value int64
 	}{
 		{"push.max-waiting-bytes", c.ledger.MaxWaitingBytes},
+		{"bus.replicas", int64(c.bus.Replicas)},
 		{"group.forget-after", int64(c.ledger.ForgetAfter)},
 		{"push.max-groups", int64(c.maxGroups)},
 		{"push.max-series", int64(c.front.Limits.Series)},

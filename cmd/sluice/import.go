@@ -22,7 +22,7 @@ type persistenceConfig struct {
 // says.
 func beginImport(ctx context.Context, cfg *config, terms *rules.File, b *bus.Bus, s *store.Store, settings store.Settings, logger *slog.Logger) (*takeover.Import, error) {
 	i := takeover.New(b, s, takeover.Config{
-		Path: cfg.persistence.file, Settings: settings, Shared: cfg.bus.URL != "",
+		Path: cfg.persistence.file, Settings: settings, Shared: cfg.bus.URL != "" || cfg.bus.Cluster.Listen != "",
 		TTL: func(key store.Key) time.Duration { return terms.Terms(key).TTL },
 	}, logger.With("component", "import"))
 	return i, i.Begin(ctx)

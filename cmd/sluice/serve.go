@@ -95,7 +95,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	}
 	cfg.front.Terms = terms.Terms
 	ingestMetrics := ingest.NewMetrics(own.Registerer())
-	cfg.bus.PublishTimeout = cfg.ledger.Wait / 2 // a push waits for the batch before its own, too
+	cfg.bus.PublishTimeout = cfg.ledger.Wait // an election of a leader takes most of it
 	b, err := bus.Open(ctx, cfg.bus, logger.With("component", "bus"), own.Registerer())
 	if err != nil {
 		return err
@@ -286,6 +286,9 @@ func serveNATS(ctx context.Context, b *bus.Bus, service *ingest.Service) error {
 func notReady(status bus.Status, importing, swept bool) string {
 	switch {
 	case !status.Ready:
+		if status.Waiting != "" {
+			return status.Waiting
+		}
 		return fmt.Sprintf("replaying the stream: %d of %d events", status.ReplayDone, status.ReplayTotal)
 	case importing:
 		return "the import of a persistence file is not complete: it goes on, or needs a gateway with --persistence.file"

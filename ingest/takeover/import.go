@@ -69,12 +69,19 @@ func New(b *bus.Bus, s *store.Store, cfg Config, logger *slog.Logger) *Import {
 
 // Begin reads the file if nothing has ever been written to the stream, and
 // begins the import there, so that no push can come first. It must be called
-// before the bus is followed. Without a file there is nothing to do.
+// before the bus is followed. Without a file there is nothing to do; with one it
+// waits until the stream is there.
 //
 // The error is one line that names the file and what is wrong with it. Then
 // nothing has been written.
 func (i *Import) Begin(ctx context.Context) error {
-	if i.cfg.Path == "" || i.bus.Status().Last > 0 {
+	if i.cfg.Path == "" {
+		return nil
+	}
+	if err := i.bus.WaitStream(ctx); err != nil {
+		return i.failed(err)
+	}
+	if i.bus.Status().Last > 0 {
 		return nil // Run looks whether there is an import to be completed
 	}
 	if err := i.read(); err != nil || i.file == nil {

@@ -1,0 +1,221 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/jsm.go"
+	"github.com/nats-io/jsm.go/api"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+)
+
+const (
+	// bringTimeout bounds the copying of a stream into the cluster. A million of
+	// groups takes less than a minute.
+	bringTimeout = 15 * time.Minute
+	// broughtKey is the entry of the stream's metadata that says whose stream it
+	// was.
+	broughtKey = "sluice-brought"
+	idName     = "id"
+	copyName   = "copy"
+)
+
+// alone is what a gateway had stored when it was alone.
+type alone struct {
+	dir string // it is in here
+	id  string // what the stream is marked with in the cluster
+}
+
+// brings returns what a data directory has to bring along, nil if nothing.
+func brings(dir string) (*alone, error) {
+	a := &alone{dir: filepath.Join(dir, aloneDir)}
+	if _, err := os.Stat(filepath.Join(a.dir, serverDir)); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("cannot look for the data of the single gateway: %w", err)
+	}
+	name := filepath.Join(a.dir, idName)
+	text, err := os.ReadFile(name)
+	if a.id = strings.TrimSpace(string(text)); err == nil && a.id != "" {
+		return a, nil
+	}
+	a.id = nuid.Next()
+	if err := os.WriteFile(name, []byte(a.id+"\n"), 0o640); err != nil {
+		return nil, fmt.Errorf("cannot mark the data of the single gateway: %w", err)
+	}
+	return a, syncDir(a.dir)
+}
+
+// bring copies the stream of the time when the gateway was alone into the
+// cluster, sequences and all. Until that is complete there is no such stream
+// there; if it is cut off it is begun again.
+func (b *Bus) bring(ctx context.Context) (*jetstream.StreamInfo, error) {
+	ctx, cancel := b.bounded(ctx, bringTimeout)
+	defer cancel()
+	name := streamName(b.cfg.Prefix)
+	started := time.Now()
+	copyDir := filepath.Join(b.bringing.dir, copyName)
+	if err := os.RemoveAll(copyDir); err != nil {
+		return nil, fmt.Errorf("cannot make room for the copy of stream %s: %w", name, err)
+	}
+	defer os.RemoveAll(copyDir) // else the next try does
+	have, err := b.copyAlone(ctx, copyDir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot copy stream %s of the single gateway: %w", name, err)
+	}
+	if have == nil {
+		b.logger.Info("there is no stream to bring along", "folder", b.bringing.dir)
+		if err := b.putAway(); err != nil {
+			return nil, err
+		}
+		return b.foundStream(ctx)
+	}
+	want := *have
+	b.cfg.applyTo(&want)
+	if want.Metadata = maps.Clone(want.Metadata); want.Metadata == nil {
+		want.Metadata = map[string]string{}
+	}
+	want.Metadata[broughtKey] = b.bringing.id
+	for want.Replicas = b.wantedCopies(); ; want.Replicas-- {
+		if err = b.restore(ctx, copyDir, want); err == nil {
+			break
+		}
+		if want.Replicas == 1 || b.cfg.Replicas > 0 || !tooMany(err) {
+			return nil, fmt.Errorf("cannot bring stream %s along: %w", name, err)
+		}
+	}
+	s, err := b.js.Stream(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot look for stream %s: %w", name, streamError(err))
+	}
+	info := s.CachedInfo()
+	b.logger.Info("brought the stream of the single gateway along", "events", info.State.Msgs,
+		"last", info.State.LastSeq, "seconds", math.Round(time.Since(started).Seconds()*1000)/1000)
+	return info, b.brought(info)
+}
+
+// copyAlone starts a server on the files of the single gateway and copies the
+// stream into a directory. It returns its settings, nil if there is none.
+func (b *Bus) copyAlone(ctx context.Context, dir string) (*jetstream.StreamConfig, error) {
+	s, err := server.NewServer(&server.Options{
+		ServerName: "sluice-alone", DontListen: true, JetStream: true, StoreDir: b.bringing.dir,
+		NoSigs: true, NoLog: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	serverLog := newServerLog(b.logger)
+	s.SetLoggerV2(serverLog, false, false, false)
+	s.Start()
+	defer func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	}()
+	if !s.ReadyForConnections(recoverTimeout) || !s.JetStreamEnabled() {
+		return nil, fmt.Errorf("cannot read %s: %s", b.bringing.dir, serverLog.reason())
+	}
+	nc, manager, stop, err := b.manage(ctx, nats.InProcessServer(s))
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	have, err := js.Stream(ctx, streamName(b.cfg.Prefix))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	stream, err := manager.LoadStream(streamName(b.cfg.Prefix))
+	if err == nil {
+		_, err = stream.SnapshotToDirectory(ctx, dir)
+	}
+	return &have.CachedInfo().Config, err
+}
+
+// restore makes a stream of a copy.
+func (b *Bus) restore(ctx context.Context, dir string, want jetstream.StreamConfig) error {
+	text, err := json.Marshal(want)
+	if err != nil {
+		return err
+	}
+	var cfg api.StreamConfig
+	if err := json.Unmarshal(text, &cfg); err != nil {
+		return err
+	}
+	options := append([]nats.Option{nats.InProcessServer(b.embedded.server)}, b.embedded.login.options...)
+	_, manager, stop, err := b.manage(ctx, options...)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	_, _, err = manager.RestoreSnapshotFromDirectory(ctx, want.Name, dir, jsm.RestoreConfiguration(cfg))
+	return err
+}
+
+// manage opens a connection of its own: what waits for an answer there for too
+// long ends with ctx.
+func (b *Bus) manage(ctx context.Context, options ...nats.Option) (*nats.Conn, *jsm.Manager, func(), error) {
+	if b.cfg.Creds != "" {
+		options = append(options, nats.UserCredentials(b.cfg.Creds))
+	}
+	if b.cfg.NKey != "" {
+		opt, err := nats.NkeyOptionFromSeed(b.cfg.NKey)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		options = append(options, opt)
+	}
+	nc, err := nats.Connect(nats.DefaultURL, options...)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	ended := context.AfterFunc(ctx, nc.Close)
+	manager, err := jsm.New(nc)
+	if err != nil {
+		nc.Close()
+		return nil, nil, nil, err
+	}
+	return nc, manager, func() { ended(); nc.Close() }, nil
+}
+
+// brought checks that a stream of the cluster is the one that this gateway has
+// brought along, if it had one, and puts the files of that away then.
+func (b *Bus) brought(info *jetstream.StreamInfo) error {
+	switch {
+	case b.bringing == nil:
+		return nil
+	case info.Config.Metadata[broughtKey] != b.bringing.id:
+		return &foreignError{fmt.Sprintf("the cluster has a stream already, and %s has another one of the time when this gateway was alone: move the folder away to join without it, or start this gateway before the others have a stream", b.bringing.dir)}
+	}
+	return b.putAway()
+}
+
+// putAway takes the files of the single gateway out of the way. They are kept:
+// who wants the room deletes them.
+func (b *Bus) putAway() error {
+	away := fmt.Sprintf("%s.%s", b.bringing.dir, b.bringing.id)
+	if err := errors.Join(os.Rename(b.bringing.dir, away), syncDir(filepath.Dir(away))); err != nil {
+		return fmt.Errorf("cannot put the files of the single gateway away: %w", err)
+	}
+	b.logger.Info("the files of the single gateway are not used any more", "folder", away)
+	b.bringing = nil
+	return nil
+}

@@ -1,0 +1,228 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sluice/store"
+)
+
+// freeAddresses returns addresses on loopback that nobody listens on.
+func freeAddresses(t testing.TB, n int) []string {
+	t.Helper()
+	addresses := make([]string, n)
+	for i := range addresses {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() // all at the end, so that they differ
+		addresses[i] = l.Addr().String()
+	}
+	return addresses
+}
+
+// memberConfigs are the settings of n members.
+func memberConfigs(t testing.TB, n int) []Config {
+	addresses := freeAddresses(t, n)
+	configs := make([]Config, n)
+	for i := range configs {
+		configs[i] = Config{DataDir: t.TempDir(), Cluster: ClusterConfig{Listen: addresses[i], Peers: addresses}}
+	}
+	return configs
+}
+
+// startMembers starts gateways at the same time: alone none of them is ready.
+func startMembers(t testing.TB, configs ...Config) []*gateway {
+	t.Helper()
+	members := make([]*gateway, len(configs))
+	errs := make([]error, len(configs))
+	var starting sync.WaitGroup
+	for i, cfg := range configs {
+		starting.Go(func() { members[i], errs[i] = tryGateway(t, cfg) })
+	}
+	starting.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	for i, g := range members {
+		within(t, fmt.Sprintf("member %d is ready", i), func() bool { return g.Status().Ready })
+	}
+	return members
+}
+
+// same waits until all gateways have applied what the first one has, and
+// compares a group.
+func same(t testing.TB, gateways []*gateway, path string, want int) {
+	t.Helper()
+	for i, g := range gateways {
+		within(t, fmt.Sprintf("gateway %d has %s %d", i, path, want), func() bool {
+			return g.shows(path, want)
+		})
+	}
+}
+
+// shows tells whether a gateway has the sample of put.
+func (g *gateway) shows(path string, value int) bool {
+	return strings.Contains(g.group(path), fmt.Sprintf("m{instance=\"\",job=\"x\"} %d\n", value))
+}
+
+func TestThreeMembersHaveOneStream(t *testing.T) {
+	members := startMembers(t, memberConfigs(t, 3)...)
+	for round := range 20 {
+		for i, g := range members {
+			g.push(t, put("/job/a/instance/"+strconv.Itoa(i), round))
+		}
+	}
+	for i := range members {
+		same(t, members, "/job/a/instance/"+strconv.Itoa(i), 19)
+	}
+	info, err := members[0].streamInfo(context.Background())
+	if err != nil || info.Config.Replicas != 3 {
+		t.Errorf("the stream has %d copies, %v", info.Config.Replicas, err)
+	}
+}
+
+func TestTheLeaderMayStop(t *testing.T) {
+	configs := memberConfigs(t, 3)
+	members := startMembers(t, configs...)
+	members[0].push(t, put("/job/a", 1))
+	info, err := members[0].streamInfo(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rest []*gateway
+	var stopped Config
+	for i, g := range members {
+		if g.embedded.server.Name() == info.Cluster.Leader {
+			stopped = configs[i]
+			g.stop()
+			continue
+		}
+		rest = append(rest, g)
+	}
+	start := time.Now()
+	for i, g := range rest {
+		g.push(t, put("/job/a", 2+i))
+	}
+	t.Logf("pushed again after %s", time.Since(start))
+	back, err := tryGateway(t, stopped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, append(rest, back), "/job/a", 3)
+}
+
+func TestWithoutAMajorityNothingIsWritten(t *testing.T) {
+	members := startMembers(t, memberConfigs(t, 3)...)
+	members[0].push(t, put("/job/a", 1))
+	same(t, members, "/job/a", 1)
+	members[1].stop()
+	members[2].stop()
+	within(t, "the last one notices", func() bool { return !members[0].Status().Connected })
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if _, err := members[0].Append(ctx, members[0].store.Sequence(), []store.Event{put("/job/a", 2)}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("Append without a majority: %v", err)
+	}
+	if !members[0].shows("/job/a", 1) {
+		t.Errorf("the last one shows %q", members[0].group("/job/a"))
+	}
+}
+
+func TestASingleGatewayIsJoined(t *testing.T) {
+	configs := memberConfigs(t, 3)
+	single := configs[0]
+	single.Cluster = ClusterConfig{}
+	single.History = 5
+	alone := startGateway(t, single)
+	for i := range 300 {
+		alone.push(t, put("/job/a/instance/"+strconv.Itoa(i%100), i))
+	}
+	alone.push(t, deleted("/job/a/instance/7"))
+	last := alone.store.Sequence()
+	alone.stop()
+
+	for i := range configs {
+		configs[i].History = 5
+	}
+	members := startMembers(t, configs...)
+	for i, g := range members {
+		within(t, "all is there", func() bool { return g.store.Sequence() >= last })
+		if g.store.Groups() != 99 {
+			t.Errorf("member %d has %d groups", i, g.store.Groups())
+		}
+		if !g.shows("/job/a/instance/8", 208) {
+			t.Errorf("member %d shows %q", i, g.group("/job/a/instance/8"))
+		}
+	}
+	info, err := members[1].streamInfo(context.Background())
+	if err != nil || info.State.LastSeq != last || info.State.Msgs < 290 || info.Config.Replicas != 3 {
+		t.Errorf("the stream is %+v, %v, and was at %d", info, err, last)
+	}
+	members[2].push(t, put("/job/b", 1))
+	same(t, members, "/job/b", 1)
+	if _, err := os.Stat(filepath.Join(configs[0].DataDir, aloneDir)); !os.IsNotExist(err) {
+		t.Errorf("the files of the single gateway are still in the way: %v", err)
+	}
+
+	// And back to one.
+	last = members[1].store.Sequence()
+	for _, g := range members {
+		within(t, "all have it", func() bool { return g.store.Sequence() == last })
+	}
+	for _, g := range members {
+		g.stop()
+	}
+	single.DataDir = configs[1].DataDir
+	if _, err := tryGateway(t, single); err == nil || !strings.Contains(err.Error(), "--cluster.leave") {
+		t.Errorf("a member started alone by mistake: %v", err)
+	}
+	single.Cluster.Leave = true
+	alone = startGateway(t, single)
+	if alone.store.Groups() != 100 || alone.store.Sequence() < last {
+		t.Errorf("alone again it has %d groups at %d, was at %d", alone.store.Groups(), alone.store.Sequence(), last)
+	}
+	alone.push(t, put("/job/c", 1))
+	alone.stop()
+	single.Cluster.Leave = false
+	alone = startGateway(t, single)
+	if !alone.shows("/job/c", 1) {
+		t.Errorf("after another start it shows %q", alone.group("/job/c"))
+	}
+}
+
+func TestForeignDataIsNotTakenIn(t *testing.T) {
+	configs := memberConfigs(t, 3)
+	single := configs[2]
+	single.Cluster = ClusterConfig{}
+	alone := startGateway(t, single)
+	alone.push(t, put("/job/mine", 1))
+	alone.stop()
+
+	late := configs[2]
+	configs[2].DataDir = t.TempDir()
+	members := startMembers(t, configs...)
+	members[0].push(t, put("/job/theirs", 1))
+	members[2].stop()
+	b, err := Open(context.Background(), late, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := b.Follow(ctx, store.New(store.Settings{})); err == nil || !strings.Contains(err.Error(), "has a stream already") {
+		t.Errorf("Follow: %v", err)
+	}
+}

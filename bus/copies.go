@@ -1,0 +1,68 @@
+package bus
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Error codes of the server for more copies than there can be.
+const (
+	codeReplicasAlone jetstream.ErrorCode = 10074 // the server is in no cluster
+	codeNoPeers       jetstream.ErrorCode = 10005 // too few of them are there
+)
+
+// wantedCopies returns how many copies the stream is to have.
+func (b *Bus) wantedCopies() int {
+	switch {
+	case b.cfg.Replicas > 0:
+		return b.cfg.Replicas
+	case b.cfg.Cluster.on():
+		return copies(b.cfg.Cluster.Size)
+	case b.embedded != nil:
+		return 1
+	}
+	// The servers that are known need not be all that there are. More copies than
+	// servers are refused, and then fewer are asked for.
+	return copies(max(len(b.nc.Servers()), 3))
+}
+
+// tooMany tells whether there can be no such number of copies, now or ever.
+func tooMany(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.ErrorCode == codeReplicasAlone || api.ErrorCode == codeNoPeers)
+}
+
+// moreCopies gives the stream the copies that it is to have, if there are
+// members for them now. It takes none away: fewer members than there were may
+// be missing for the moment only.
+func (b *Bus) moreCopies(ctx context.Context, info *jetstream.StreamInfo) *jetstream.StreamInfo {
+	if b.cfg.Replicas > 0 {
+		return info // has them, or the stream could not be set up
+	}
+	for want := b.wantedCopies(); want > info.Config.Replicas; want-- {
+		cfg := info.Config
+		cfg.Replicas = want
+		s, err := b.js.UpdateStream(ctx, cfg)
+		if err == nil {
+			b.logger.Info("the stream gets more copies", "stream", cfg.Name, "copies", want, "before", info.Config.Replicas)
+			return s.CachedInfo()
+		}
+		if !tooMany(err) {
+			b.limited.warn("cannot give the stream more copies", "stream", cfg.Name, "copies", want, "err", streamError(err))
+			break
+		}
+	}
+	return info
+}
+
+// keepCopies does so while the stream is used: members join later.
+func (b *Bus) keepCopies(ctx context.Context, info *jetstream.StreamInfo) {
+	if !b.cfg.Cluster.on() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout)
+	defer cancel()
+	b.moreCopies(ctx, info)
+}

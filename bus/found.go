@@ -1,0 +1,157 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// foundPatience is how long the founding of a stream waits for all members.
+	// After that a majority is enough.
+	foundPatience = 30 * time.Second
+	// foundPause is the wait until it is looked again whether it can be founded.
+	foundPause = 200 * time.Millisecond
+	// helloPatience is how long the members may take to say whether they bring a
+	// stream along.
+	helloPatience = 500 * time.Millisecond
+)
+
+// hello is what a member says of itself when a stream is to be founded.
+type hello struct {
+	Node   string `json:"node"`
+	Brings bool   `json:"brings"` // the stream of the gateway that it was alone
+}
+
+// openMember lets the other members ask whether this one brings a stream along.
+func (b *Bus) openMember() (err error) {
+	if b.bringing, err = brings(b.cfg.DataDir); err != nil {
+		return err
+	}
+	b.opened = time.Now()
+	text, err := json.Marshal(hello{Node: b.embedded.server.Name(), Brings: b.bringing != nil})
+	if err != nil {
+		return err
+	}
+	_, err = b.nc.Subscribe(b.cfg.Prefix+membersPart, func(m *nats.Msg) {
+		_ = m.Respond(text) // else whoever asks asks again
+	})
+	if err != nil {
+		return fmt.Errorf("cannot listen for the other members: %w", err)
+	}
+	return nil
+}
+
+// membersPart is the rest of the subject on which members say hello.
+const membersPart = ".members"
+
+// routed tells whether a majority of the members is connected, this one included.
+func (b *Bus) routed() bool {
+	return !b.cfg.Cluster.on() || 2*(b.embedded.server.NumRemotes()+1) > b.cfg.Cluster.Size
+}
+
+// foundStream creates the stream, or brings the one along that this gateway had
+// when it was alone.
+func (b *Bus) foundStream(ctx context.Context) (*jetstream.StreamInfo, error) {
+	if b.cfg.Cluster.on() {
+		if err := b.mayFound(ctx); err != nil {
+			return nil, err
+		}
+		if b.bringing != nil {
+			return b.bring(ctx)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout)
+	defer cancel()
+	var want jetstream.StreamConfig
+	b.cfg.applyTo(&want)
+	want.Description = "Sluice: the state of metrics groups"
+	for want.Replicas = b.wantedCopies(); ; want.Replicas-- {
+		s, err := b.js.CreateStream(ctx, want)
+		if err == nil {
+			return s.CachedInfo(), nil
+		}
+		if want.Replicas == 1 || b.cfg.Replicas > 0 || !tooMany(err) {
+			return nil, fmt.Errorf("cannot create stream %s: %w", want.Name, streamError(err))
+		}
+	}
+}
+
+// mayFound tells why the stream must not be founded yet: a member that is not
+// there, or has not said so, may bring one along.
+func (b *Bus) mayFound(ctx context.Context) error {
+	size := b.cfg.Cluster.Size
+	members, err := b.askMembers(ctx, size)
+	if err != nil {
+		return err
+	}
+	var bringers []string
+	for _, m := range members {
+		if m.Brings {
+			bringers = append(bringers, m.Node)
+		}
+	}
+	slices.Sort(bringers)
+	own := b.embedded.server.Name()
+	switch {
+	case len(bringers) > 1 && b.bringing != nil:
+		return &foreignError{fmt.Sprintf("members %s each have a stream of the time when they were alone, and only one can be brought along: move the data directories of the others away", strings.Join(bringers, " and "))}
+	case len(bringers) > 0 && b.bringing == nil:
+		return fmt.Errorf("waiting for member %s, which brings its stream along", bringers[0])
+	case len(members) < size && time.Since(b.opened) < foundPatience:
+		return fmt.Errorf("waiting for the other members: %d of %d are here", len(members), size)
+	case 2*len(members) <= size:
+		return fmt.Errorf("waiting for a majority of the members: %d of %d are here", len(members), size)
+	case b.bringing == nil && len(members) == size && slices.MinFunc(members, compareNodes).Node != own && time.Since(b.opened) < foundPatience:
+		return errors.New("waiting for the first member to found the stream")
+	}
+	return nil
+}
+
+func compareNodes(a, b hello) int { return strings.Compare(a.Node, b.Node) }
+
+// askMembers asks who is there, this member included.
+func (b *Bus) askMembers(ctx context.Context, size int) ([]hello, error) {
+	ctx, cancel := context.WithTimeout(ctx, helloPatience)
+	defer cancel()
+	inbox := b.nc.NewInbox()
+	sub, err := b.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, fmt.Errorf("cannot ask the other members: %w", err)
+	}
+	defer sub.Unsubscribe()
+	if err := b.nc.PublishRequest(b.cfg.Prefix+membersPart, inbox, nil); err != nil {
+		return nil, fmt.Errorf("cannot ask the other members: %w", err)
+	}
+	var members []hello
+	for len(members) < size {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			break // those that do not answer are not there
+		}
+		var h hello
+		if json.Unmarshal(m.Data, &h) == nil && !slices.ContainsFunc(members, func(o hello) bool { return o.Node == h.Node }) {
+			members = append(members, h)
+		}
+	}
+	return members, nil
+}
+
+// foreignError says that this gateway's data and the cluster's do not go together.
+type foreignError struct{ text string }
+
+// Error says what to do.
+func (e *foreignError) Error() string { return e.text }
+
+// fatal tells whether waiting cannot help.
+func fatal(err error) bool {
+	var foreign *foreignError
+	return errors.As(err, &foreign)
+}

@@ -1,0 +1,142 @@
+package bus
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+)
+
+const (
+	// memberName is the file in the data directory of a cluster's member.
+	memberName = "sluice.member"
+	// serverDir is where the embedded server has its files, and aloneDir where
+	// they wait that a gateway had when it was alone, until the cluster has them.
+	serverDir = "jetstream"
+	aloneDir  = "alone"
+)
+
+// member is what a data directory knows of the cluster that it belongs to. The
+// name has to stay the same: it is by names that the members know each other.
+type member struct {
+	Node    string `json:"node"`
+	Cluster string `json:"cluster"`
+}
+
+// readMember returns what the data directory knows, nil if it belongs to no
+// cluster.
+func readMember(dir string) (*member, error) {
+	name := filepath.Join(dir, memberName)
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	m := &member{}
+	if err == nil {
+		err = json.Unmarshal(text, m)
+	}
+	if err == nil && m.Node == "" {
+		err = errors.New("it names no node")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", name, err)
+	}
+	return m, nil
+}
+
+// write makes the data directory one of a member. After a crash the file is
+// there as a whole or not at all.
+func (m *member) write(dir string) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(dir, memberName)
+	f, err := os.CreateTemp(dir, memberName+".*")
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", name, err)
+	}
+	_, err = f.Write(append(text, '\n'))
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("cannot write %s: %w", name, err)
+	}
+	return syncDir(dir)
+}
+
+// joinDir makes a data directory that of a member of a cluster, and returns its
+// name there. What a gateway has stored that was alone is put aside: a clustered
+// server would take it for something that the others have deleted.
+func joinDir(dir string, c ClusterConfig) (*member, error) {
+	m, err := readMember(dir)
+	if err != nil {
+		return nil, err
+	}
+	if m != nil {
+		if m.Cluster != c.Name {
+			return nil, fmt.Errorf("data directory %s belongs to a member of cluster %q, not %q (--cluster.name)", dir, m.Cluster, c.Name)
+		}
+		return m, nil
+	}
+	stored, aside := filepath.Join(dir, serverDir), filepath.Join(dir, aloneDir, serverDir)
+	if _, err := os.Stat(stored); err == nil {
+		if _, err := os.Stat(aside); err == nil {
+			return nil, fmt.Errorf("data directory %s has both %s and %s: move away what is not wanted", dir, serverDir, filepath.Join(aloneDir, serverDir))
+		}
+		if err := os.MkdirAll(filepath.Dir(aside), 0o750); err != nil {
+			return nil, fmt.Errorf("cannot put the data of the single gateway aside: %w", err)
+		}
+		if err := errors.Join(os.Rename(stored, aside), syncDir(dir)); err != nil {
+			return nil, fmt.Errorf("cannot put the data of the single gateway aside: %w", err)
+		}
+	}
+	m = &member{Node: c.nodeName(), Cluster: c.Name}
+	return m, m.write(dir)
+}
+
+// leaveDir checks that a gateway which is to be alone does not go on, by
+// mistake, with what a member of a cluster has.
+func leaveDir(dir string, leave bool) error {
+	m, err := readMember(dir)
+	if err != nil || m == nil || leave {
+		return err
+	}
+	return fmt.Errorf("data directory %s belongs to member %s of cluster %q: it needs --cluster.listen, or --cluster.leave to go on alone with what it has", dir, m.Node, m.Cluster)
+}
+
+// left makes the data directory that of a gateway which is alone.
+func left(dir string) error {
+	if err := os.Remove(filepath.Join(dir, memberName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot leave the cluster: %w", err)
+	}
+	return syncDir(dir)
+}
+
+// syncDir makes what has been renamed in a directory outlast a crash of the machine.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// nodeName is how a member is called from its first start on.
+func (c ClusterConfig) nodeName() string {
+	if c.Advertise != "" {
+		return c.Advertise
+	}
+	host, port, _ := net.SplitHostPort(c.Listen)
+	if host == "" {
+		host, _ = os.Hostname()
+	}
+	return host + ":" + port
+}
