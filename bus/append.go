@@ -52,7 +52,11 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 	b.metrics.batchEvents.Observe(float64(len(events)))
 	seqs = make([]uint64, 0, len(events))
 	for len(messages) > 0 && err == nil {
-		c := &chunk{after: after, messages: messages[:chunkLen(messages)]}
+		n := chunkLen(messages)
+		if b.clustered() {
+			n = atomicLen(messages[:n])
+		}
+		c := &chunk{after: after, messages: messages[:n]}
 		err = b.appendChunk(ctx, c)
 		for range c.landed {
 			after++
@@ -61,9 +65,11 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 		b.progress.know(after)
 		messages = messages[c.landed:]
 	}
-	if errors.Is(err, ErrConflict) {
+	lost := errors.Is(err, ErrConflict)
+	if lost {
 		b.counters.conflicts.Add(1)
 	}
+	b.took(lost)
 	if n := len(seqs); n > 0 && b.shortcut.apply(seqs[0]-1, events[:n]) {
 		b.progress.advance(seqs[n-1])
 	}
@@ -166,7 +172,9 @@ func (b *Bus) settle(ctx context.Context, c *chunk) error {
 		if settled, err = b.resolve(ctx, c); settled {
 			return err
 		}
-		publish = b.publishChain
+		if !b.clustered() {
+			publish = b.publishChain
+		}
 		pause(ctx, askAgain)
 	}
 }

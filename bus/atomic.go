@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 )
 
@@ -19,29 +20,40 @@ import (
 //	interval, atomic   8.0   7.0   7.6   7.5   8.5    11    12   8.9
 const atomicFrom = 16
 
-// wantsAtomic tells whether a chunk is better published as an atomic batch. Only
-// of the embedded server is it known how it syncs.
+// clustered tells whether the stream has, or may get, copies on several servers.
+// There a chain must not be used: a replicated stream looks at the id of the
+// message before only when all copies write the message, takes a wrong one for a
+// failed write, and stops for good (nats-server 2.15.2, server/stream.go and
+// server/jetstream_cluster.go; TestConflictsDoNotStopTheStream).
+func (b *Bus) clustered() bool { return b.cfg.Cluster.on() || b.nc.ConnectedClusterName() != "" }
+
+// wantsAtomic tells whether a chunk is published as an atomic batch: in a cluster
+// if it has more than one message, else if that is faster. Only of the embedded
+// server is it known how it syncs.
 func (b *Bus) wantsAtomic(c *chunk) bool {
+	if b.clustered() {
+		return len(c.messages) > 1 // and chunkLen has made it one that is allowed
+	}
 	if b.embedded == nil || b.cfg.Sync != SyncAlways || len(c.messages) < atomicFrom {
 		return false
 	}
-	return atomicAllowed(c)
+	return atomicLen(c.messages) == len(c.messages)
 }
 
-// atomicAllowed tells whether the server takes the chunk as one batch: rolling
-// up the stream must come first in it, and rolling up a subject before any other
-// message of that subject.
-func atomicAllowed(c *chunk) bool {
-	subjects := make(map[string]struct{}, len(c.messages))
-	for i, m := range c.messages {
+// atomicLen returns how many of the messages the server takes as one batch:
+// rolling up the stream must come first in it, and rolling up a subject before any
+// other message of that subject.
+func atomicLen(messages []*nats.Msg) int {
+	subjects := make(map[string]struct{}, len(messages))
+	for i, m := range messages {
 		if rollup := m.Header[headerRollup]; rollup != nil {
 			if _, again := subjects[m.Subject]; again || i > 0 && rollup[0] == rollupAll {
-				return false
+				return i
 			}
 		}
 		subjects[m.Subject] = struct{}{}
 	}
-	return true
+	return len(messages)
 }
 
 // publishAtomic publishes a chunk as one batch that lands as a whole or not at

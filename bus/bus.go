@@ -31,6 +31,7 @@ type Bus struct {
 	codec    *codec
 	own      *ownEvents
 	shortcut shortcut
+	turns    *turns
 
 	resumeWithin time.Duration // how long a gateway may have been away and go on
 
@@ -69,6 +70,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 		progress: &progress{}, nudges: make(chan uint64, 1),
 		instance: nuid.Next(), resumeWithin: cfg.markerTTL() / 2, // a margin for clocks and slow starts
 	}
+	b.turns = newTurns(b.instance)
 	b.life, b.end = context.WithCancelCause(context.Background())
 	b.metrics = newMetrics(reg, cfg.MaxBytes, b.Status)
 	if err := b.open(ctx); err != nil {
@@ -95,6 +97,11 @@ func (b *Bus) open(ctx context.Context) error {
 	}
 	if b.acks, err = newAcks(b.nc); err != nil {
 		return fmt.Errorf("cannot listen for acknowledgements: %w", err)
+	}
+	if b.reach.watched {
+		if err := b.turns.listen(b.nc, b.cfg.Prefix); err != nil {
+			return err
+		}
 	}
 	if b.cfg.Cluster.on() {
 		// The stream is there once enough members are: Follow waits for them.

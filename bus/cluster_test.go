@@ -226,3 +226,31 @@ func TestForeignDataIsNotTakenIn(t *testing.T) {
 		t.Errorf("Follow: %v", err)
 	}
 }
+
+// A chain of message ids that another gateway breaks would stop a replicated
+// stream for good.
+func TestConflictsDoNotStopTheStream(t *testing.T) {
+	members := startMembers(t, memberConfigs(t, 3)...)
+	var pushing sync.WaitGroup
+	for i, g := range members {
+		pushing.Go(func() {
+			for round := range 30 {
+				events := []store.Event{deleted(fmt.Sprintf("/job/a/instance/%d", 10*i))}
+				for n := range 7 { // of several subjects, one of which comes twice
+					events = append(events, put(fmt.Sprintf("/job/a/instance/%d", 10*i+n%6), round))
+				}
+				events = append(events, deleted(fmt.Sprintf("/job/a/instance/%d", 10*i+1)))
+				g.push(t, events...)
+			}
+		})
+	}
+	pushing.Wait()
+	for i, g := range members {
+		within(t, fmt.Sprintf("member %d has all", i), func() bool { return g.store.Groups() == 15 })
+		for n := range members {
+			if path := fmt.Sprintf("/job/a/instance/%d", 10*n); !g.shows(path, 29) {
+				t.Errorf("member %d has %s %q", i, path, g.group(path))
+			}
+		}
+	}
+}

@@ -108,9 +108,11 @@ func (g *gateway) push(t testing.TB, events ...store.Event) []uint64 {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	var all []uint64
 	for {
 		seqs, err := g.Append(ctx, g.store.Sequence(), events)
-		if errors.Is(err, ErrConflict) && len(seqs) == 0 {
+		all, events = append(all, seqs...), events[len(seqs):]
+		if errors.Is(err, ErrConflict) {
 			if _, err := g.CatchUp(ctx); err != nil {
 				t.Fatal(err)
 			}
@@ -119,10 +121,10 @@ func (g *gateway) push(t testing.TB, events ...store.Event) []uint64 {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := g.Wait(ctx, seqs[len(seqs)-1]); err != nil {
+		if err := g.Wait(ctx, all[len(all)-1]); err != nil {
 			t.Fatal(err)
 		}
-		return seqs
+		return all
 	}
 }
 

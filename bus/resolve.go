@@ -45,6 +45,9 @@ func (b *Bus) resolve(ctx context.Context, c *chunk) (settled bool, err error) {
 		return true, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	landed, bounded := b.progress.sighted(c.landed)
+	if landed > 0 && b.clustered() {
+		landed = len(c.messages) // an atomic batch, or one message
+	}
 	c.landed = landed
 	switch {
 	case c.landed == len(c.messages):

@@ -186,6 +186,7 @@ func (l *Ledger) decide(ctx context.Context, batch []*pending) {
 // attempt judges a batch and appends its events. It returns the changes that
 // have to be judged again.
 func (l *Ledger) attempt(ctx context.Context, batch []*pending) []*pending {
+	l.bus.AwaitTurn(ctx)
 	draft := l.store.Draft()
 	var events []store.Event
 	var owners []*pending // of events, in their order
