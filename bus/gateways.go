@@ -144,7 +144,7 @@ func (b *Bus) self() Gateway {
 // is among them if it has been introduced, whatever the connection does; the
 // error says why no other one could be asked.
 func (b *Bus) Gateways(ctx context.Context) ([]Gateway, error) {
-	var gateways []Gateway
+	gateways := []Gateway{}
 	if b.introduced.Load() != nil {
 		self := b.self()
 		self.Self = true
