@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -47,6 +48,8 @@ type Bus struct {
 	messages  uint64    // ids used; guarded by appending
 
 	counters counters
+
+	introduced atomic.Pointer[Introduction] // nil if this gateway does not answer
 
 	life      context.Context // ends with Close
 	end       context.CancelCauseFunc

@@ -36,6 +36,7 @@ func (b *Bus) Follow(ctx context.Context, st *store.Store) error {
 	defer stop()
 	var asking sync.WaitGroup
 	asking.Go(func() { b.watchStream(ctx) })
+	asking.Go(func() { b.keepSettled(ctx, st) })
 	defer asking.Wait()
 
 	f := &follower{Bus: b, store: st, pause: firstPause}

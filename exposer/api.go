@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/common/route"
+	"golang.org/x/sync/singleflight"
 
 	"sluice/store"
 )
@@ -20,6 +21,7 @@ type API struct {
 	recent  func() []store.Refusal
 	reached Reached
 	status  Status
+	cluster Cluster
 	logger  *slog.Logger
 }
 
@@ -42,11 +44,13 @@ type APIConfig struct {
 	// Reached says where Prometheus finds the groups.
 	Reached Reached
 	Status  Status
+	// Cluster answers for the others on the stream.
+	Cluster Cluster
 }
 
 // NewAPI returns the API over a store.
 func NewAPI(s *store.Store, cfg APIConfig, logger *slog.Logger) *API {
-	return &API{store: s, ready: cfg.Ready, recent: cfg.Recent, reached: cfg.Reached, status: cfg.Status, logger: logger}
+	return &API{store: s, ready: cfg.Ready, recent: cfg.Recent, reached: cfg.Reached, status: cfg.Status, cluster: cfg.Cluster, logger: logger}
 }
 
 // Register adds the routes, without the prefix /api/v1.
@@ -63,6 +67,7 @@ func (a *API) Register(r *route.Router, instrument func(handler string, h http.H
 	r.Get("/refusals", wrap("refusals", a.serveRefusals))
 	r.Get("/groups", wrap("groups", a.serveGroups))
 	r.Get("/targets", wrap("targets", a.serveTargets))
+	r.Get("/cluster", wrap("cluster", a.serveCluster(new(singleflight.Group))))
 }
 
 func setCORS(w http.ResponseWriter) {

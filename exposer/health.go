@@ -10,11 +10,23 @@ func Healthy(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, "OK")
 }
 
-// Ready answers 200 once the replay has caught up and the stream can be
-// reached, else 503 with the reason.
-// notReady returns the reason, "" for none.
-func Ready(notReady func() string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
+// Ready answers 200 if the gateway is ready for what the parameter "for" says,
+// else 503 with the reason. "push", which is also meant without the parameter, needs
+// the stream; for "scrape" it is enough that the replay has caught up once. Any
+// other value is 400. Both functions return the reason, "" for none.
+func Ready(notForPush, notForScrape func() string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		notReady := notForPush
+		for _, purpose := range r.URL.Query()["for"] {
+			switch purpose {
+			case "push":
+			case "scrape":
+				notReady = notForScrape
+			default:
+				http.Error(w, fmt.Sprintf("parameter for: %.40q is neither \"push\" nor \"scrape\"", purpose), http.StatusBadRequest)
+				return
+			}
+		}
 		if reason := notReady(); reason != "" {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, reason, http.StatusServiceUnavailable)

@@ -17,11 +17,13 @@ func (s *Store) invariants() error {
 		return err
 	}
 	shapeCounts := map[string]int{}
+	sum := uint64(0)
 	for path, g := range s.groups {
 		if path != g.key.path {
 			return fmt.Errorf("group %s is filed under %s", g.key.path, path)
 		}
 		shapeCounts[namesID(keyNames(g.key))]++
+		sum += g.digest()
 		if !slices.IsSortedFunc(g.held, func(a, b held) int { return compareStrings(a.name, b.name) }) {
 			return fmt.Errorf("group %s: families are not sorted", path)
 		}
@@ -42,6 +44,9 @@ func (s *Store) invariants() error {
 				return fmt.Errorf("group %s, family %s: its page is not in the index", path, h.name)
 			}
 		}
+	}
+	if sum != s.sum {
+		return fmt.Errorf("digest %016x, want %016x", s.sum, sum)
 	}
 	if len(s.families) != len(want) || len(s.sorted) != len(want) {
 		return fmt.Errorf("%d families, %d sorted, want %d", len(s.families), len(s.sorted), len(want))

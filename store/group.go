@@ -14,7 +14,8 @@ import (
 type Group struct {
 	key                Key
 	sequence           uint64
-	pushTime, failTime int64 // nanoseconds since 1970, 0 for never
+	sum                uint64 // its digest
+	pushTime, failTime int64  // nanoseconds since 1970, 0 for never
 	origin             string
 	refusal            string // why the last refused push was refused
 	shape              *shape
@@ -74,6 +75,7 @@ func newGroup(seq uint64, e Event) *Group {
 		h.quoted = h.quoted && mayQuoteNames(h.text)
 	}
 	g.held = append(g.held, own...)
+	g.sum = g.digest()
 	return g
 }
 

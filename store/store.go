@@ -29,11 +29,13 @@ type Store struct {
 
 	mu sync.RWMutex // protects the state, whose pages only are shared with views
 	state
+	digests digests
 }
 
 // state is all that the events have made so far.
 type state struct {
 	sequence  uint64
+	sum       uint64             // of the digests of all groups
 	importing uint64             // sequence of the OpImport that has no OpImported yet, 0 for none
 	groups    map[string]*Group  // by path of the key
 	families  map[string]*family // by name
@@ -64,6 +66,7 @@ func (s *Store) Replace(fresh *Store) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = fresh.state
+	s.digests.replace(fresh.digests)
 	// Pages that were made under another count of views must look older than
 	// any view of this one, or they would be changed under it.
 	s.generation.Add(fresh.generation.Load() + 1)
@@ -74,7 +77,9 @@ func (s *Store) Replace(fresh *Store) {
 func (s *Store) Apply(seq uint64, e Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.digests.arrive(s.sequence, seq, e.Op == OpWipe || e.Op == OpImport)
 	s.sequence = seq
+	defer s.keep()
 	switch e.Op {
 	case OpPut, OpPost, OpFail:
 		s.suspect = s.suspect || s.settings.Unchecked && s.inconsistent(e)
@@ -101,11 +106,14 @@ func (s *Store) Apply(seq uint64, e Event) {
 }
 
 // Skip advances the sequence where the stream has no event, or none that can be
-// read.
+// read. What has become of those in between is not known then.
 func (s *Store) Skip(seq uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sequence = max(s.sequence, seq)
+	if seq > s.sequence {
+		s.sequence = seq
+		s.digests.gap()
+	}
 }
 
 // Sequence returns the last sequence that was applied or skipped.
@@ -144,11 +152,13 @@ func (s *Store) set(g *Group) {
 	}
 	s.reschedule(old, g)
 	s.groups[g.key.path] = g
+	s.sum += g.sum
 	generation := s.generation.Load()
 	if old == nil {
 		g.shape = s.shapes.add(g.key)
 		old = &Group{}
 	} else {
+		s.sum -= old.sum
 		g.key = old.key // the same, and shared by all versions of the group
 		g.shape = old.shape
 	}
@@ -179,6 +189,7 @@ func (s *Store) set(g *Group) {
 // drop removes a group.
 func (s *Store) drop(g *Group) {
 	delete(s.groups, g.key.path)
+	s.sum -= g.sum
 	s.count(g, -1)
 	s.reschedule(g, nil)
 	s.shapes.remove(g.shape)

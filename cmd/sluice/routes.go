@@ -19,15 +19,16 @@ const ownMetricsPath = "/-/metrics"
 
 // handlers are what the routes lead to.
 type handlers struct {
-	front    *ingest.Front
-	paths    *ingest.Paths
-	scraper  *exposer.Scraper
-	api      *exposer.API
-	own      *exposer.OwnMetrics
-	ownOnly  http.Handler
-	notReady func() string // the reason why the gateway is not ready, "" for none
-	reload   func() error
-	quit     func()
+	front        *ingest.Front
+	paths        *ingest.Paths
+	scraper      *exposer.Scraper
+	api          *exposer.API
+	own          *exposer.OwnMetrics
+	ownOnly      http.Handler
+	notReady     func() string // the reason why the gateway is not ready for pushes, "" for none
+	notScrapable func() string // likewise for scrapes
+	reload       func() error
+	quit         func()
 }
 
 // routes has all that the gateway serves, at Pushgateway's paths.
@@ -62,7 +63,7 @@ func routes(cfg *config, h handlers) (http.Handler, error) {
 	r.Get(path.Join(prefix, cfg.telemetryPath), h.scraper.ServeHTTP)
 	r.Get(prefix+ownMetricsPath, h.ownOnly.ServeHTTP)
 	r.Get(prefix+"/-/healthy", own.Instrument("healthy", exposer.Healthy))
-	r.Get(prefix+"/-/ready", own.Instrument("ready", exposer.Ready(h.notReady)))
+	r.Get(prefix+"/-/ready", own.Instrument("ready", exposer.Ready(h.notReady, h.notScrapable)))
 	addLifecycle(r, prefix, cfg.lifecycle, h.quit)
 	addReload(r, prefix, cfg.lifecycle, h.reload)
 	r.Get(prefix+"/debug/pprof/*pprof", servePprof)

@@ -137,6 +137,9 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	reload := &reloader{file: terms, hangups: hangups, logger: logger.With("component", "rules")}
 	waiting := func() string { return notReady(b.Status(), notImported(s), expirer.Swept()) }
 	ready := func() bool { return b.Status().Ready && !notImported(s) && expirer.Swept() }
+	if err := b.Introduce(bus.Introduction{Store: s, Version: version.Version, Started: start, Ready: ready}); err != nil {
+		return err
+	}
 	judge := exposer.NewJudge(s, scraped, logger.With("component", "scrape"))
 	handler, err := routes(cfg, handlers{
 		front:   front,
@@ -146,11 +149,20 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 			Ready: ready, Recent: refusals.Latest,
 			Reached: exposer.Reached{External: cfg.external(), Prefix: cfg.prefix()},
 			Status:  exposer.Status{Build: buildInfo(), Flags: flags, Start: start},
+			Cluster: exposer.Cluster{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways},
 		}, logger.With("component", "api")),
 		own:     own,
 		ownOnly: exposer.OwnHandler(own, s, logger.With("component", "own-metrics")),
 		notReady: func() string {
 			if reason := waiting(); reason != "" {
+				return reason
+			}
+			return judge.Inconsistent()
+		},
+		notScrapable: func() string {
+			status := b.Status()
+			status.Connected = true // scrapes show what there is
+			if reason := notReady(status, notImported(s), expirer.Swept()); reason != "" {
 				return reason
 			}
 			return judge.Inconsistent()

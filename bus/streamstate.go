@@ -1,0 +1,97 @@
+package bus
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// stateTime is how long StreamState waits for an answer.
+const stateTime = 2 * time.Second
+
+// StreamState is how the stream is doing, by its own word. It is shown as JSON.
+type StreamState struct {
+	Name string `json:"name"`
+	// Replicas is how many copies it is to have.
+	Replicas int `json:"replicas"`
+	// Leader is the server whose copy takes what is appended, "" while there is
+	// none.
+	Leader string `json:"leader"`
+	// Last is its last sequence.
+	Last uint64 `json:"last_sequence"`
+	// Copies are sorted by server.
+	Copies []StreamCopy `json:"copies"`
+}
+
+// StreamCopy is one copy of the stream as its leader sees it.
+type StreamCopy struct {
+	// Server is the name of the server that has it.
+	Server string `json:"server"`
+	Leader bool   `json:"leader"`
+	// Current tells whether the copy has all that the leader has, but for what is
+	// under way.
+	Current bool `json:"current"`
+	// Offline tells whether the server is taken to be gone.
+	Offline bool `json:"offline"`
+	// Lag is how many entries of the leader's log the copy does not have yet.
+	Lag uint64 `json:"lag"`
+	// ActiveSeconds is how long ago the leader heard of the server, 0 for itself.
+	ActiveSeconds float64 `json:"active_seconds"`
+}
+
+// StreamState asks the stream how it and its copies are doing. It waits for two
+// seconds at most, or until ctx ends: while there is no leader, nobody answers.
+func (b *Bus) StreamState(ctx context.Context) (*StreamState, error) {
+	ctx, cancel := b.bounded(ctx, stateTime)
+	defer cancel()
+	for {
+		if connected, _ := b.link.state(); !connected {
+			return nil, fmt.Errorf("cannot ask for the state of the stream: %w", nats.ErrDisconnected)
+		}
+		info, err := b.streamInfo(ctx)
+		if err == nil {
+			return b.streamState(info), nil
+		}
+		if errors.Is(err, jetstream.ErrStreamNotFound) || !pause(ctx, askAgain) {
+			return nil, fmt.Errorf("cannot ask for the state of the stream: %w", streamError(err))
+		}
+	}
+}
+
+func (b *Bus) streamState(info *jetstream.StreamInfo) *StreamState {
+	s := &StreamState{Name: info.Config.Name, Replicas: info.Config.Replicas, Last: info.State.LastSeq, Copies: []StreamCopy{}}
+	if info.Cluster == nil { // one server, which is in no cluster
+		s.Leader = b.nc.ConnectedServerName()
+	} else {
+		s.Leader = info.Cluster.Leader
+		for _, p := range info.Cluster.Replicas {
+			s.Copies = append(s.Copies, StreamCopy{
+				Server: p.Name, Current: p.Current, Offline: p.Offline, Lag: p.Lag, ActiveSeconds: max(p.Active, 0).Seconds(),
+			})
+		}
+	}
+	if s.Leader != "" {
+		s.Copies = append(s.Copies, StreamCopy{Server: s.Leader, Leader: true, Current: true})
+	}
+	slices.SortFunc(s.Copies, func(a, b StreamCopy) int { return cmp.Compare(a.Server, b.Server) })
+	return s
+}
+
+// ClusterName returns the name of the cluster that the embedded server belongs to,
+// or the external one. It is "" if there is none, or if it is not known since the
+// server is away.
+func (b *Bus) ClusterName() string {
+	switch {
+	case b.cfg.Cluster.on():
+		return b.cfg.Cluster.Name
+	case b.embedded != nil:
+		return ""
+	}
+	return b.nc.ConnectedClusterName()
+}
