@@ -56,13 +56,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Writer:          stdout,
 		ErrWriter:       stderr,
 		ExitErrHandler:  func(*cli.Context, error) {}, // main prints, once
-		Commands: []*cli.Command{
+		Commands: append([]*cli.Command{
 			{Name: "serve", Usage: "run the gateway", Flags: serveFlags(), Action: serveAction, OnUsageError: usageError},
 			{Name: "version", Usage: "print the version", Action: func(c *cli.Context) error {
 				_, err := fmt.Fprintln(c.App.Writer, version.Print("sluice"))
 				return err
 			}},
-		},
+		}, clientCommands()...),
 	}
 	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, version.Print("sluice")) }
 	return app.RunContext(ctx, withoutNegations(args, serveFlags()))

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// groupsPage is how many groups are asked for at once: the most that there are
+// in an answer.
+const groupsPage = 1000
+
+func groupsFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.GenericFlag{Name: "match", Value: &list{}, Usage: "`selector` of groups over their labels, {job=\"backup\",instance=~\"db.*\"}; several choose what one of them chooses"},
+		&cli.IntFlag{Name: "limit", Usage: "most `groups` to list; 0 is no limit"},
+		&cli.BoolFlag{Name: "json", Usage: "print JSON instead of a table"},
+	}
+}
+
+// groupsPrinter prints groups page by page: there may be a million.
+type groupsPrinter interface {
+	page(groups []json.RawMessage) error
+	end(total int) error
+}
+
+func groupsAction(c *cli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	if c.Int("limit") < 0 {
+		return errors.New("--limit: must not be negative")
+	}
+	h, err := newHTTP(c)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	var out groupsPrinter = &groupsTable{w: c.App.Writer, notes: c.App.ErrWriter}
+	if c.Bool("json") {
+		out = &groupsJSON{w: c.App.Writer}
+	}
+	query := url.Values{"match[]": listOf(c, "match")}
+	left, after := c.Int("limit"), ""
+	for {
+		want := groupsPage
+		if c.Int("limit") > 0 {
+			want = min(want, left)
+		}
+		query.Set("limit", strconv.Itoa(want))
+		if after != "" {
+			query.Set("after", after)
+		}
+		data, err := apiData(c.Context, h, "/groups", query)
+		if err != nil {
+			return fmt.Errorf("cannot list groups: %w", err)
+		}
+		var answer struct {
+			Groups []json.RawMessage `json:"groups"`
+			Total  int               `json:"total"`
+			Next   string            `json:"next"`
+		}
+		if err := json.Unmarshal(data, &answer); err != nil {
+			return fmt.Errorf("cannot read the list of groups: %w", err)
+		}
+		if err := out.page(answer.Groups); err != nil {
+			return err
+		}
+		left -= len(answer.Groups)
+		if answer.Next == "" || c.Int("limit") > 0 && left <= 0 {
+			return out.end(answer.Total)
+		}
+		if answer.Next <= after {
+			return fmt.Errorf("cannot list groups: behind %s there shall come %s, which is no later one", after, answer.Next)
+		}
+		after = answer.Next
+	}
+}
+
+// groupsTable has a line for each group. Columns are as wide as each page needs.
+type groupsTable struct {
+	w, notes io.Writer
+	printed  int
+}
+
+func (t *groupsTable) page(groups []json.RawMessage) error {
+	w := tabwriter.NewWriter(t.w, 0, 0, 2, ' ', 0)
+	if t.printed == 0 {
+		fmt.Fprintln(w, "GROUP\tSTATE\tSERIES\tPUSHED\tEXPIRES\tORIGIN")
+	}
+	for _, raw := range groups {
+		var g struct {
+			Group     string     `json:"group"`
+			Up        bool       `json:"up"`
+			PushTime  *time.Time `json:"push_time"`
+			Expires   *time.Time `json:"expires"`
+			Forgotten *time.Time `json:"forgotten"`
+			Series    int        `json:"series"`
+			Origin    string     `json:"origin"`
+		}
+		if err := json.Unmarshal(raw, &g); err != nil {
+			return fmt.Errorf("cannot read a group of the list: %w", err)
+		}
+		state := "down" // no push was accepted yet
+		switch {
+		case g.Up:
+			state = "up"
+		case g.Forgotten != nil:
+			state = "dead"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", cell(g.Group), state, g.Series, timeCell(g.PushTime), timeCell(g.Expires), cell(g.Origin))
+	}
+	t.printed += len(groups)
+	return w.Flush()
+}
+
+func (t *groupsTable) end(total int) error {
+	if t.printed >= total {
+		return nil
+	}
+	_, err := fmt.Fprintf(t.notes, "%d of %d groups (--limit)\n", t.printed, total)
+	return err
+}
+
+// groupsJSON prints one object as the API has it, with all groups in it.
+type groupsJSON struct {
+	w       io.Writer
+	printed int
+}
+
+func (j *groupsJSON) page(groups []json.RawMessage) error {
+	var err error
+	for _, raw := range groups {
+		before := ",\n"
+		if j.printed == 0 {
+			before = "{\"groups\":[\n"
+		}
+		_, failed := fmt.Fprintf(j.w, "%s%s", before, raw)
+		err = cmp.Or(err, failed)
+		j.printed++
+	}
+	return err
+}
+
+func (j *groupsJSON) end(total int) error {
+	before := "\n"
+	if j.printed == 0 {
+		before = "{\"groups\":["
+	}
+	_, err := fmt.Fprintf(j.w, "%s],\"total\":%d}\n", before, total)
+	return err
+}
