@@ -36,6 +36,8 @@ const (
 type alone struct {
 	dir string // it is in here
 	id  string // what the stream is marked with in the cluster
+
+	blocked int // times that the name of the stream was in use, one after the other
 }
 
 // brings returns what a data directory has to bring along, nil if nothing.
@@ -93,6 +95,9 @@ func (b *Bus) bring(ctx context.Context) (*jetstream.StreamInfo, error) {
 		if err = b.restore(ctx, copyDir, want); err == nil {
 			break
 		}
+		if inUse(err) {
+			b.unblock(ctx, name)
+		}
 		if want.Replicas == 1 || b.cfg.Replicas > 0 || !tooMany(err) {
 			return nil, fmt.Errorf("cannot bring stream %s along: %w", name, err)
 		}
@@ -105,6 +110,35 @@ func (b *Bus) bring(ctx context.Context) (*jetstream.StreamInfo, error) {
 	b.logger.Info("brought the stream of the single gateway along", "events", info.State.Msgs,
 		"last", info.State.LastSeq, "seconds", math.Round(time.Since(started).Seconds()*1000)/1000)
 	return info, b.brought(info)
+}
+
+// inUse tells whether a restore was refused since there is a stream of that name.
+func inUse(err error) bool {
+	return jsm.IsNatsError(err, codeNameInUse)
+}
+
+// codeNameInUse is how the server refuses to restore a stream that there is
+// already (nats-server, server/errors.json).
+const codeNameInUse = 10130
+
+// maxBlocked is how often a restore may find the name of the stream in use by one
+// that nobody can look at, until it is taken for what a restore that was cut off
+// has left behind.
+const maxBlocked = 5
+
+// unblock removes what a restore that was cut off has left behind. Such a stream
+// takes no events: the server says that there is none, and refuses to make it.
+func (b *Bus) unblock(ctx context.Context, name string) {
+	if _, err := b.js.Stream(ctx, name); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		b.bringing.blocked = 0
+		return
+	}
+	if b.bringing.blocked++; b.bringing.blocked < maxBlocked {
+		return
+	}
+	b.bringing.blocked = 0
+	err := b.js.DeleteStream(ctx, name)
+	b.logger.Warn("removed what was left of an attempt to bring the stream along", "stream", name, "err", err)
 }
 
 // copyAlone starts a server on the files of the single gateway and copies the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"sluice/bus"
@@ -38,6 +39,7 @@ type Ledger struct {
 	held        budget        // of the families of the pushes that wait
 	pings       chan struct{} // from Ping
 	ended       chan struct{} // closed when Run has returned
+	pulse       pulse
 }
 
 // LedgerConfig are the settings of a Ledger.
@@ -129,6 +131,11 @@ func errImporting() error {
 // Run decides until ctx ends. What is queued then is refused.
 func (l *Ledger) Run(ctx context.Context) error {
 	defer close(l.ended)
+	var beating sync.WaitGroup
+	beatCtx, stop := context.WithCancel(ctx)
+	beating.Go(func() { l.pulse.run(beatCtx) })
+	defer beating.Wait()
+	defer stop()
 	for {
 		select {
 		case first := <-l.queue:
@@ -167,6 +174,9 @@ func (l *Ledger) collect(first *pending) []*pending {
 // longer than the change that has waited longest may.
 func (l *Ledger) decide(ctx context.Context, batch []*pending) {
 	for {
+		if l.pulse.thawing(time.Now()) {
+			pause(ctx, thawPause) // until it is known whose client has gone
+		}
 		batch = l.dropAbandoned(batch)
 		if len(batch) == 0 {
 			return

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -134,6 +135,10 @@ func (s *Service) handler(op store.Op, subject string) micro.HandlerFunc {
 		done := func(err error) {
 			s.respond(r.Reply(), op, c.Key, err)
 			s.flight.Done()
+		}
+		if err == nil && r.Reply() != "" && s.front.ledger.pulse.thawing(time.Now()) {
+			// Whoever asked before the process was frozen has pushed elsewhere since.
+			err = refuse(CodeUnavailable, "the gateway was frozen a moment ago: push again")
 		}
 		if err == nil {
 			err = s.front.ledger.Enqueue(context.Background(), c, done) // nobody can tell whether the client has gone

@@ -88,6 +88,7 @@ func TestPrometheusRules(t *testing.T) {
 func TestPrometheusConfiguration(t *testing.T) {
 	run(t, "promtool", "check", "config", "../prometheus/prometheus.yml")
 	run(t, "promtool", "check", "config", "../prometheus/scrape-groups.yml")
+	run(t, "promtool", "check", "config", "../prometheus/cluster.yml")
 	text, err := os.ReadFile("../prometheus/prometheus.yml")
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,102 @@
+package bus
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestClusterConfigsThatAreRefused(t *testing.T) {
+	peers := []string{"10.0.0.1:6222", "10.0.0.2:6222", "10.0.0.3:6222"}
+	f := func(c ClusterConfig, want string) {
+		t.Helper()
+		cfg := Config{DataDir: t.TempDir(), Cluster: c}.withDefaults()
+		err := cfg.check()
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%+v: %v", c, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%+v: %v, want %q", c, err, want)
+		}
+	}
+	f(ClusterConfig{}, "")
+	f(ClusterConfig{Leave: true}, "")
+	f(ClusterConfig{Listen: "127.0.0.1:6222", Peers: peers}, "")
+	f(ClusterConfig{Listen: "[::1]:6222", Peers: peers}, "")
+	f(ClusterConfig{Listen: "10.0.0.1:6222", Peers: peers, SecretFile: "x"}, "")
+	f(ClusterConfig{Listen: ":6222", Peers: peers, AllowInsecureListen: true}, "")
+	f(ClusterConfig{Listen: "10.0.0.1:6222", Peers: peers}, "--cluster.secret-file")
+	f(ClusterConfig{Listen: ":6222", Peers: peers}, "--cluster.secret-file")
+	f(ClusterConfig{Peers: peers}, "--cluster.listen")
+	f(ClusterConfig{SecretFile: "x"}, "--cluster.listen")
+	f(ClusterConfig{Listen: "127.0.0.1:6222"}, "--cluster.peers")
+	f(ClusterConfig{Listen: "127.0.0.1", Peers: peers}, "--cluster.listen")
+	f(ClusterConfig{Listen: "127.0.0.1:0", Peers: peers}, "port")
+	f(ClusterConfig{Listen: "127.0.0.1:6222", Peers: []string{"a"}}, `"a" is not host:port`)
+	f(ClusterConfig{Listen: "127.0.0.1:6222", Peers: peers, Size: 2}, "--cluster.size")
+	f(ClusterConfig{Listen: "127.0.0.1:6222", Peers: peers, Size: 33}, "--cluster.size")
+	f(ClusterConfig{Listen: "127.0.0.1:6222", Peers: peers, Advertise: "here"}, "--cluster.advertise")
+	f(ClusterConfig{Listen: "127.0.0.1:6222", Peers: peers, TLSCert: "x"}, "--cluster.tls-")
+	f(ClusterConfig{Listen: "127.0.0.1:6222", Peers: peers, Leave: true}, "--cluster.leave")
+	f(ClusterConfig{Listen: "127.0.0.1:6222", Peers: peers, Name: "a b"}, "--cluster.name")
+}
+
+func TestRoutesAreAsManyAsMembers(t *testing.T) {
+	f := func(c ClusterConfig, want ...string) {
+		t.Helper()
+		if got := c.routes(); !slices.Equal(got, want) {
+			t.Errorf("%+v: %v, want %v", c, got, want)
+		}
+	}
+	f(ClusterConfig{Listen: "10.0.0.1:1", Peers: []string{"10.0.0.1:1", "10.0.0.2:1"}, Size: 2}, "10.0.0.1:1", "10.0.0.2:1")
+	f(ClusterConfig{Listen: "10.0.0.1:1", Peers: []string{"10.0.0.2:1", "10.0.0.3:1"}, Size: 3}, "10.0.0.2:1", "10.0.0.3:1", "10.0.0.1:1")
+	f(ClusterConfig{Listen: "127.0.0.1:1", Advertise: "a:1", Peers: []string{"all:1"}, Size: 3}, "all:1", "a:1", "all:1")
+}
+
+func TestCopiesFollowTheSize(t *testing.T) {
+	for size, want := range map[int]int{0: 1, 1: 1, 2: 2, 3: 3, 4: 3, 5: 5, 9: 5} {
+		if got := copies(size); got != want {
+			t.Errorf("a cluster of %d has %d copies, want %d", size, got, want)
+		}
+	}
+}
+
+func secretFile(t *testing.T, secret string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(name, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// Whoever does not know the secret is not let in, and disturbs nobody.
+func TestTheSecretKeepsOthersOut(t *testing.T) {
+	configs := memberConfigs(t, 3)
+	for i := range configs {
+		configs[i].Cluster.SecretFile = secretFile(t, "correct horse battery")
+	}
+	members := startMembers(t, configs...)
+	members[0].push(t, put("/job/a", 1))
+	members[2].stop()
+	stranger := configs[2]
+	stranger.DataDir = t.TempDir()
+	stranger.Cluster.SecretFile = secretFile(t, "incorrect horse battery")
+	s, err := tryGateway(t, stranger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	members[1].push(t, put("/job/a", 2))
+	same(t, members[:2], "/job/a", 2)
+	time.Sleep(2 * time.Second) // long enough to be let in
+	if s.Status().Ready || s.embedded.server.NumRemotes() > 0 {
+		t.Error("a stranger was let in")
+	}
+	stranger.Cluster.SecretFile = secretFile(t, "short")
+	if _, err := Open(t.Context(), stranger, s.logger, nil); err == nil {
+		t.Error("a short secret was taken")
+	}
+}
