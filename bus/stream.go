@@ -87,6 +87,9 @@ func (b *Bus) ensureStream(ctx context.Context) (*jetstream.StreamInfo, error) {
 		return nil, fmt.Errorf("cannot look for stream %s: %w", name, streamError(err))
 	}
 	info := s.CachedInfo()
+	if err := b.arriving(ctx, info); err != nil {
+		return nil, err
+	}
 	if err := b.brought(info); err != nil {
 		return nil, err
 	}
