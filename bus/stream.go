@@ -87,6 +87,9 @@ func (b *Bus) ensureStream(ctx context.Context) (*jetstream.StreamInfo, error) {
 		return nil, fmt.Errorf("cannot look for stream %s: %w", name, streamError(err))
 	}
 	info := s.CachedInfo()
+	if leaderless(info) {
+		return nil, fmt.Errorf("cannot use stream %s: %w", name, errNoLeader)
+	}
 	if err := b.arriving(ctx, info); err != nil {
 		return nil, err
 	}
@@ -155,6 +158,18 @@ func (b *Bus) streamInfo(ctx context.Context) (*jetstream.StreamInfo, error) {
 		return nil, err
 	}
 	info := s.CachedInfo()
+	if leaderless(info) {
+		return nil, errNoLeader
+	}
 	b.know(info)
 	return info, nil
+}
+
+// errNoLeader says that what a server tells of the stream may be out of date.
+var errNoLeader = errors.New("it has no leader")
+
+// leaderless tells whether the answer is that of a server which used to lead the
+// stream and is cut off from the others: what it has proves nothing.
+func leaderless(info *jetstream.StreamInfo) bool {
+	return info.Cluster != nil && info.Cluster.Leader == ""
 }

@@ -90,6 +90,9 @@ func (c *cluster) launch(m *member) {
 	c.t.Helper()
 	m.sluice = c.site.run(m.flags...)
 	m.sluice.url = c.site.before + m.web
+	if c.network != nil {
+		c.network.runs(m.name, m.PID())
+	}
 	m.alive, m.awake = true, true
 }
 
