@@ -185,6 +185,10 @@ func (b *Bus) arriving(ctx context.Context, info *jetstream.StreamInfo) error {
 // copyAlone starts a server on the files of the single gateway and copies the
 // stream into a directory. It returns what that is, nil if there is none.
 func (b *Bus) copyAlone(ctx context.Context, dir string) (*jetstream.StreamInfo, error) {
+	kept, err := newGuard(b.bringing.dir, streamName(b.cfg.Prefix))
+	if err != nil {
+		return nil, err
+	}
 	s, err := server.NewServer(&server.Options{
 		ServerName: "sluice-alone", DontListen: true, JetStream: true, StoreDir: b.bringing.dir,
 		NoSigs: true, NoLog: true,
@@ -200,6 +204,12 @@ func (b *Bus) copyAlone(ctx context.Context, dir string) (*jetstream.StreamInfo,
 		s.WaitForShutdown()
 	}()
 	if !s.ReadyForConnections(recoverTimeout) || !s.JetStreamEnabled() {
+		return nil, fmt.Errorf("cannot read %s: %s", b.bringing.dir, serverLog.reason())
+	}
+	if kept, err = kept.keepUnread(s, streamName(b.cfg.Prefix), serverLog.reason); err != nil {
+		return nil, err
+	}
+	if kept != nil {
 		return nil, fmt.Errorf("cannot read %s: %s", b.bringing.dir, serverLog.reason())
 	}
 	nc, manager, stop, err := b.manage(ctx, nats.InProcessServer(s))
@@ -235,7 +245,7 @@ func (b *Bus) restore(ctx context.Context, dir string, want jetstream.StreamConf
 	if err := json.Unmarshal(text, &cfg); err != nil {
 		return err
 	}
-	options := append([]nats.Option{nats.InProcessServer(b.embedded.server)}, b.embedded.login.options...)
+	options := append([]nats.Option{nats.InProcessServer(b.embedded)}, b.embedded.login.options...)
 	_, manager, stop, err := b.manage(ctx, options...)
 	if err != nil {
 		return err

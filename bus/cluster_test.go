@@ -106,7 +106,7 @@ func TestTheLeaderMayStop(t *testing.T) {
 	var rest []*gateway
 	var stopped Config
 	for i, g := range members {
-		if g.embedded.server.Name() == info.Cluster.Leader {
+		if g.embedded.current().Name() == info.Cluster.Leader {
 			stopped = configs[i]
 			g.stop()
 			continue

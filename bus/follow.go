@@ -36,6 +36,9 @@ func (b *Bus) Follow(ctx context.Context, st *store.Store) error {
 	defer stop()
 	var asking sync.WaitGroup
 	asking.Go(func() { b.watchStream(ctx) })
+	if b.embedded != nil {
+		asking.Go(func() { b.mendServer(ctx) })
+	}
 	asking.Go(func() { b.keepSettled(ctx, st) })
 	defer asking.Wait()
 

@@ -47,7 +47,7 @@ func (c Config) applyTo(s *jetstream.StreamConfig) {
 	s.Subjects = []string{c.Prefix + logPart + "*"}
 	s.Retention = jetstream.LimitsPolicy
 	s.Storage = jetstream.FileStorage
-	s.Compression = jetstream.S2Compression
+	s.Compression = jetstream.NoCompression // damage by a crash is smaller: docs/events.md
 	if c.Replicas > 0 {
 		s.Replicas = c.Replicas
 	}
