@@ -168,6 +168,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 			return judge.Inconsistent()
 		},
 		reload: reload.reload,
+		logger: logger,
 		quit: func() {
 			logger.Warn("received termination request via web service, exiting gracefully...") // as Pushgateway
 			quit()

@@ -1,0 +1,110 @@
+package page
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// The tabs of a group's page.
+const (
+	tabMetrics = "metrics"
+	tabHistory = "history"
+	tabPush    = "push"
+)
+
+// groupView is the page of one group.
+type groupView struct {
+	frame
+	group
+	Fams      []family
+	Truncated bool // Fams has not all metrics
+	Tab       string
+	Tabs      []tab
+	Lines     lines
+	History   *history
+	NoData    string // why there is no history
+	More      string // shows more metrics, "" if all are there
+	Returned  int    // metrics on the page
+}
+
+type tab struct {
+	Key, Text, Link string
+	Current         bool
+}
+
+// defaultMetrics and mostMetrics bound the metrics of a group on one page.
+const (
+	defaultMetrics = 1000
+	mostMetrics    = 10_000
+)
+
+func (p *Page) serveGroup(w http.ResponseWriter, r *http.Request, path string) error {
+	asked := r.URL.Query()
+	limit, err := strconv.Atoi(asked.Get("limit"))
+	if err != nil || limit < 1 {
+		limit = defaultMetrics
+	}
+	limit = min(limit, mostMetrics)
+	if asked.Get("tab") == tabPush || asked.Get("tab") == tabHistory {
+		limit = 1 // metrics are not shown there
+	}
+	one, err := ask[oneGroup](r.Context(), p.cfg.API, "/group", url.Values{"group": {path}, "limit": {strconv.Itoa(limit)}})
+	if err != nil {
+		if no := (*refused)(nil); asRefused(err, &no) && no.code == http.StatusNotFound {
+			return &refused{http.StatusNotFound, fmt.Sprintf("There is no group %s: it was deleted or forgotten, or never pushed.", path)}
+		}
+		return err
+	}
+	status, err := ask[status](r.Context(), p.cfg.API, "/status", nil)
+	if err != nil {
+		return err
+	}
+	one.group.Families = len(one.Families)
+	v := groupView{frame: p.frame(r, "groups", one.Group), group: one.group, Fams: one.Families, Truncated: one.Truncated, Tab: asked.Get("tab")}
+	v.Admin = status.admin()
+	v.Pushers = byTime(v.Pushers)
+	v.Lines = p.lines(r, status, v.Stream, one.Group)
+	switch v.Tab {
+	case tabHistory:
+		h, err := ask[history](r.Context(), p.cfg.API, "/history", url.Values{"group": {path}, "limit": {"20"}})
+		switch no := (*refused)(nil); {
+		case err == nil:
+			v.History = &h
+		case asRefused(err, &no):
+			v.NoData = no.text
+		default:
+			return err
+		}
+	case tabPush:
+	default:
+		v.Tab = tabMetrics
+		for _, f := range v.Fams {
+			v.Returned += len(f.Metrics)
+		}
+		if v.Truncated && limit < mostMetrics {
+			v.More = link("", url.Values{"group": {path}, "limit": {strconv.Itoa(mostMetrics)}})
+		}
+	}
+	for _, t := range []tab{{Key: tabMetrics, Text: "Metrics"}, {Key: tabHistory, Text: "History"}, {Key: tabPush, Text: "Push and delete"}} {
+		query := url.Values{"group": {path}}
+		if t.Key != tabMetrics {
+			query.Set("tab", t.Key)
+		}
+		t.Link, t.Current = link("", query), t.Key == v.Tab
+		v.Tabs = append(v.Tabs, t)
+	}
+	return p.send(w, http.StatusOK, "group", v)
+}
+
+// Failing tells whether the last push was refused.
+func (v groupView) Failing() bool {
+	return v.State == "failing" || v.FailureTime != nil && (v.PushTime == nil || v.FailureTime.After(*v.PushTime))
+}
+
+// One is the group alone, for the template.
+func (v groupView) One() group { return v.group }
+
+func asRefused(err error, target **refused) bool { return errors.As(err, target) }

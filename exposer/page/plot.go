@@ -1,0 +1,185 @@
+package page
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The sizes of drawings in units of their own: style sheets stretch them.
+const (
+	histogramWidth  = 600.0
+	histogramHeight = 100.0
+	plotWidth       = 300.0
+	plotHeight      = 60.0
+)
+
+// histogramPlot is a histogram as bars of equal width, one a bucket.
+type histogramPlot struct {
+	Bars          []histogramBar
+	Lowest, Above string // the bounds at both ends
+	Middle        string
+	Mean          string // "" if it is not known
+	Sum, Count    string
+	Native        bool
+	Schema        int
+}
+
+type histogramBar struct {
+	X, Y, Width, Height float64
+	Range               string // of the values in the bucket
+	Count               string
+}
+
+// histogramOf draws a classic histogram, whose buckets are cumulative, or a
+// native one. It is nil if the metric is none.
+func histogramOf(m metric) *histogramPlot {
+	h := &histogramPlot{Sum: m.Sum, Count: m.Count, Mean: mean(m.Sum, m.Count)}
+	var ranges []string
+	var bounds []string // upper ones
+	var counts []float64
+	switch {
+	case m.Native != nil:
+		h.Native, h.Schema = true, m.Native.Schema
+		zero := m.Native.ZeroCount != 0
+		for _, b := range m.Native.Buckets {
+			if zero && b.Lower >= 0 {
+				zero = false
+				ranges, bounds, counts = appendZero(ranges, bounds, counts, m.Native)
+			}
+			ranges = append(ranges, "("+short(b.Lower)+", "+short(b.Upper)+"]")
+			bounds = append(bounds, short(b.Upper))
+			counts = append(counts, b.Count)
+			if h.Lowest == "" {
+				h.Lowest = short(b.Lower)
+			}
+		}
+		if zero {
+			ranges, bounds, counts = appendZero(ranges, bounds, counts, m.Native)
+		}
+	case len(m.Buckets) > 0:
+		before, lower := 0.0, "-Inf"
+		for _, b := range m.Buckets {
+			cumulative, err := strconv.ParseFloat(b.Count, 64)
+			if err != nil {
+				cumulative = before
+			}
+			ranges = append(ranges, "("+lower+", "+b.LE+"]")
+			bounds = append(bounds, b.LE)
+			counts = append(counts, cumulative-before)
+			before, lower = cumulative, b.LE
+		}
+		h.Lowest = "≤ " + m.Buckets[0].LE
+	default:
+		return nil
+	}
+	if len(counts) == 0 {
+		return h
+	}
+	if h.Lowest == "" {
+		h.Lowest = bounds[0]
+	}
+	h.Above, h.Middle = bounds[len(bounds)-1], bounds[len(bounds)/2]
+	most := 0.0
+	for _, n := range counts {
+		if n > most && !math.IsInf(n, 0) {
+			most = n
+		}
+	}
+	step := histogramWidth / float64(len(counts))
+	for i, n := range counts {
+		height := 0.0
+		if n > 0 && most > 0 {
+			height = max(1, min(1, n/most)*(histogramHeight-2)) // what is not empty is seen
+		}
+		h.Bars = append(h.Bars, histogramBar{
+			X: round(float64(i)*step + step*0.06), Width: round(step * 0.88),
+			Y: round(histogramHeight - height), Height: round(height),
+			Range: ranges[i], Count: short(n),
+		})
+	}
+	return h
+}
+
+func appendZero(ranges, bounds []string, counts []float64, n *native) ([]string, []string, []float64) {
+	at := short(n.ZeroThreshold)
+	return append(ranges, "[-"+at+", "+at+"]"), append(bounds, at), append(counts, n.ZeroCount)
+}
+
+func mean(sum, count string) string {
+	s, err := strconv.ParseFloat(sum, 64)
+	n, errN := strconv.ParseFloat(count, 64)
+	if err != nil || errN != nil || n <= 0 || math.IsNaN(s) || math.IsInf(s, 0) {
+		return ""
+	}
+	return short(s / n)
+}
+
+// short writes a number with the digits that people read.
+func short(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+
+func round(v float64) float64 { return math.Round(v*100) / 100 }
+
+// linePlot is how a value went from push to push.
+type linePlot struct {
+	Path        string // of SVG, of the line
+	Dots        string // of SVG, of lines without length, one a push
+	Low, High   string
+	Last        string
+	From, Until time.Time
+	Changed     bool
+}
+
+// plotOf draws values over time. It is nil if none of them can be drawn.
+func plotOf(s valueSeries) *linePlot {
+	type point struct{ x, y float64 }
+	var points []point
+	var p linePlot
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, at := range s.Points {
+		t, err := time.Parse(time.RFC3339Nano, at[0])
+		if err != nil {
+			continue
+		}
+		if p.From.IsZero() || t.Before(p.From) {
+			p.From = t
+		}
+		if t.After(p.Until) {
+			p.Until, p.Last = t, at[1]
+		}
+		y, err := strconv.ParseFloat(at[1], 64)
+		if err != nil || math.IsNaN(y) || math.IsInf(y, 0) {
+			y = math.NaN() // a gap
+		} else {
+			low, high = min(low, y), max(high, y)
+		}
+		points = append(points, point{float64(t.UnixNano()), y})
+	}
+	if len(points) == 0 || math.IsInf(low, 1) {
+		return nil
+	}
+	p.Low, p.High, p.Changed = short(low), short(high), high > low
+	start, length := float64(p.From.UnixNano()), float64(p.Until.Sub(p.From))
+	var line, dots strings.Builder
+	pen := "M"
+	for _, at := range points {
+		if math.IsNaN(at.y) {
+			pen = "M"
+			continue
+		}
+		x, y := plotWidth/2, plotHeight/2
+		if length > 0 {
+			x = 4 + (at.x-start)/length*(plotWidth-8)
+		}
+		if p.Changed {
+			y = plotHeight - 4 - (at.y-low)/(high-low)*(plotHeight-8)
+		}
+		fmt.Fprintf(&line, "%s%.1f %.1f", pen, x, y)
+		fmt.Fprintf(&dots, "M%.1f %.1fh0", x, y)
+		pen = "L"
+	}
+	p.Path, p.Dots = line.String(), dots.String()
+	return &p
+}
