@@ -17,7 +17,7 @@ func TestImports(t *testing.T) {
 		"bus":           {"sluice/store"},
 		"ingest/decode": {"sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/ingest/decode"},
-		"exposer":       {"sluice/bus", "sluice/store", "sluice/store/selector"},
+		"exposer":       {"sluice/bus", "sluice/store", "sluice/store/search", "sluice/store/selector"},
 		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/takeover", "sluice/ingest/rules", "sluice/exposer", "sluice/exposer/page", "sluice/cmd/sluice/client"},
 
 		"cmd/sluice/client": {"sluice/ingest"},
@@ -25,6 +25,7 @@ func TestImports(t *testing.T) {
 		"exposer/page": {"sluice/store/search"},
 
 		"ingest/rules":    {"sluice/ingest", "sluice/store", "sluice/store/selector"},
+		"store/search":    {"sluice/store"},
 		"store/selector":  {"sluice/store"},
 		"ingest/takeover": {"sluice/bus", "sluice/store", "sluice/ingest/decode"},
 	}

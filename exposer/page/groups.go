@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sluice/store/search"
 )
 
 // perPage is how many groups a page has.
@@ -90,7 +92,11 @@ func (p *Page) serveGroups(w http.ResponseWriter, r *http.Request) error {
 		v.Next = v.link("offset", strconv.Itoa(v.Last))
 	}
 	if v.State == "" && v.Bad == "" {
-		v.Selector = selectorOf(v.Search)
+		if found, err := search.Parse(v.Search); err == nil {
+			if text, ok := found.Selector(); ok {
+				v.Selector = text
+			}
+		}
 	}
 	return p.send(w, code, "groups", v)
 }
@@ -171,7 +177,7 @@ func (v groupsView) columns() map[string]column {
 
 // labelLink is the view of all groups that have a label.
 func labelLink(name, value string) string {
-	return link("", url.Values{"search": {name + "=" + quoteTerm(value)}})
+	return link("", url.Values{"search": {search.Term(name, value)}})
 }
 
 // groupLink is the page of a group.
