@@ -28,6 +28,7 @@ type group struct {
 	PushTime    *time.Time        `json:"push_time"`
 	FailureTime *time.Time        `json:"push_failure_time"`
 	LastRefusal string            `json:"last_refusal"`
+	RefusalTime *time.Time        `json:"last_refusal_time"`
 	Expires     *time.Time        `json:"expires"`
 	Forgotten   *time.Time        `json:"forgotten"`
 	TTL         float64           `json:"ttl_seconds"`
@@ -43,6 +44,26 @@ type pusher struct {
 	Origin string    `json:"origin"`
 	Time   time.Time `json:"time"`
 	Pushes int       `json:"pushes"`
+}
+
+// From is who pushes the group: the last one that is known. What has made it dead
+// is nobody.
+func (g group) From() string {
+	switch {
+	case len(g.Pushers) > 0:
+		return byTime(g.Pushers)[0].Origin
+	case g.State == "dead":
+		return ""
+	}
+	return g.Origin
+}
+
+// Refused is when a push to the group was last refused, nil if never.
+func (g group) Refused() *time.Time {
+	if g.RefusalTime != nil {
+		return g.RefusalTime
+	}
+	return g.FailureTime
 }
 
 // oneGroup is a group with its families.

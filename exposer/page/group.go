@@ -101,7 +101,7 @@ func (p *Page) serveGroup(w http.ResponseWriter, r *http.Request, path string) e
 
 // Failing tells whether the last push was refused.
 func (v groupView) Failing() bool {
-	return v.State == "failing" || v.FailureTime != nil && (v.PushTime == nil || v.FailureTime.After(*v.PushTime))
+	return v.State == "failing" || v.State == "never"
 }
 
 // One is the group alone, for the template.

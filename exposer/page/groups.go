@@ -66,10 +66,9 @@ func (p *Page) serveGroups(w http.ResponseWriter, r *http.Request) error {
 	}
 	var err error
 	v.groupList, err = ask[groupList](r.Context(), p.cfg.API, "/groups", query)
-	code := http.StatusOK
 	switch no := (*refused)(nil); {
 	case asRefused(err, &no) && no.code == http.StatusBadRequest:
-		v.Bad, code = no.text, no.code
+		v.Bad = no.text // the page is as good as any: people are still typing
 	case err != nil:
 		return err
 	}
@@ -98,7 +97,7 @@ func (p *Page) serveGroups(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	return p.send(w, code, "groups", v)
+	return p.send(w, http.StatusOK, "groups", v)
 }
 
 // shown counts the groups on all pages of the view.

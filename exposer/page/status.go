@@ -37,7 +37,7 @@ var limits = [...]pair{
 	{"push.wait", "how long a push may wait"},
 	{"bus.max-bytes", "largest stream; 0: no limit but the disk"},
 	{"bus.history", "events kept of each group"},
-	{"group.ttl", "time to live of a group without one of its own; 0s: for ever"},
+	{"group.ttl", "time to live of groups that have none of their own"},
 	{"group.forget-after", "how long a dead group is remembered"},
 	{"web.max-connections", "most connections at once"},
 	{"web.max-header-bytes", "most bytes of headers"},

@@ -9,8 +9,7 @@ function startTheme() {
   const button = document.getElementById("theme");
   const show = () => {
     const theme = root.dataset.theme || "auto";
-    button.textContent = theme[0].toUpperCase() + theme.slice(1);
-    button.setAttribute("aria-label", theme === "auto" ? "Colours: as the system has them" : `Colours: ${theme}`);
+    document.getElementById("theme-name").textContent = theme[0].toUpperCase() + theme.slice(1);
   };
   button.addEventListener("click", () => {
     const next = themes[(themes.indexOf(root.dataset.theme || "auto") + 1) % themes.length];
