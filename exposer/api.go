@@ -22,6 +22,7 @@ type API struct {
 	reached Reached
 	status  Status
 	cluster Cluster
+	stream  Stream
 	logger  *slog.Logger
 }
 
@@ -44,13 +45,18 @@ type APIConfig struct {
 	// Reached says where Prometheus finds the groups.
 	Reached Reached
 	Status  Status
-	// Cluster answers for the others on the stream.
+	// Cluster answers for the others on the stream, and Stream for the stream as
+	// this gateway sees it.
 	Cluster Cluster
+	Stream  Stream
 }
 
 // NewAPI returns the API over a store.
 func NewAPI(s *store.Store, cfg APIConfig, logger *slog.Logger) *API {
-	return &API{store: s, ready: cfg.Ready, recent: cfg.Recent, reached: cfg.Reached, status: cfg.Status, cluster: cfg.Cluster, logger: logger}
+	return &API{
+		store: s, ready: cfg.Ready, recent: cfg.Recent, reached: cfg.Reached, status: cfg.Status,
+		cluster: cfg.Cluster, stream: cfg.Stream, logger: logger,
+	}
 }
 
 // Register adds the routes, without the prefix /api/v1.
@@ -66,6 +72,8 @@ func (a *API) Register(r *route.Router, instrument func(handler string, h http.H
 	r.Get("/metrics", wrap("metrics", a.serveMetrics))
 	r.Get("/refusals", wrap("refusals", a.serveRefusals))
 	r.Get("/groups", wrap("groups", a.serveGroups))
+	r.Get("/group", wrap("group", a.serveGroup))
+	r.Get("/stream", wrap("stream", a.serveStream))
 	r.Get("/targets", wrap("targets", a.serveTargets))
 	r.Get("/cluster", wrap("cluster", a.serveCluster(new(singleflight.Group))))
 }

@@ -46,6 +46,7 @@ func serveAction(c *cli.Context) error {
 		flags[name] = fmt.Sprint(c.Value(name))
 	}
 	flags["web.route-prefix"] = cfg.prefix() // as Pushgateway tells it
+	flags["bus.url"] = bus.RedactURL(cfg.bus.URL)
 	return serve(c.Context, cfg, flags, logger)
 }
 
@@ -150,6 +151,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 			Reached: exposer.Reached{External: cfg.external(), Prefix: cfg.prefix()},
 			Status:  exposer.Status{Build: buildInfo(), Flags: flags, Start: start},
 			Cluster: exposer.Cluster{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways},
+			Stream:  exposer.Stream{Status: b.Status, Known: b.Known, Waiting: waiting},
 		}, logger.With("component", "api")),
 		own:     own,
 		ownOnly: exposer.OwnHandler(own, s, logger.With("component", "own-metrics")),
