@@ -74,12 +74,13 @@ type oneGroup struct {
 }
 
 type family struct {
-	Name      string   `json:"name"`
-	Type      string   `json:"type"`
-	Help      string   `json:"help"`
-	Unit      string   `json:"unit"`
-	Truncated bool     `json:"truncated"`
-	Metrics   []metric `json:"metrics"`
+	Name      string    `json:"name"`
+	Type      string    `json:"type"`
+	Help      string    `json:"help"`
+	Unit      string    `json:"unit"`
+	PushTime  time.Time `json:"push_time"`
+	Truncated bool      `json:"truncated"`
+	Metrics   []metric  `json:"metrics"`
 }
 
 // metric has a value, or a sum and a count with buckets, quantiles or a native

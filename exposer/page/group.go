@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // The tabs of a group's page.
@@ -102,6 +103,31 @@ func (p *Page) serveGroup(w http.ResponseWriter, r *http.Request, path string) e
 // Failing tells whether the last push was refused.
 func (v groupView) Failing() bool {
 	return v.State == "failing" || v.State == "never"
+}
+
+// Own are the labels of a metric without those of the group.
+func (v groupView) Own(m metric) map[string]string {
+	own := map[string]string{}
+	for name, value := range m.Labels {
+		if of, ok := v.Labels[name]; (!ok || of != value) && value != "" {
+			own[name] = value
+		}
+	}
+	return own
+}
+
+// Histogram draws a metric, nil if it is no histogram.
+func (v groupView) Histogram(m metric) *histogramPlot {
+	h := histogramOf(m)
+	if h != nil {
+		h.Labels = v.Own(m)
+	}
+	return h
+}
+
+// Older tells whether a family has been pushed before the group's last push.
+func (v groupView) Older(f family) bool {
+	return v.PushTime != nil && !f.PushTime.IsZero() && v.PushTime.Sub(f.PushTime) >= time.Second
 }
 
 // One is the group alone, for the template.

@@ -18,6 +18,7 @@ const (
 
 // histogramPlot is a histogram as bars of equal width, one a bucket.
 type histogramPlot struct {
+	Labels        map[string]string
 	Bars          []histogramBar
 	Lowest, Above string // the bounds at both ends
 	Middle        string

@@ -33,10 +33,9 @@ func (p *Page) functions() template.FuncMap {
 			}
 			return thousands(strconv.Itoa(n)) + " " + more
 		},
-		"deref":     func(b *bool) bool { return *b },
-		"bar":       newTTLBar(func() time.Time { return p.now() }),
-		"histogram": histogramOf,
-		"plot":      plotOf,
+		"deref": func(b *bool) bool { return *b },
+		"bar":   newTTLBar(func() time.Time { return p.now() }),
+		"plot":  plotOf,
 	}
 }
 
