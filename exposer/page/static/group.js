@@ -24,12 +24,9 @@ export function start() {
 // The way back is to the view of the groups that was left.
 function back() {
   try {
-    const from = new URL(document.referrer);
-    const here = new URL("./", location.href);
-    if (from.origin === here.origin && from.pathname === here.pathname && !from.searchParams.has("group")) {
-      document.getElementById("back").href = from.href;
-    }
+    const query = sessionStorage.getItem("sluice-groups");
+    if (query) document.getElementById("back").href = `./${query}`;
   } catch {
-    // Opened from elsewhere.
+    // Storage may be forbidden.
   }
 }

@@ -54,6 +54,13 @@ export function start() {
     if (e.target.closest("#delete-shown")) deleteShown();
     else if (e.target.closest("#wipe")) wipe();
   });
+  window.addEventListener("pagehide", () => {
+    try {
+      sessionStorage.setItem("sluice-groups", location.search);
+    } catch {
+      // Then the way back from a group is to all of them.
+    }
+  });
   watch(() => location.href, () => document.querySelector("dialog[open]"));
 }
 
