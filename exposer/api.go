@@ -23,6 +23,7 @@ type API struct {
 	status  Status
 	cluster Cluster
 	stream  Stream
+	live    *Live
 	logger  *slog.Logger
 }
 
@@ -49,13 +50,18 @@ type APIConfig struct {
 	// this gateway sees it.
 	Cluster Cluster
 	Stream  Stream
+	// Live has the events of the stream as they happen; nil for none.
+	Live *Live
 }
 
 // NewAPI returns the API over a store.
 func NewAPI(s *store.Store, cfg APIConfig, logger *slog.Logger) *API {
+	if cfg.Live == nil {
+		cfg.Live = NewLive()
+	}
 	return &API{
 		store: s, ready: cfg.Ready, recent: cfg.Recent, reached: cfg.Reached, status: cfg.Status,
-		cluster: cfg.Cluster, stream: cfg.Stream, logger: logger,
+		cluster: cfg.Cluster, stream: cfg.Stream, live: cfg.Live, logger: logger,
 	}
 }
 
@@ -73,6 +79,7 @@ func (a *API) Register(r *route.Router, instrument func(handler string, h http.H
 	r.Get("/refusals", wrap("refusals", a.serveRefusals))
 	r.Get("/groups", wrap("groups", a.serveGroups))
 	r.Get("/group", wrap("group", a.serveGroup))
+	r.Get("/events", wrap("events", a.serveEvents))
 	r.Get("/stream", wrap("stream", a.serveStream))
 	r.Get("/targets", wrap("targets", a.serveTargets))
 	r.Get("/cluster", wrap("cluster", a.serveCluster(new(singleflight.Group))))

@@ -141,6 +141,9 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	if err := b.Introduce(bus.Introduction{Store: s, Version: version.Version, Started: start, Ready: ready}); err != nil {
 		return err
 	}
+	live := exposer.NewLive()
+	b.Observe(live.Event)
+	refusals.Observe(live.Refusal)
 	judge := exposer.NewJudge(s, scraped, logger.With("component", "scrape"))
 	handler, err := routes(cfg, handlers{
 		front:   front,
@@ -152,6 +155,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 			Status:  exposer.Status{Build: buildInfo(), Flags: flags, Start: start},
 			Cluster: exposer.Cluster{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways},
 			Stream:  exposer.Stream{Status: b.Status, Known: b.Known, Waiting: waiting},
+			Live:    live,
 		}, logger.With("component", "api")),
 		own:     own,
 		ownOnly: exposer.OwnHandler(own, s, logger.With("component", "own-metrics")),
@@ -183,6 +187,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		Handler:           ingest.Paced(handler, cfg.readTimeout),
 		ReadHeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, MaxHeaderBytes: cfg.maxHeaderBytes,
 	}
+	server.RegisterOnShutdown(live.Close) // who watches would never end by himself
 
 	inner, stopInner := context.WithCancel(context.Background()) // outlives ctx: the front ends need it to answer
 	defer stopInner()
