@@ -1,6 +1,9 @@
 package page
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // What the API answers, as docs/api.md has it. Fields that the page does not
 // show are left out.
@@ -108,15 +111,24 @@ type quantile struct {
 
 type native struct {
 	Schema        int            `json:"schema"`
-	ZeroThreshold float64        `json:"zero_threshold"`
-	ZeroCount     float64        `json:"zero_count"`
+	ZeroThreshold number         `json:"zero_threshold"`
+	ZeroCount     number         `json:"zero_count"`
 	Buckets       []nativeBucket `json:"buckets"`
 }
 
 type nativeBucket struct {
-	Lower float64 `json:"lower"`
-	Upper float64 `json:"upper"`
-	Count float64 `json:"count"`
+	Lower number `json:"lower"`
+	Upper number `json:"upper"`
+	Count number `json:"count"`
+}
+
+// number is a float that the API writes as a text, since it may be infinite.
+type number float64
+
+func (n *number) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseFloat(string(text), 64)
+	*n = number(v)
+	return err
 }
 
 type history struct {

@@ -45,14 +45,21 @@ func histogramOf(m metric) *histogramPlot {
 	case m.Native != nil:
 		h.Native, h.Schema = true, m.Native.Schema
 		zero := m.Native.ZeroCount != 0
-		for _, b := range m.Native.Buckets {
+		for i, b := range m.Native.Buckets {
+			if i > 0 {
+				// Empty buckets are left out, which must be seen.
+				if gap := m.Native.Buckets[i-1].Upper; gap < b.Lower && (gap < 0) == (b.Lower < 0) {
+					ranges = append(ranges, "("+short(gap)+", "+short(b.Lower)+"]")
+					bounds, counts = append(bounds, short(b.Lower)), append(counts, 0)
+				}
+			}
 			if zero && b.Lower >= 0 {
 				zero = false
 				ranges, bounds, counts = appendZero(ranges, bounds, counts, m.Native)
 			}
 			ranges = append(ranges, "("+short(b.Lower)+", "+short(b.Upper)+"]")
 			bounds = append(bounds, short(b.Upper))
-			counts = append(counts, b.Count)
+			counts = append(counts, float64(b.Count))
 			if h.Lowest == "" {
 				h.Lowest = short(b.Lower)
 			}
@@ -106,7 +113,7 @@ func histogramOf(m metric) *histogramPlot {
 
 func appendZero(ranges, bounds []string, counts []float64, n *native) ([]string, []string, []float64) {
 	at := short(n.ZeroThreshold)
-	return append(ranges, "[-"+at+", "+at+"]"), append(bounds, at), append(counts, n.ZeroCount)
+	return append(ranges, "[-"+at+", "+at+"]"), append(bounds, at), append(counts, float64(n.ZeroCount))
 }
 
 func mean(sum, count string) string {
@@ -119,7 +126,7 @@ func mean(sum, count string) string {
 }
 
 // short writes a number with the digits that people read.
-func short(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+func short[F ~float64](v F) string { return strconv.FormatFloat(float64(v), 'g', 4, 64) }
 
 func round(v float64) float64 { return math.Round(v*100) / 100 }
 

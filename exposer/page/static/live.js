@@ -1,6 +1,7 @@
 // What happens, as it happens.
 import { groupCell } from "./chips.js";
 import { Rate } from "./plot.js";
+import { watch } from "./watch.js";
 
 const most = 500; // rows kept
 const words = { push: "push", delete: "delete", refusal: "refused", expire: "expired", forget: "forgotten", wipe: "wipe", import: "import" };
@@ -86,6 +87,7 @@ export function start() {
   window.addEventListener("pagehide", () => source?.close());
   window.addEventListener("pageshow", (e) => e.persisted && open());
   open();
+  watch(() => "./live"); // whether the gateway is ready
 }
 
 function row(e) {

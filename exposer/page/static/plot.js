@@ -13,7 +13,7 @@ export class Rate {
     this.values.push(pushes);
     if (this.values.length > seconds) this.values.shift();
     this.now.textContent = pushes.toLocaleString("en");
-    const others = [[deletes, "deletes"], [refusals, "refusals"], [expiries, "expiries"]].filter(([n]) => n);
+    const others = [[deletes, "deleted"], [refusals, "refused"], [expiries, "expired"]].filter(([n]) => n);
     this.more.textContent = others.map(([n, what]) => `${n.toLocaleString("en")} ${what}`).join(", ");
     this.draw();
   }
