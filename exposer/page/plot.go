@@ -89,7 +89,7 @@ func histogramOf(m metric) *histogramPlot {
 	if h.Lowest == "" {
 		h.Lowest = bounds[0]
 	}
-	h.Above, h.Middle = bounds[len(bounds)-1], bounds[len(bounds)/2]
+	h.Above, h.Middle = bounds[len(bounds)-1], bounds[(len(bounds)-1)/2]
 	most := 0.0
 	for _, n := range counts {
 		if n > most && !math.IsInf(n, 0) {
