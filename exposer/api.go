@@ -24,7 +24,10 @@ type API struct {
 	cluster Cluster
 	stream  Stream
 	live    *Live
-	logger  *slog.Logger
+	history History
+	// histories has a place for each request that reads the stream.
+	histories chan struct{}
+	logger    *slog.Logger
 }
 
 // Status is what /api/v1/status tells besides its own success.
@@ -52,6 +55,8 @@ type APIConfig struct {
 	Stream  Stream
 	// Live has the events of the stream as they happen; nil for none.
 	Live *Live
+	// History reads the stream for what it has kept of a group.
+	History History
 }
 
 // NewAPI returns the API over a store.
@@ -61,7 +66,8 @@ func NewAPI(s *store.Store, cfg APIConfig, logger *slog.Logger) *API {
 	}
 	return &API{
 		store: s, ready: cfg.Ready, recent: cfg.Recent, reached: cfg.Reached, status: cfg.Status,
-		cluster: cfg.Cluster, stream: cfg.Stream, live: cfg.Live, logger: logger,
+		cluster: cfg.Cluster, stream: cfg.Stream, live: cfg.Live,
+		history: cfg.History, histories: make(chan struct{}, mostHistories), logger: logger,
 	}
 }
 
@@ -80,6 +86,7 @@ func (a *API) Register(r *route.Router, instrument func(handler string, h http.H
 	r.Get("/groups", wrap("groups", a.serveGroups))
 	r.Get("/group", wrap("group", a.serveGroup))
 	r.Get("/events", wrap("events", a.serveEvents))
+	r.Get("/history", wrap("history", a.serveHistory))
 	r.Get("/stream", wrap("stream", a.serveStream))
 	r.Get("/targets", wrap("targets", a.serveTargets))
 	r.Get("/cluster", wrap("cluster", a.serveCluster(new(singleflight.Group))))

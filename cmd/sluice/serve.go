@@ -156,6 +156,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 			Cluster: exposer.Cluster{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways},
 			Stream:  exposer.Stream{Status: b.Status, Known: b.Known, Waiting: waiting},
 			Live:    live,
+			History: b.History,
 		}, logger.With("component", "api")),
 		own:     own,
 		ownOnly: exposer.OwnHandler(own, s, logger.With("component", "own-metrics")),
