@@ -144,6 +144,7 @@ type entry struct {
 	Sequence     uint64    `json:"sequence"`
 	Time         time.Time `json:"time"`
 	Op           string    `json:"op"`
+	Replaced     bool      `json:"replaced"` // by a PUT
 	Origin       string    `json:"origin"`
 	Families     int       `json:"families"`
 	Series       int       `json:"series"`

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,6 +16,9 @@ const (
 	tabHistory = "history"
 	tabPush    = "push"
 )
+
+// labelEscapes are those of values in the text format.
+var labelEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 // groupView is the page of one group.
 type groupView struct {
@@ -114,6 +118,30 @@ func (v groupView) Own(m metric) map[string]string {
 		}
 	}
 	return own
+}
+
+// Brief is the text of a series without the labels of the group.
+func (v groupView) Brief(series string) string {
+	name, rest, ok := strings.Cut(series, "{")
+	if !ok {
+		return series
+	}
+	var own []string
+	for rest != "}" {
+		label, after, ok := strings.Cut(rest, "=")
+		value, err := strconv.QuotedPrefix(after)
+		if !ok || err != nil {
+			return series
+		}
+		rest = strings.TrimPrefix(after[len(value):], ",")
+		if of, ok := v.Labels[label]; !ok || value != `"`+labelEscapes.Replace(of)+`"` {
+			own = append(own, label+"="+value)
+		}
+	}
+	if len(own) == 0 {
+		return name
+	}
+	return name + "{" + strings.Join(own, ",") + "}"
 }
 
 // Histogram draws a metric, nil if it is no histogram.

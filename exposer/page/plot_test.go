@@ -65,3 +65,19 @@ func TestPlot(t *testing.T) {
 	f(`["2026-11-25T11:00:00Z","0"],["2026-11-25T12:00:00Z","+Inf"]`, "M4.0 30.0 0 to 0, last +Inf")
 	f(`["2026-11-25T11:00:00Z","0"],["2026-11-25T11:30:00Z","5"],["2026-11-25T12:00:00Z","10"]`, "M4.0 56.0L150.0 30.0L296.0 4.0 0 to 10, last 10")
 }
+
+// The labels of the group stand above all of its series.
+func TestBrief(t *testing.T) {
+	v := groupView{group: group{Labels: map[string]string{"job": "x", "path": "a\"b\\\nc"}}}
+	f := func(series, want string) {
+		t.Helper()
+		if got := v.Brief(series); got != want {
+			t.Errorf("%s: %s, want %s", series, got, want)
+		}
+	}
+	f(`up`, `up`)
+	f(`up{job="x"}`, `up`)
+	f(`up{job="x",kind="a,b}",path="a\"b\\\nc"}`, `up{kind="a,b}"}`)
+	f(`up{job="y"}`, `up{job="y"}`)
+	f(`up{job="x`, `up{job="x`)
+}
