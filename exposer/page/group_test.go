@@ -47,7 +47,7 @@ func TestGroupLines(t *testing.T) {
 	api.group = apiGroup
 	s := newServer(t, api, Config{})
 	_, page := get(t, s.URL+"/?tab=push&group=/job/api/instance/web1")
-	wants(t, page, "curl -X DELETE <span data-base=\""+s.URL+"\">"+s.URL+"/metrics/job/api/instance/web1</span>", "takes no NATS clients", "!last_success")
+	wants(t, page, "curl -X DELETE <span data-base=\""+s.URL+"\">"+s.URL+"/metrics/job/api/instance/web1</span>", "takes no NATS clients", "!last_success_timestamp")
 }
 
 func TestAbsentGroup(t *testing.T) {
@@ -70,7 +70,7 @@ func TestHistory(t *testing.T) {
 		"values":{"series":[{"name":"m{job=\"api\"}","points":[["2026-11-25T11:40:00Z","1"],["2026-11-25T11:58:00Z","5"]]}],"truncated":true}}`
 	s := newServer(t, api, Config{})
 	_, page := get(t, s.URL+"/?tab=history&group=/job/api/instance/web1")
-	wants(t, page, "push (put)", "−70 removed", "− old</li>", "&#43; m{k=&#34;new&#34;}</li>", "… and more", "&#43;1 added", "1 changed", "it was wrong",
+	wants(t, page, "push (put)", "−70 removed", "− old</li>", "+ m{k=&#34;new&#34;}</li>", "… and more", "+1 added", "1 changed", "it was wrong",
 		"What was before is not kept", `aria-label="m from 1 to 5"`, "more series than are drawn", "!keeps the last event")
 	api.history = `{"kept":1,"entries":[{"sequence":9,"time":"2026-11-25T11:58:00Z","op":"push"}],"values":{"series":[]}}`
 	_, page = get(t, s.URL+"/?tab=history&group=/job/api/instance/web1")
