@@ -53,9 +53,11 @@ startAges();
 startCopying();
 
 const modules = {
-  groups: () => (document.getElementById("head") ? import("./group.js") : import("./table.js")),
+  groups: () => import(document.getElementById("head") ? "./group.js" : "./table.js"),
   live: () => import("./live.js"),
 };
 const page = document.body.dataset.page;
-const module = await (modules[page] || (() => import("./watch.js")))();
-module.start();
+if (page) {
+  const module = await (modules[page] || (() => import("./watch.js")))();
+  module.start();
+}

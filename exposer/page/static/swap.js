@@ -37,7 +37,15 @@ function offline(why) {
   ready.replaceChildren(state);
 }
 
+// regions are what a page is made of; the gateways are not asked each time.
+const regions = (page) => [...page.querySelectorAll("main [data-swap]:not(#cluster)")].map((e) => e.id).join();
+
 function show(page) {
+  const main = document.getElementById("main");
+  const fresh = page.getElementById("main");
+  if (main && fresh && regions(document) !== regions(page)) {
+    main.replaceChildren(...[...fresh.childNodes].map((node) => document.adoptNode(node)));
+  }
   for (const old of document.querySelectorAll("[data-swap]")) {
     const fresh = page.getElementById(old.id);
     if (fresh) morph(old, fresh);

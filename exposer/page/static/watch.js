@@ -15,7 +15,8 @@ export function watch(url, still = () => false) {
   };
   const run = async () => {
     const begun = performance.now();
-    if (!document.hidden && !still()) await load(url());
+    const answer = document.hidden || still() ? null : await load(url());
+    if (answer?.status === 404) return; // what was looked at is gone
     const took = performance.now() - begun;
     next(Math.max(document.querySelector("[data-busy]") ? busy : normal, 20 * took));
   };
