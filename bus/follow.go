@@ -215,6 +215,7 @@ func (f *follower) again(ctx context.Context, next state, err error) state {
 		f.fatal = err
 		return nil
 	}
+	err = f.explain(err)
 	f.reach.wait(err)
 	f.limited.warn("cannot read the stream", "err", err)
 	if !pause(ctx, f.pause) {

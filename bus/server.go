@@ -22,6 +22,8 @@ type embedded struct {
 	server *server.Server
 	lock   *os.File
 	login  login
+	// trouble is why other members are not connected.
+	trouble routeTrouble
 }
 
 // startEmbedded takes the data directory and starts the server on it.
@@ -79,6 +81,7 @@ func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options, 
 		return fmt.Errorf("cannot configure the embedded NATS server: %w", err)
 	}
 	serverLog := newServerLog(logger)
+	serverLog.heard = e.trouble.note
 	s.SetLoggerV2(serverLog, logger.Enabled(ctx, slog.LevelDebug), false, false)
 	e.server = s
 	// Start reads the files of the stream before it returns.

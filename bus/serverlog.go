@@ -9,10 +9,13 @@ import (
 )
 
 // serverLog hands what the embedded server logs to slog: notices and details as
-// debug messages, all that is wrong as warnings. While the server starts, what
-// is wrong is kept: if it does not come up, it is the reason that Open returns.
+// debug messages, all that is wrong as warnings, at a bounded rate. While
+// the server starts, what is wrong is kept: if it does not come up, it is the
+// reason that Open returns.
 type serverLog struct {
-	logger *slog.Logger
+	logger  *slog.Logger
+	limited *limitedLog  // since a peer that is not let in comes again each second
+	heard   func(string) // gets each line that is wrong
 
 	mu      sync.Mutex
 	started bool
@@ -23,7 +26,8 @@ type serverLog struct {
 const maxKept = 20
 
 func newServerLog(logger *slog.Logger) *serverLog {
-	return &serverLog{logger: logger.With("from", "nats-server")}
+	logger = logger.With("from", "nats-server")
+	return &serverLog{logger: logger, limited: newLimitedLog(logger), heard: func(string) {}}
 }
 
 // reason returns what went wrong last during the start.
@@ -49,11 +53,12 @@ func (l *serverLog) start() {
 
 func (l *serverLog) bad(format string, v []any) {
 	text := fmt.Sprintf(format, v...)
+	l.heard(text)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.started:
-		l.logger.Warn(text)
+		l.limited.warn(text)
 	case len(l.kept) < maxKept:
 		l.kept = append(l.kept, text)
 	}
