@@ -47,6 +47,8 @@ func routeHint(line string) string {
 	switch {
 	case !strings.Contains(line, " - rid:"):
 		return ""
+	case strings.HasSuffix(line, "authentication error"), strings.Contains(line, "does not look like a TLS handshake"):
+		return "--cluster.tls-cert or --cluster.secret-file is set on some members only"
 	case strings.Contains(line, "Authorization Violation"), strings.Contains(line, "authentication error"):
 		return "--cluster.secret-file is not the same on all members"
 	case strings.Contains(line, "TLS route handshake error"):

@@ -11,6 +11,8 @@ func TestTheServersLogTellsWhyMembersStayApart(t *testing.T) {
 	for _, test := range []struct{ line, hint string }{
 		{`127.0.0.1:26421 - rid:79 - Route Error 'Authorization Violation'`, "--cluster.secret-file"},
 		{`127.0.0.1:48442 - rid:13 - authentication error - User "sluice"`, "--cluster.secret-file"},
+		{`127.0.0.1:35064 - rid:617 - authentication error`, "--cluster.tls-cert or --cluster.secret-file"},
+		{`127.0.0.1:39524 - rid:394 - TLS route handshake error: tls: first record does not look like a TLS handshake`, "--cluster.tls-cert or --cluster.secret-file"},
 		{`127.0.0.1:41104 - rid:86 - TLS route handshake error: remote error: tls: bad certificate`, "--cluster.tls-cert"},
 		{`127.0.0.1:26423 - rid:41 - TLS route handshake error: tls: failed to verify certificate: x509: certificate signed by unknown authority (CN=m SHA-256: 2086)`, "--cluster.tls-cert"},
 		{`127.0.0.1:58710 - rid:40 - Rejecting connection, cluster name "other" does not match "sluice"`, "--cluster.name"},
