@@ -155,7 +155,7 @@ func (b *Bus) WaitStream(ctx context.Context) error {
 		if fatal(err) {
 			return err
 		}
-		b.limited.info("waiting for the stream", "reason", err)
+		b.limited.info("waiting for the stream", "reason", b.explain(err))
 		if !pause(ctx, foundPause) {
 			return fmt.Errorf("cannot wait for the stream: %w", context.Cause(ctx))
 		}

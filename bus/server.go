@@ -25,6 +25,8 @@ type embedded struct {
 	login login
 	opts  *server.Options
 	log   *serverLog
+	// trouble is why other members are not connected.
+	trouble routeTrouble
 
 	mu     sync.Mutex
 	server *server.Server // the one that was started last; it may have been shut down
@@ -120,6 +122,7 @@ func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options) 
 	if err != nil {
 		return fmt.Errorf("cannot configure the embedded NATS server: %w", err)
 	}
+	e.log.heard = e.trouble.note
 	s.SetLoggerV2(e.log, e.log.logger.Enabled(ctx, slog.LevelDebug), false, false)
 	// Start reads the files of the stream before it returns.
 	started := make(chan struct{})
