@@ -192,7 +192,7 @@ func TestSettleMakesNoDifference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := simulation{source: drawn{t}}
 		s.run(40)
-		for range s.number(3) {
+		for range 1 + s.number(4) {
 			s.spoil()
 		}
 		if reason, _ := impossible(s.history); reason != "" {
