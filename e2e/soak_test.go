@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -49,10 +49,7 @@ func TestSoak(t *testing.T) {
 	chance := newRand(t)
 	load := newSoakLoad(c)
 	faults := newSoakFaults(c, load, chance)
-	t.Cleanup(func() { // before the gateways end
-		load.stop()
-		s.record("faults.txt", strings.Join(faults.log, "\n"))
-	})
+	t.Cleanup(load.stop) // before the gateways end
 	load.run(chance)
 	began := time.Now()
 	var failed error
@@ -68,15 +65,34 @@ func TestSoak(t *testing.T) {
 	}
 	took := time.Since(began)
 	operations := load.recorder.All()
-	if t.Failed() {
-		recordHistory(s, operations)
-	}
 	verdict := decide(t, operations, s.record)
-	if t.Failed() {
-		recordHistory(s, operations)
-	}
+	s.findInLogs("Critical write error") // the copy of the stream there is of no use any more
 	t.Logf("%.1f minutes, %s", took.Minutes(), verdict)
 	load.report(faults)
+	if t.Failed() {
+		recordHistory(s, operations)
+	}
+}
+
+// findInLogs fails the test if a gateway has logged that.
+func (s *site) findInLogs(bad string) {
+	s.t.Helper()
+	logs, err := filepath.Glob(filepath.Join(s.dir, "sluice-*.log"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, name := range logs {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for line := range bytes.Lines(text) {
+			if bytes.Contains(line, []byte(bad)) {
+				s.t.Errorf("%s: %s", filepath.Base(name), bytes.TrimSpace(line))
+				break
+			}
+		}
+	}
 }
 
 func recordHistory(s *site, operations []history.Operation) {

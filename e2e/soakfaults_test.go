@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,6 +81,7 @@ func newSoakFaults(c *cluster, load *soakLoad, chance *rand.Rand) *soakFaults {
 // say notes what is done.
 func (f *soakFaults) say(format string, values ...any) {
 	f.log = append(f.log, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, values...))
+	f.c.site.record("faults.txt", strings.Join(f.log, "\n"))
 }
 
 // launch starts a member where it was.
