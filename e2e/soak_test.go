@@ -49,7 +49,12 @@ func TestSoak(t *testing.T) {
 	chance := newRand(t)
 	load := newSoakLoad(c)
 	faults := newSoakFaults(c, load, chance)
-	t.Cleanup(load.stop) // before the gateways end
+	t.Cleanup(func() { // before the gateways end
+		load.stop()
+		if t.Failed() {
+			recordHistory(s, load.recorder.All())
+		}
+	})
 	load.run(chance)
 	began := time.Now()
 	var failed error
@@ -69,9 +74,6 @@ func TestSoak(t *testing.T) {
 	s.findInLogs("Critical write error") // the copy of the stream there is of no use any more
 	t.Logf("%.1f minutes, %s", took.Minutes(), verdict)
 	load.report(faults)
-	if t.Failed() {
-		recordHistory(s, operations)
-	}
 }
 
 // findInLogs fails the test if a gateway has logged that.
