@@ -238,7 +238,7 @@ func (f *soakFaults) well(since time.Time) error {
 				return fmt.Errorf("member %d has ended by itself, with code %d", m.number, code)
 			}
 			if time.Now().After(deadline) {
-				return fmt.Errorf("member %d is not ready within %s: %d %w", m.number, soakBound, code, err)
+				return fmt.Errorf("member %d is not ready within %s: %d %v", m.number, soakBound, code, err)
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
@@ -259,7 +259,7 @@ func (f *soakFaults) well(since time.Time) error {
 			return f.agree()
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("not all copies of the stream are current within %s: %s, %w", soakBound, replicasOf(info), err)
+			return fmt.Errorf("not all copies of the stream are current within %s: %s, %v", soakBound, replicasOf(info), err)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
