@@ -11,6 +11,7 @@ RACE        ?= 1
 BENCH       ?= .
 COUNT       ?= 6
 FUZZTIME    ?= 600
+MINUTES     ?= 20
 
 # Tools, at the newest release of the day they were chosen.
 NATSCLI     := github.com/nats-io/natscli/nats@v0.5.1
@@ -31,7 +32,7 @@ LDFLAGS = -s -w \
 # The packages with tests of their own; ./e2e runs the whole program instead.
 packages = $(shell go list ./... | grep -v '/e2e$$')
 
-.PHONY: run build test tools lint unit conformance deploy e2e crash loadtest ttl-cost bench bench-compare fuzz clean
+.PHONY: run build test tools lint unit conformance deploy e2e crash soak loadtest ttl-cost bench bench-compare fuzz clean
 
 run: build
 	build/sluice serve --web.listen-address=:9091 --bus.data-dir=sluice-data
@@ -71,6 +72,11 @@ e2e: tools
 # The crash loop as a soak: make crash ROUNDS=1000 SEED=42
 crash:
 	E2E_ROUNDS=$(ROUNDS) E2E_SEED=$(SEED) E2E_RACE=$(RACE) go test -race -count=1 -timeout=0 -v -run '^TestCrash' ./e2e
+
+# A cluster of three under faults drawn from a seed, and whether all that was seen
+# is what is promised: make soak MINUTES=20 SEED=42
+soak:
+	E2E_MINUTES=$(MINUTES) E2E_SEED=$(SEED) go test -count=1 -timeout=0 -v -run '^TestSoak$$' ./e2e
 
 # Rates, sizes and replay beside a handler that only reads bodies, on this machine.
 loadtest: build
