@@ -68,6 +68,7 @@ func startEmbedded(ctx context.Context, cfg Config, logger *slog.Logger) (*embed
 		return nil, err
 	}
 	e := &embedded{lock: lock, log: newServerLog(logger)}
+	e.log.heard = e.trouble.note
 	e.opts, err = e.prepare(cfg)
 	if err == nil {
 		err = e.start(ctx, cfg, e.opts.Clone())
@@ -122,7 +123,6 @@ func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options) 
 	if err != nil {
 		return fmt.Errorf("cannot configure the embedded NATS server: %w", err)
 	}
-	e.log.heard = e.trouble.note
 	s.SetLoggerV2(e.log, e.log.logger.Enabled(ctx, slog.LevelDebug), false, false)
 	// Start reads the files of the stream before it returns.
 	started := make(chan struct{})
