@@ -26,10 +26,12 @@ const (
 	// groups takes less than a minute.
 	bringTimeout = 15 * time.Minute
 	// broughtKey is the entry of the stream's metadata that says whose stream it
-	// was.
-	broughtKey = "sluice-brought"
-	idName     = "id"
-	copyName   = "copy"
+	// was, bringingKey the one that stands there until all of it has arrived: what
+	// a restore that was cut off leaves behind may look like an empty stream.
+	broughtKey  = "sluice-brought"
+	bringingKey = "sluice-bringing"
+	idName      = "id"
+	copyName    = "copy"
 )
 
 // alone is what a gateway had stored when it was alone.
@@ -85,31 +87,47 @@ func (b *Bus) bring(ctx context.Context) (*jetstream.StreamInfo, error) {
 		}
 		return b.foundStream(ctx)
 	}
-	want := *have
+	want := have.Config
 	b.cfg.applyTo(&want)
 	if want.Metadata = maps.Clone(want.Metadata); want.Metadata == nil {
 		want.Metadata = map[string]string{}
 	}
-	want.Metadata[broughtKey] = b.bringing.id
+	want.Metadata[bringingKey] = b.bringing.id
 	for want.Replicas = b.wantedCopies(); ; want.Replicas-- {
 		if err = b.restore(ctx, copyDir, want); err == nil {
 			break
 		}
-		if inUse(err) {
-			b.unblock(ctx, name)
-		}
+		b.unblock(ctx, name, inUse(err))
 		if want.Replicas == 1 || b.cfg.Replicas > 0 || !tooMany(err) {
 			return nil, fmt.Errorf("cannot bring stream %s along: %w", name, err)
 		}
 	}
-	s, err := b.js.Stream(ctx, name)
+	info, err := b.confirm(ctx, want, have.State)
 	if err != nil {
-		return nil, fmt.Errorf("cannot look for stream %s: %w", name, streamError(err))
+		return nil, fmt.Errorf("cannot bring stream %s along: %w", name, err)
 	}
-	info := s.CachedInfo()
 	b.logger.Info("brought the stream of the single gateway along", "events", info.State.Msgs,
 		"last", info.State.LastSeq, "seconds", math.Round(time.Since(started).Seconds()*1000)/1000)
 	return info, b.brought(info)
+}
+
+// confirm marks a stream as brought along, if all of it is there.
+func (b *Bus) confirm(ctx context.Context, cfg jetstream.StreamConfig, want jetstream.StreamState) (*jetstream.StreamInfo, error) {
+	s, err := b.js.Stream(ctx, cfg.Name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot look for stream %s: %w", cfg.Name, streamError(err))
+	}
+	have := s.CachedInfo()
+	// A shorter history than before may have fewer events, but not another last one.
+	if have.Config.Metadata[bringingKey] != b.bringing.id || have.State.LastSeq != want.LastSeq || (have.State.Msgs == 0) != (want.Msgs == 0) {
+		return nil, fmt.Errorf("it has arrived with %d events up to sequence %d, and had %d up to %d", have.State.Msgs, have.State.LastSeq, want.Msgs, want.LastSeq)
+	}
+	delete(cfg.Metadata, bringingKey)
+	cfg.Metadata[broughtKey] = b.bringing.id
+	if s, err = b.js.UpdateStream(ctx, cfg); err != nil {
+		return nil, fmt.Errorf("cannot mark stream %s as complete: %w", cfg.Name, streamError(err))
+	}
+	return s.CachedInfo(), nil
 }
 
 // inUse tells whether a restore was refused since there is a stream of that name.
@@ -126,24 +144,51 @@ const codeNameInUse = 10130
 // has left behind.
 const maxBlocked = 5
 
-// unblock removes what a restore that was cut off has left behind. Such a stream
-// takes no events: the server says that there is none, and refuses to make it.
-func (b *Bus) unblock(ctx context.Context, name string) {
-	if _, err := b.js.Stream(ctx, name); !errors.Is(err, jetstream.ErrStreamNotFound) {
+// unblock removes what a restore that failed has left behind: a stream that is
+// not complete, or one of which the server says that there is none, and refuses
+// to make it. If the restore found the name in use, it may be one that another
+// member founds right now, which shows before long.
+func (b *Bus) unblock(ctx context.Context, name string, taken bool) {
+	ask, cancel := context.WithTimeout(ctx, b.patience())
+	defer cancel()
+	s, err := b.js.Stream(ask, name)
+	switch {
+	case err == nil && s.CachedInfo().Config.Metadata[bringingKey] == b.bringing.id:
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		if b.bringing.blocked++; taken && b.bringing.blocked < maxBlocked {
+			return
+		}
+	default:
 		b.bringing.blocked = 0
 		return
 	}
-	if b.bringing.blocked++; b.bringing.blocked < maxBlocked {
-		return
-	}
 	b.bringing.blocked = 0
-	err := b.js.DeleteStream(ctx, name)
-	b.logger.Warn("removed what was left of an attempt to bring the stream along", "stream", name, "err", err)
+	if err := b.js.DeleteStream(ask, name); err == nil {
+		b.logger.Warn("removed what was left of an attempt to bring the stream along", "stream", name)
+	}
+}
+
+// arriving tells whether the stream is on its way and not complete. What an
+// earlier process of this member has left behind is removed.
+func (b *Bus) arriving(ctx context.Context, info *jetstream.StreamInfo) error {
+	id := info.Config.Metadata[bringingKey]
+	switch {
+	case id == "":
+		return nil
+	case b.bringing == nil || b.bringing.id != id:
+		return fmt.Errorf("waiting for the member that brings stream %s along: it is not complete", info.Config.Name)
+	}
+	b.unblock(ctx, info.Config.Name, false)
+	return fmt.Errorf("stream %s was not brought along completely: beginning again", info.Config.Name)
 }
 
 // copyAlone starts a server on the files of the single gateway and copies the
-// stream into a directory. It returns its settings, nil if there is none.
-func (b *Bus) copyAlone(ctx context.Context, dir string) (*jetstream.StreamConfig, error) {
+// stream into a directory. It returns what that is, nil if there is none.
+func (b *Bus) copyAlone(ctx context.Context, dir string) (*jetstream.StreamInfo, error) {
+	kept, err := newGuard(b.bringing.dir, streamName(b.cfg.Prefix))
+	if err != nil {
+		return nil, err
+	}
 	s, err := server.NewServer(&server.Options{
 		ServerName: "sluice-alone", DontListen: true, JetStream: true, StoreDir: b.bringing.dir,
 		NoSigs: true, NoLog: true,
@@ -159,6 +204,12 @@ func (b *Bus) copyAlone(ctx context.Context, dir string) (*jetstream.StreamConfi
 		s.WaitForShutdown()
 	}()
 	if !s.ReadyForConnections(recoverTimeout) || !s.JetStreamEnabled() {
+		return nil, fmt.Errorf("cannot read %s: %s", b.bringing.dir, serverLog.reason())
+	}
+	if kept, err = kept.keepUnread(s, streamName(b.cfg.Prefix), serverLog.reason); err != nil {
+		return nil, err
+	}
+	if kept != nil {
 		return nil, fmt.Errorf("cannot read %s: %s", b.bringing.dir, serverLog.reason())
 	}
 	nc, manager, stop, err := b.manage(ctx, nats.InProcessServer(s))
@@ -181,7 +232,7 @@ func (b *Bus) copyAlone(ctx context.Context, dir string) (*jetstream.StreamConfi
 	if err == nil {
 		_, err = stream.SnapshotToDirectory(ctx, dir)
 	}
-	return &have.CachedInfo().Config, err
+	return have.CachedInfo(), err
 }
 
 // restore makes a stream of a copy.
@@ -194,7 +245,7 @@ func (b *Bus) restore(ctx context.Context, dir string, want jetstream.StreamConf
 	if err := json.Unmarshal(text, &cfg); err != nil {
 		return err
 	}
-	options := append([]nats.Option{nats.InProcessServer(b.embedded.server)}, b.embedded.login.options...)
+	options := append([]nats.Option{nats.InProcessServer(b.embedded)}, b.embedded.login.options...)
 	_, manager, stop, err := b.manage(ctx, options...)
 	if err != nil {
 		return err

@@ -155,7 +155,7 @@ func (b *Bus) WaitStream(ctx context.Context) error {
 		if fatal(err) {
 			return err
 		}
-		b.limited.info("waiting for the stream", "reason", err)
+		b.limited.info("waiting for the stream", "reason", b.explain(err))
 		if !pause(ctx, foundPause) {
 			return fmt.Errorf("cannot wait for the stream: %w", context.Cause(ctx))
 		}
@@ -170,10 +170,10 @@ func (b *Bus) Conn() *nats.Conn { return b.nc }
 // ClientURL returns where the embedded server listens for clients, or "" if
 // nowhere.
 func (b *Bus) ClientURL() string {
-	if b.embedded == nil || b.embedded.server.Addr() == nil {
+	if b.embedded == nil || b.embedded.current().Addr() == nil {
 		return ""
 	}
-	return b.embedded.server.ClientURL()
+	return b.embedded.current().ClientURL()
 }
 
 // Close ends Follow and whatever waits, closes the connection and shuts the

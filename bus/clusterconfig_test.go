@@ -92,7 +92,7 @@ func TestTheSecretKeepsOthersOut(t *testing.T) {
 	members[1].push(t, put("/job/a", 2))
 	same(t, members[:2], "/job/a", 2)
 	time.Sleep(2 * time.Second) // long enough to be let in
-	if s.Status().Ready || s.embedded.server.NumRemotes() > 0 {
+	if s.Status().Ready || s.embedded.current().NumRemotes() > 0 {
 		t.Error("a stranger was let in")
 	}
 	stranger.Cluster.SecretFile = secretFile(t, "short")

@@ -28,7 +28,7 @@ func (b *Bus) connect() error {
 	url := b.cfg.URL
 	if b.embedded != nil {
 		url = nats.DefaultURL // not used
-		opts = append(opts, nats.InProcessServer(b.embedded.server))
+		opts = append(opts, nats.InProcessServer(b.embedded))
 		opts = append(opts, b.embedded.login.options...)
 	}
 	b.nc, err = nats.Connect(url, opts...)

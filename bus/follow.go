@@ -31,13 +31,16 @@ func (b *Bus) Follow(ctx context.Context, st *store.Store) error {
 	b.following.Add(1)
 	defer b.following.Done()
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	stop := context.AfterFunc(b.life, cancel)
 	defer stop()
 	var asking sync.WaitGroup
 	asking.Go(func() { b.watchStream(ctx) })
+	if b.embedded != nil {
+		asking.Go(func() { b.mendServer(ctx) })
+	}
 	asking.Go(func() { b.keepSettled(ctx, st) })
 	defer asking.Wait()
+	defer cancel() // also when following ends by itself
 
 	f := &follower{Bus: b, store: st, pause: firstPause}
 	for next := f.replay; next != nil && ctx.Err() == nil; {
@@ -215,6 +218,7 @@ func (f *follower) again(ctx context.Context, next state, err error) state {
 		f.fatal = err
 		return nil
 	}
+	err = f.explain(err)
 	f.reach.wait(err)
 	f.limited.warn("cannot read the stream", "err", err)
 	if !pause(ctx, f.pause) {

@@ -326,7 +326,7 @@ func TestAHoleAtTheEndDoesNotStopPushes(t *testing.T) {
 	g.push(t, put("/job/c", 2))
 }
 
-// Many blocks, of which all but the last are compressed.
+// Many blocks, one of which is damaged.
 func TestADamagedBlockDoesNotStopTheReplay(t *testing.T) {
 	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
 	g := startGateway(t, cfg)

@@ -36,7 +36,7 @@ func (b *Bus) openMember() (err error) {
 		return err
 	}
 	b.opened = time.Now()
-	text, err := json.Marshal(hello{Node: b.embedded.server.Name(), Brings: b.bringing != nil})
+	text, err := json.Marshal(hello{Node: b.embedded.current().Name(), Brings: b.bringing != nil})
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ const membersPart = ".members"
 
 // routed tells whether a majority of the members is connected, this one included.
 func (b *Bus) routed() bool {
-	return !b.cfg.Cluster.on() || 2*(b.embedded.server.NumRemotes()+1) > b.cfg.Cluster.Size
+	return !b.cfg.Cluster.on() || 2*(b.embedded.current().NumRemotes()+1) > b.cfg.Cluster.Size
 }
 
 // foundStream creates the stream, or brings the one along that this gateway had
@@ -75,6 +75,9 @@ func (b *Bus) foundStream(ctx context.Context) (*jetstream.StreamInfo, error) {
 	want.Description = "Sluice: the state of metrics groups"
 	for want.Replicas = b.wantedCopies(); ; want.Replicas-- {
 		s, err := b.js.CreateStream(ctx, want)
+		if b.embedded != nil && (err == nil || want.Replicas <= 1) {
+			err = b.embedded.tookUp(s, err)
+		}
 		if err == nil {
 			return s.CachedInfo(), nil
 		}
@@ -99,7 +102,7 @@ func (b *Bus) mayFound(ctx context.Context) error {
 		}
 	}
 	slices.Sort(bringers)
-	own := b.embedded.server.Name()
+	own := b.embedded.current().Name()
 	switch {
 	case len(bringers) > 1 && b.bringing != nil:
 		return &foreignError{fmt.Sprintf("members %s each have a stream of the time when they were alone, and only one can be brought along: move the data directories of the others away", strings.Join(bringers, " and "))}

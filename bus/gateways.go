@@ -130,7 +130,7 @@ func (b *Bus) self() Gateway {
 		Kept: make([]KeptDigest, len(kept)),
 	}
 	if b.embedded != nil {
-		g.Server = b.embedded.server.Name()
+		g.Server = b.embedded.current().Name()
 	}
 	for i, d := range kept {
 		g.Kept[i] = KeptDigest{d.Sequence, Sum(d.Sum)}

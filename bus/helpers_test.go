@@ -74,12 +74,26 @@ func startGateway(t testing.TB, cfg Config) *gateway {
 }
 
 func tryGateway(t testing.TB, cfg Config) (*gateway, error) {
+	g, err := openGateway(cfg)
+	if err == nil {
+		g.follow(t)
+	}
+	return g, err
+}
+
+// openGateway returns one that does not follow the stream.
+func openGateway(cfg Config) (*gateway, error) {
 	g := &gateway{store: store.New(store.Settings{}), log: &logBuffer{}}
 	logger := slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	var err error
 	if g.Bus, err = Open(context.Background(), cfg, logger, prometheus.NewRegistry()); err != nil {
 		return nil, err
 	}
+	return g, nil
+}
+
+// follow lets the gateway follow the stream until it is stopped, or the test ends.
+func (g *gateway) follow(t testing.TB) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- g.Follow(ctx, g.store) }()
@@ -100,7 +114,6 @@ func tryGateway(t testing.TB, cfg Config) (*gateway, error) {
 			t.Logf("log:\n%s", g.log)
 		}
 	})
-	return g, nil
 }
 
 // push appends events behind what the store has, and waits for them.

@@ -150,7 +150,7 @@ func TestSettingsOfAStreamAreBroughtUpToDate(t *testing.T) {
 	}
 	c := info.Config
 	if c.Description != "ours" || !c.AllowAtomicPublish || c.MaxAge != 0 || c.Discard != jetstream.DiscardNew ||
-		c.MaxMsgsPerSubject != 5 || c.MaxBytes != 1<<20 || c.Duplicates != time.Second || !c.DenyDelete || c.Compression != jetstream.S2Compression {
+		c.MaxMsgsPerSubject != 5 || c.MaxBytes != 1<<20 || c.Duplicates != time.Second || !c.DenyDelete || c.Compression != jetstream.NoCompression {
 		t.Errorf("got %+v", c)
 	}
 	if strings.Contains(first.log.String(), "changed the settings") || !strings.Contains(second.log.String(), "changed the settings") {

@@ -28,6 +28,7 @@ type reach struct {
 	heard   time.Time // when the stream has answered last
 	routed  time.Time // when a majority of the members was connected last
 	waiting string    // what stands in the way of a replay
+	broken  string    // why the embedded server writes no more
 	seen    sighting
 }
 
@@ -80,10 +81,27 @@ func (r *reach) wait(err error) {
 	r.waiting = err.Error()
 }
 
+// breaks notes why the embedded server writes no more; "" means that it does.
+func (r *reach) breaks(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken = why
+}
+
+// isBroken tells whether breaks has said why.
+func (r *reach) isBroken() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.broken != ""
+}
+
 // state returns whether the stream can be reached, and what a replay waits for.
 func (r *reach) state() (ok bool, waiting string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.broken != "" {
+		return false, r.broken
+	}
 	ok = !r.watched || time.Since(r.heard) < reachPatience && time.Since(r.routed) < routePatience
 	return ok, r.waiting
 }

@@ -8,9 +8,11 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // recoverTimeout bounds how long an embedded server may read its files before
@@ -19,9 +21,44 @@ const recoverTimeout = 5 * time.Minute
 
 // embedded is the NATS server within this process.
 type embedded struct {
-	server *server.Server
-	lock   *os.File
-	login  login
+	lock  *os.File
+	login login
+	opts  *server.Options
+	log   *serverLog
+	// trouble is why other members are not connected.
+	trouble routeTrouble
+
+	mu     sync.Mutex
+	server *server.Server // the one that was started last; it may have been shut down
+	unread *guard         // what it has left alone, nil if nothing
+}
+
+// current returns the server that was started last.
+func (e *embedded) current() *server.Server {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.server
+}
+
+// InProcessConn connects to the server that runs now.
+func (e *embedded) InProcessConn() (net.Conn, error) { return e.current().InProcessConn() }
+
+// tookUp checks that a stream which has been made is the one that the server had
+// left alone when it started. If not, that is put back by the next start.
+func (e *embedded) tookUp(s jetstream.Stream, err error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.unread == nil:
+		return err
+	case err == nil && s.CachedInfo().State.LastSeq == 0 && e.unread.events():
+		err = fmt.Errorf("the NATS server cannot read stream %s in %s, which is kept as it is", s.CachedInfo().Config.Name, e.unread.dir)
+	case err == nil:
+		err, e.unread = e.unread.drop(), nil
+		return err
+	}
+	e.log.fail(err.Error())
+	return err
 }
 
 // startEmbedded takes the data directory and starts the server on it.
@@ -30,10 +67,11 @@ func startEmbedded(ctx context.Context, cfg Config, logger *slog.Logger) (*embed
 	if err != nil {
 		return nil, err
 	}
-	e := &embedded{lock: lock}
-	opts, err := e.prepare(cfg)
+	e := &embedded{lock: lock, log: newServerLog(logger)}
+	e.log.heard = e.trouble.note
+	e.opts, err = e.prepare(cfg)
 	if err == nil {
-		err = e.start(ctx, cfg, opts, logger)
+		err = e.start(ctx, cfg, e.opts.Clone())
 	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -60,7 +98,7 @@ func (e *embedded) prepare(cfg Config) (*server.Options, error) {
 	return opts, nil
 }
 
-func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options, logger *slog.Logger) error {
+func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options) error {
 	// The server only logs that an address is taken, and then stops: ask first.
 	if !opts.DontListen && opts.Port > 0 {
 		l, err := net.Listen("tcp", net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)))
@@ -74,13 +112,18 @@ func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options, 
 			return err
 		}
 	}
+	kept := &guard{}
+	if !cfg.Cluster.on() { // there the other members have it
+		var err error
+		if kept, err = newGuard(cfg.DataDir, streamName(cfg.Prefix)); err != nil {
+			return err
+		}
+	}
 	s, err := server.NewServer(opts)
 	if err != nil {
 		return fmt.Errorf("cannot configure the embedded NATS server: %w", err)
 	}
-	serverLog := newServerLog(logger)
-	s.SetLoggerV2(serverLog, logger.Enabled(ctx, slog.LevelDebug), false, false)
-	e.server = s
+	s.SetLoggerV2(e.log, e.log.logger.Enabled(ctx, slog.LevelDebug), false, false)
 	// Start reads the files of the stream before it returns.
 	started := make(chan struct{})
 	go func() {
@@ -98,16 +141,22 @@ func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options, 
 	err = nil
 	switch {
 	case !s.ReadyForConnections(cfg.ConnectTimeout):
-		err = fmt.Errorf("cannot start the embedded NATS server: %s", serverLog.reason())
+		err = fmt.Errorf("cannot start the embedded NATS server: %s", e.log.reason())
 	case !s.JetStreamEnabled():
-		err = fmt.Errorf("cannot start JetStream in %s: %s", cfg.DataDir, serverLog.reason())
+		err = fmt.Errorf("cannot start JetStream in %s: %s", cfg.DataDir, e.log.reason())
 	}
 	if err != nil {
 		s.Shutdown()
 		s.WaitForShutdown()
 		return err
 	}
-	serverLog.start()
+	if kept, err = kept.keepUnread(s, streamName(cfg.Prefix), e.log.reason); err != nil {
+		return err
+	}
+	e.log.start()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.server, e.unread = s, kept
 	return nil
 }
 
@@ -116,8 +165,9 @@ func (e *embedded) stop(ctx context.Context) error {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		e.server.Shutdown()
-		e.server.WaitForShutdown()
+		s := e.current()
+		s.Shutdown()
+		s.WaitForShutdown()
 	}()
 	select {
 	case <-stopped:
@@ -159,6 +209,9 @@ func serverOptions(cfg Config) (*server.Options, login, error) {
 	}
 	opts.JetStream = true
 	opts.StoreDir = cfg.DataDir
+	if opts.JetStreamMaxStore == 0 {
+		opts.JetStreamMaxStore = storeLimit(cfg.DataDir)
+	}
 	opts.SyncAlways = cfg.Sync == SyncAlways
 	opts.MaxPayload = int32(cfg.MaxPayload)
 	// A client may have as much in flight as a few of the largest events.

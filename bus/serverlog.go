@@ -9,10 +9,14 @@ import (
 )
 
 // serverLog hands what the embedded server logs to slog: notices and details as
-// debug messages, all that is wrong as warnings. While the server starts, what
-// is wrong is kept: if it does not come up, it is the reason that Open returns.
+// debug messages, all that is wrong as warnings, at a bounded rate. While
+// the server starts, what is wrong is kept: if it does not come up, it is the
+// reason that Open returns.
 type serverLog struct {
-	logger *slog.Logger
+	logger  *slog.Logger
+	limited *limitedLog  // since a peer that is not let in comes again each second
+	heard   func(string) // gets each line that is wrong
+	failed  chan string  // holds one: that the server writes no more, and why
 
 	mu      sync.Mutex
 	started bool
@@ -23,7 +27,8 @@ type serverLog struct {
 const maxKept = 20
 
 func newServerLog(logger *slog.Logger) *serverLog {
-	return &serverLog{logger: logger.With("from", "nats-server")}
+	logger = logger.With("from", "nats-server")
+	return &serverLog{logger: logger, limited: newLimitedLog(logger), heard: func(string) {}, failed: make(chan string, 1)}
 }
 
 // reason returns what went wrong last during the start.
@@ -34,6 +39,30 @@ func (l *serverLog) reason() string {
 		return l.kept[n-1]
 	}
 	return "the server does not say why"
+}
+
+// writeFailure begins what the server logs, after the name of a store, when it
+// could not write and will not try again until it is started anew (nats-server,
+// server/filestore.go). It tells that in no other way where there is one copy.
+const writeFailure = "Critical write error: "
+
+// fail tells that the server has to be started again.
+func (l *serverLog) fail(why string) {
+	select {
+	case l.failed <- why:
+	default: // it is known
+	}
+}
+
+// restart begins another start.
+func (l *serverLog) restart() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.started, l.kept = false, nil
+	select {
+	case <-l.failed:
+	default:
+	}
 }
 
 // start ends the start: what has been kept is logged.
@@ -49,11 +78,15 @@ func (l *serverLog) start() {
 
 func (l *serverLog) bad(format string, v []any) {
 	text := fmt.Sprintf(format, v...)
+	if strings.Contains(text, writeFailure) {
+		l.fail(text)
+	}
+	l.heard(text)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.started:
-		l.logger.Warn(text)
+		l.limited.warn(text)
 	case len(l.kept) < maxKept:
 		l.kept = append(l.kept, text)
 	}

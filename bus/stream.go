@@ -47,7 +47,7 @@ func (c Config) applyTo(s *jetstream.StreamConfig) {
 	s.Subjects = []string{c.Prefix + logPart + "*"}
 	s.Retention = jetstream.LimitsPolicy
 	s.Storage = jetstream.FileStorage
-	s.Compression = jetstream.S2Compression
+	s.Compression = jetstream.NoCompression // damage by a crash is smaller: docs/events.md
 	if c.Replicas > 0 {
 		s.Replicas = c.Replicas
 	}
@@ -87,6 +87,12 @@ func (b *Bus) ensureStream(ctx context.Context) (*jetstream.StreamInfo, error) {
 		return nil, fmt.Errorf("cannot look for stream %s: %w", name, streamError(err))
 	}
 	info := s.CachedInfo()
+	if leaderless(info) {
+		return nil, fmt.Errorf("cannot use stream %s: %w", name, errNoLeader)
+	}
+	if err := b.arriving(ctx, info); err != nil {
+		return nil, err
+	}
 	if err := b.brought(info); err != nil {
 		return nil, err
 	}
@@ -152,6 +158,18 @@ func (b *Bus) streamInfo(ctx context.Context) (*jetstream.StreamInfo, error) {
 		return nil, err
 	}
 	info := s.CachedInfo()
+	if leaderless(info) {
+		return nil, errNoLeader
+	}
 	b.know(info)
 	return info, nil
+}
+
+// errNoLeader says that what a server tells of the stream may be out of date.
+var errNoLeader = errors.New("it has no leader")
+
+// leaderless tells whether the answer is that of a server which used to lead the
+// stream and is cut off from the others: what it has proves nothing.
+func leaderless(info *jetstream.StreamInfo) bool {
+	return info.Cluster != nil && info.Cluster.Leader == ""
 }

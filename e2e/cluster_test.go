@@ -90,6 +90,9 @@ func (c *cluster) launch(m *member) {
 	c.t.Helper()
 	m.sluice = c.site.run(m.flags...)
 	m.sluice.url = c.site.before + m.web
+	if c.network != nil {
+		c.network.runs(m.name, m.PID())
+	}
 	m.alive, m.awake = true, true
 }
 
@@ -212,4 +215,3 @@ func (c *cluster) follower() *member {
 func (c *cluster) others(not *member) []*member {
 	return slices.DeleteFunc(slices.Clone(c.members), func(m *member) bool { return m == not })
 }
-

@@ -113,6 +113,9 @@ func (l *clusterLoad) run(w *crashWorker, ways []transport) {
 				break
 			}
 			l.count(func() { l.tries++ })
+			if l.c.t.Failed() {
+				return
+			}
 			if time.Since(start) > 2*clusterBound {
 				l.c.t.Errorf("worker %d gets nothing accepted for %s: %d %s %v", w.number, time.Since(start), v.Code, v.Error, err)
 				return

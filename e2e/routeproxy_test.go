@@ -1,34 +1,38 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/json"
+	"bufio"
+	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
 // A network stands between the members of a cluster: each is reached by the
-// others at the address of a proxy. Who calls is seen by the name with which
-// servers introduce themselves, so it can cut the link between two of them as if
-// the cable was pulled: what is sent waits, and a new connection hears nothing.
-// When the link is healed all goes on, where the members have not given up.
+// others at the address of a proxy. Who calls is seen by the process that has the
+// other end, so it can cut the link between two of them as if the cable was
+// pulled: what is sent waits, and a new connection hears nothing. When the link is
+// healed all goes on, where the members have not given up.
 type network struct {
 	t       *testing.T
 	running sync.WaitGroup
 
 	mu      sync.Mutex
+	pids    map[string]int     // by name: the process that is this member now
 	cuts    map[[2]string]bool // by the names of both ends, in both orders
 	changed chan struct{}      // closed by the next change of the above
 	conns   map[net.Conn]bool  // nil once the test is over
 }
 
-// introduction bounds what a server sends before its name.
-const introduction = 64 << 10
+// callerPatience bounds the search for who calls: it may have been started just now.
+const callerPatience = 2 * time.Second
 
 func newNetwork(t *testing.T) *network {
-	n := &network{t: t, cuts: map[[2]string]bool{}, changed: make(chan struct{}), conns: map[net.Conn]bool{}}
+	n := &network{t: t, pids: map[string]int{}, cuts: map[[2]string]bool{}, changed: make(chan struct{}), conns: map[net.Conn]bool{}}
 	t.Cleanup(n.close)
 	return n
 }
@@ -69,6 +73,13 @@ func (n *network) proxy(to string) (name string) {
 	return name
 }
 
+// runs tells which process a member is now.
+func (n *network) runs(name string, pid int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.pids[name] = pid
+}
+
 // cut cuts the link between two members, or heals it.
 func (n *network) cut(a, b string, cut bool) {
 	n.mu.Lock()
@@ -95,50 +106,34 @@ func (n *network) pass(a, b string) {
 // serve connects a caller with a member, and returns when both have hung up.
 func (n *network) serve(caller net.Conn, name, to string) {
 	defer n.hold(caller)()
+	from, err := n.caller(caller)
+	if err != nil {
+		n.t.Log(err)
+		return
+	}
+	n.pass(from, name)
 	member, err := net.DialTimeout("tcp", to, time.Second)
 	if err != nil {
 		return
 	}
 	defer n.hold(member)()
-	// The member speaks first, and the caller tells its name then.
 	hangUp := func() { caller.Close(); member.Close() }
 	var back sync.WaitGroup
 	defer back.Wait()
-	defer hangUp()
-	from := make(chan string, 1)
 	back.Go(func() {
 		defer hangUp()
 		n.forward(caller, member, from, name)
 	})
-	defer close(from)
-	called, said := readName(caller)
-	if called == "" {
-		return
-	}
-	from <- called
-	n.pass(called, name)
-	if _, err := member.Write(said); err != nil {
-		return
-	}
-	named := make(chan string, 1)
-	named <- called
-	n.forward(member, caller, named, name)
+	defer hangUp()
+	n.forward(member, caller, from, name)
 }
 
-// forward copies what one end sends to the other, while the link is not cut. It
-// learns the name of the caller while it does.
-func (n *network) forward(to, from net.Conn, caller <-chan string, name string) {
+// forward copies what one end sends to the other, while their link is not cut.
+func (n *network) forward(to, from net.Conn, a, b string) {
 	buf := make([]byte, 1<<16)
-	called := ""
 	for {
 		read, err := from.Read(buf)
-		if called == "" {
-			select {
-			case called = <-caller:
-			default:
-			}
-		}
-		n.pass(called, name)
+		n.pass(a, b)
 		if _, err := to.Write(buf[:read]); err != nil {
 			return
 		}
@@ -146,6 +141,58 @@ func (n *network) forward(to, from net.Conn, caller <-chan string, name string) 
 			return
 		}
 	}
+}
+
+// caller returns the name of the member that has the other end of a connection.
+func (n *network) caller(conn net.Conn) (string, error) {
+	port := conn.RemoteAddr().(*net.TCPAddr).Port
+	for limit := time.Now().Add(callerPatience); time.Now().Before(limit); time.Sleep(10 * time.Millisecond) {
+		socket, err := socketOf(port)
+		if err != nil {
+			return "", err
+		}
+		n.mu.Lock()
+		for name, pid := range n.pids {
+			if has(pid, socket) {
+				n.mu.Unlock()
+				return name, nil
+			}
+		}
+		n.mu.Unlock()
+	}
+	return "", fmt.Errorf("nobody is known who calls from port %d", port)
+}
+
+// socketOf returns what /proc/PID/fd calls the socket with a port on loopback, if
+// there is one: "socket:[inode]" (proc_pid_net(5)).
+func socketOf(port int) (string, error) {
+	f, err := os.Open("/proc/net/tcp")
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	local := fmt.Sprintf("0100007F:%04X", port)
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if fields := strings.Fields(lines.Text()); len(fields) > 9 && fields[1] == local && fields[9] != "0" {
+			return "socket:[" + fields[9] + "]", nil
+		}
+	}
+	return "", lines.Err()
+}
+
+// has tells whether a process has a socket open.
+func has(pid int, socket string) bool {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil || socket == "" {
+		return false
+	}
+	for _, file := range files {
+		if to, err := os.Readlink(file); err == nil && to == socket {
+			return true
+		}
+	}
+	return false
 }
 
 // hold keeps a connection to be closed at the end, and returns what closes it.
@@ -163,26 +210,4 @@ func (n *network) hold(c net.Conn) (release func()) {
 		defer n.mu.Unlock()
 		delete(n.conns, c)
 	}
-}
-
-// readName reads until the caller has said its name, and returns what it has read.
-func readName(caller net.Conn) (name string, said []byte) {
-	buf := make([]byte, 4096)
-	for len(said) < introduction {
-		n, err := caller.Read(buf)
-		said = append(said, buf[:n]...)
-		for line := range bytes.Lines(said) {
-			text, ok := bytes.CutPrefix(line, []byte("INFO "))
-			var info struct {
-				Name string `json:"server_name"`
-			}
-			if ok && json.Unmarshal(text, &info) == nil && info.Name != "" {
-				return info.Name, said
-			}
-		}
-		if err != nil {
-			return "", said
-		}
-	}
-	return "", said
 }

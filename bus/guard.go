@@ -1,0 +1,162 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// guardDir is where the files of the stream have a second name while a server
+// starts on them.
+const guardDir = "starting"
+
+// A guard keeps the files of a stream while a server reads them: a server that
+// cannot (an error of the disk, too few file descriptors) removes them, says so in
+// its log, and goes on without the stream (nats-server, server/stream.go, where
+// setupStore fails). They are linked, not copied, so that takes no room and little
+// time.
+type guard struct {
+	dir   string // has serverDir and, until the guard is dropped, guardDir
+	found []string
+}
+
+// newGuard keeps the streams of a name, of all accounts, in a directory. What a
+// start has left that was cut off is put back first. There is nothing to keep on
+// a file system that has no links.
+func newGuard(dir, stream string) (*guard, error) {
+	g := &guard{dir: dir}
+	if _, err := os.Stat(filepath.Join(dir, guardDir)); err == nil {
+		if err := g.putBack(); err != nil {
+			return nil, err
+		}
+	}
+	base := filepath.Join(dir, serverDir)
+	metas, err := filepath.Glob(filepath.Join(base, "*", "streams", stream, server.JetStreamMetaFile))
+	if err != nil {
+		return nil, fmt.Errorf("cannot look for stream %s: %w", stream, err)
+	}
+	unfinished := filepath.Join(dir, guardDir+".new")
+	if err := os.RemoveAll(unfinished); err != nil {
+		return nil, fmt.Errorf("cannot keep stream %s: %w", stream, err)
+	}
+	for _, meta := range metas {
+		from := filepath.Dir(meta)
+		inside, err := filepath.Rel(base, from)
+		if err == nil {
+			err = linkTree(from, filepath.Join(unfinished, inside))
+		}
+		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+			return &guard{dir: dir}, os.RemoveAll(unfinished)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot keep stream %s: %w", stream, errors.Join(err, os.RemoveAll(unfinished)))
+		}
+		g.found = append(g.found, inside)
+	}
+	if len(g.found) > 0 {
+		if err := os.Rename(unfinished, filepath.Join(dir, guardDir)); err != nil {
+			return nil, fmt.Errorf("cannot keep stream %s: %w", stream, err)
+		}
+	}
+	return g, nil
+}
+
+// guarded tells whether there is a stream that the server should have.
+func (g *guard) guarded() bool { return len(g.found) > 0 }
+
+// drop lets the server have the files.
+func (g *guard) drop() error {
+	if err := os.RemoveAll(filepath.Join(g.dir, guardDir)); err != nil {
+		return fmt.Errorf("cannot tidy up after the start of the server: %w", err)
+	}
+	return nil
+}
+
+// putBack puts the streams back where they were. No server may run.
+func (g *guard) putBack() error {
+	kept, err := filepath.Glob(filepath.Join(g.dir, guardDir, "*", "streams", "*"))
+	for _, from := range kept {
+		inside, relErr := filepath.Rel(filepath.Join(g.dir, guardDir), from)
+		if relErr != nil {
+			return relErr
+		}
+		to := filepath.Join(g.dir, serverDir, inside)
+		err = errors.Join(err, os.RemoveAll(to), os.MkdirAll(filepath.Dir(to), 0o750), os.Rename(from, to))
+	}
+	if err == nil {
+		err = g.drop()
+	}
+	if err != nil {
+		return fmt.Errorf("cannot put the stream back, which is in %s: %w", filepath.Join(g.dir, guardDir), err)
+	}
+	return syncDir(g.dir)
+}
+
+// hasStream tells whether a server has a stream of a name, in any account.
+func hasStream(s *server.Server, name string) (bool, error) {
+	all, err := s.Jsz(&server.JSzOptions{Accounts: true, Streams: true})
+	if err != nil {
+		return false, fmt.Errorf("cannot ask the server for its streams: %w", err)
+	}
+	for _, account := range all.AccountDetails {
+		if slices.ContainsFunc(account.Streams, func(s server.StreamDetail) bool { return s.Name == name }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// keepUnread looks whether a server has read the streams that are there. If so it
+// drops the guard. If the server has removed one, it is shut down, the stream is
+// put back, and the error says so. If it has left one alone, as it does with a
+// stream of a cluster when it is none, it takes it up when it is to make a stream
+// of that name: until then the guard stays, and it is returned.
+func (g *guard) keepUnread(s *server.Server, name string, reason func() string) (*guard, error) {
+	if !g.guarded() {
+		return nil, nil
+	}
+	has, err := hasStream(s, name)
+	if err == nil && has {
+		return nil, g.drop()
+	}
+	if err == nil {
+		if _, err = os.Stat(filepath.Join(g.dir, serverDir, g.found[0], server.JetStreamMetaFile)); err == nil {
+			return g, nil
+		}
+		err = fmt.Errorf("the NATS server cannot read stream %s in %s, which is kept as it is: %s", name, filepath.Join(g.dir, serverDir, g.found[0]), reason())
+	}
+	s.Shutdown()
+	s.WaitForShutdown()
+	return nil, errors.Join(err, g.putBack())
+}
+
+// events tells whether there are any in the streams that are kept.
+func (g *guard) events() bool {
+	blocks, err := filepath.Glob(filepath.Join(g.dir, guardDir, "*", "streams", "*", "msgs", "*.blk"))
+	return err != nil || slices.ContainsFunc(blocks, func(name string) bool {
+		info, err := os.Stat(name)
+		return err != nil || info.Size() > 0
+	})
+}
+
+// linkTree gives all files below a directory a second name.
+func linkTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		inside, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return os.MkdirAll(filepath.Join(to, inside), 0o750)
+		}
+		return os.Link(path, filepath.Join(to, inside))
+	})
+}
