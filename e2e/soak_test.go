@@ -33,11 +33,11 @@ func TestSoak(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		decide(t, operations, func(name, content string) {
+		t.Log(decide(t, operations, func(name, content string) {
 			if err := os.WriteFile(path+"."+name, []byte(content), 0o644); err != nil {
 				t.Error(err)
 			}
-		})
+		}))
 		return
 	}
 	minutes := intSetting(t, "E2E_MINUTES", 0)
