@@ -32,7 +32,7 @@ LDFLAGS = -s -w \
 # The packages with tests of their own; ./e2e runs the whole program instead.
 packages = $(shell go list ./... | grep -v '/e2e$$')
 
-.PHONY: run build test tools lint unit conformance deploy e2e crash soak loadtest ttl-cost bench bench-compare fuzz clean
+.PHONY: run build test tools lint unit conformance deploy e2e crash soak loadtest ttl-cost cluster-bench bench bench-compare fuzz clean
 
 run: build
 	build/sluice serve --web.listen-address=:9091 --bus.data-dir=sluice-data
@@ -87,6 +87,12 @@ loadtest: build
 ttl-cost: build
 	go build -o build/ ./e2e/loadgen
 	e2e/ttl-cost.sh build/sluice build/loadgen
+
+# What three members cost beside a gateway that is alone, and how soon a fresh one
+# has all.
+cluster-bench: build
+	go build -o build/ ./e2e/loadgen
+	e2e/cluster-bench.sh build/sluice build/loadgen
 
 bench:
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout=0 $$(go list ./... | grep -v /e2e)

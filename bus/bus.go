@@ -75,7 +75,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 	}
 	b.turns = newTurns(b.instance)
 	b.life, b.end = context.WithCancelCause(context.Background())
-	b.metrics = newMetrics(reg, cfg.MaxBytes, b.Status)
+	b.metrics = newMetrics(reg, cfg, b.Status)
 	if err := b.open(ctx); err != nil {
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ConnectTimeout)
 		defer cancel()
@@ -140,6 +140,8 @@ func (b *Bus) openEmbedded(ctx context.Context) (err error) {
 func (b *Bus) know(info *jetstream.StreamInfo) {
 	b.progress.know(info.State.LastSeq)
 	b.metrics.bytes.Set(float64(info.State.Bytes))
+	b.metrics.copies.Set(float64(info.Config.Replicas))
+	b.metrics.copiesCurrent.Set(float64(currentCopies(info)))
 	b.reach.answered(info.State.LastSeq)
 }
 

@@ -263,6 +263,10 @@ func (b *Bus) watchStream(ctx context.Context) {
 		if b.routed() {
 			b.reach.majority()
 		}
+		if b.cfg.Cluster.on() {
+			b.metrics.members.Set(float64(b.cfg.Cluster.Size))
+			b.metrics.connected.Set(float64(b.embedded.server.NumRemotes() + 1))
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

@@ -176,12 +176,14 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 		})
 		t.Logf("%s: %s", test.name, stranger.must(http.StatusServiceUnavailable, http.MethodGet, "/-/ready", "").body)
 		push()
+		others[0].counts(3, 2)
 		if shown := stranger.must(http.StatusServiceUnavailable, http.MethodGet, "/metrics", "").body; strings.Contains(shown, "taken") {
 			t.Errorf("%s: it shows what it must not know: %s", test.name, shown)
 		}
 	}
 	c.stop(stranger)
 	c.restart(stranger)
+	others[0].counts(3, 3)
 	within(t, clusterBound, "it has caught up", func() bool {
 		n, _ := stranger.scrape().value(series("taken", "members", others[1].web))
 		return n == int64(value)
@@ -192,6 +194,24 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 func (m *member) mustTake(value int) {
 	m.t.Helper()
 	m.must(http.StatusOK, http.MethodPut, groupPath("members", m.web), fmt.Sprintf("taken %d\n", value))
+}
+
+// counts waits until a member's own metrics have this many members and copies of
+// the stream, and this many of both in order.
+func (m *member) counts(all, inOrder int) {
+	m.t.Helper()
+	within(m.t, clusterBound, fmt.Sprintf("it counts %d of %d", inOrder, all), func() bool {
+		e := m.scrape()
+		for name, want := range map[string]int{
+			"sluice_cluster_members": all, "sluice_cluster_members_connected": inOrder,
+			"sluice_stream_copies": all, "sluice_stream_copies_current": inOrder,
+		} {
+			if n, shown := e.value(name); !shown || n != int64(want) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func TestAMemberThatCannotStartSaysWhyInOneLine(t *testing.T) {

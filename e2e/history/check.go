@@ -24,7 +24,8 @@ const (
 type Verdict struct {
 	Result Result
 	Reason string // why it is broken
-	// Culprit is the operation with whose return the history became impossible.
+	// Culprit is the operation with whose return the history became impossible, or
+	// too hard to decide.
 	Culprit Operation
 	// Prefix is the history up to there. What had not returned is of unknown outcome.
 	Prefix []Operation
@@ -39,13 +40,14 @@ func Check(operations []Operation, limit time.Duration) Verdict {
 	if reason, culprit := impossible(operations); reason != "" {
 		return Verdict{Broken, reason, culprit, until(operations, culprit.Return)}
 	}
-	switch ask(operations, allRules, limit) {
-	case porcupine.Ok:
+	if ask(operations, allRules, limit) == porcupine.Ok {
 		return Verdict{Result: Kept}
-	case porcupine.Unknown:
-		return Verdict{Result: Undecided, Reason: fmt.Sprintf("not decided within %s", limit)}
 	}
+	// What is broken is so from some moment on, and is decided soonest there.
 	culprit, prefix := shortest(operations, limit)
+	if ask(prefix, allRules, limit) != porcupine.Illegal {
+		return Verdict{Undecided, fmt.Sprintf("not decided within %s", limit), culprit, prefix}
+	}
 	return Verdict{Broken, reason(prefix, limit), culprit, prefix}
 }
 
@@ -101,13 +103,13 @@ func until(operations []Operation, tick int64) []Operation {
 	return known
 }
 
-// shortest returns the operation with whose return a history breaks, and the
-// history up to there.
+// shortest returns the operation with whose return a history breaks, or becomes too
+// hard, and the history up to there.
 func shortest(operations []Operation, limit time.Duration) (Operation, []Operation) {
 	byReturn := slices.Clone(operations)
 	slices.SortFunc(byReturn, func(a, b Operation) int { return cmp.Compare(a.Return, b.Return) })
 	first, _ := slices.BinarySearchFunc(byReturn, 0, func(o Operation, _ int) int {
-		if ask(until(operations, o.Return), allRules, limit) == porcupine.Illegal {
+		if ask(until(operations, o.Return), allRules, limit) != porcupine.Ok {
 			return 1
 		}
 		return -1
