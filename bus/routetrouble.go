@@ -74,8 +74,7 @@ func (b *Bus) explain(err error) error {
 		return err
 	case trouble != "":
 		return fmt.Errorf("%d of %d members are connected: %s: %w", connected, size, trouble, err)
-	case !b.routed():
-		return fmt.Errorf("%d of %d members are connected: %w", connected, size, err)
+	default:
+		return fmt.Errorf("%d of %d members are connected, and the first start needs all: %w", connected, size, err)
 	}
-	return err
 }

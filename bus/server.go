@@ -88,7 +88,7 @@ func (e *embedded) prepare(cfg Config) (*server.Options, error) {
 	}
 	e.login = login
 	if !cfg.Cluster.on() {
-		return opts, leaveDir(cfg.DataDir, cfg.Cluster.Leave)
+		return opts, leaveDir(cfg)
 	}
 	m, err := joinDir(cfg.DataDir, cfg.Cluster)
 	if err != nil {

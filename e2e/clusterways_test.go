@@ -72,6 +72,18 @@ func TestFromOneToThreeAndBack(t *testing.T) {
 	before := first.shows()
 	c.stop(first)
 
+	// An attempt that is given up: the others never come.
+	c.launch(first)
+	within(t, clusterBound, "it says who is missing", func() bool {
+		a, err := first.do(http.MethodGet, "/-/ready", "")
+		return err == nil && strings.Contains(a.body, "1 of 3 members are connected")
+	})
+	c.stop(first)
+	c.launchAs(first, append(first.alone(), "--cluster.leave")...)
+	c.waitReady(first)
+	first.mustShow(before)
+	c.stop(first)
+
 	c.start()
 	for _, m := range c.members {
 		m.mustShow(before)
@@ -101,7 +113,15 @@ func TestFromOneToThreeAndBack(t *testing.T) {
 		t.Errorf("the error does not name the folder %s: %s", third.dir, line)
 	}
 	first.mustShow(before)
-	// It joins once that is out of the way.
+	// It may go on alone with what it had, or join without.
+	c.launchAs(third, append(third.alone(), "--cluster.leave")...)
+	c.waitReady(third)
+	if lines := third.scrape().of("job", "other"); len(lines) == 0 {
+		t.Error("it does not have its own data back")
+	}
+	c.stop(third)
+	c.launch(third)
+	c.ends(third)
 	if err := os.Rename(filepath.Join(third.dir, "alone"), filepath.Join(s.dir, "alone")); err != nil {
 		t.Fatal(err)
 	}
