@@ -11,6 +11,7 @@ RACE        ?= 1
 BENCH       ?= .
 COUNT       ?= 6
 FUZZTIME    ?= 600
+MINUTES     ?= 20
 
 # Tools, at the newest release of the day they were chosen.
 NATSCLI     := github.com/nats-io/natscli/nats@v0.5.1
@@ -31,7 +32,7 @@ LDFLAGS = -s -w \
 # The packages with tests of their own; ./e2e runs the whole program instead.
 packages = $(shell go list ./... | grep -v '/e2e$$')
 
-.PHONY: run build test tools lint unit conformance deploy e2e crash loadtest ttl-cost bench bench-compare fuzz clean
+.PHONY: run build test tools lint unit conformance deploy e2e crash soak loadtest ttl-cost cluster-bench bench bench-compare fuzz clean
 
 run: build
 	build/sluice serve --web.listen-address=:9091 --bus.data-dir=sluice-data
@@ -72,6 +73,11 @@ e2e: tools
 crash:
 	E2E_ROUNDS=$(ROUNDS) E2E_SEED=$(SEED) E2E_RACE=$(RACE) go test -race -count=1 -timeout=0 -v -run '^TestCrash' ./e2e
 
+# A cluster of three under faults drawn from a seed, and whether all that was seen
+# is what is promised: make soak MINUTES=20 SEED=42
+soak:
+	E2E_MINUTES=$(MINUTES) E2E_SEED=$(SEED) go test -count=1 -timeout=0 -v -run '^TestSoak$$' ./e2e
+
 # Rates, sizes and replay beside a handler that only reads bodies, on this machine.
 loadtest: build
 	go build -o build/ ./e2e/loadgen ./e2e/loadgen/anchors ./e2e/loadtest
@@ -81,6 +87,12 @@ loadtest: build
 ttl-cost: build
 	go build -o build/ ./e2e/loadgen
 	e2e/ttl-cost.sh build/sluice build/loadgen
+
+# What three members cost beside a gateway that is alone, and how soon a fresh one
+# has all.
+cluster-bench: build
+	go build -o build/ ./e2e/loadgen
+	e2e/cluster-bench.sh build/sluice build/loadgen
 
 bench:
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout=0 $$(go list ./... | grep -v /e2e)

@@ -76,7 +76,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 	}
 	b.turns = newTurns(b.instance)
 	b.life, b.end = context.WithCancelCause(context.Background())
-	b.metrics = newMetrics(reg, cfg.MaxBytes, b.Status)
+	b.metrics = newMetrics(reg, cfg, b.Status)
 	if err := b.open(ctx); err != nil {
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ConnectTimeout)
 		defer cancel()
@@ -142,6 +142,8 @@ func (b *Bus) know(info *jetstream.StreamInfo) {
 	b.progress.know(info.State.LastSeq)
 	b.size.know(info)
 	b.metrics.bytes.Set(float64(info.State.Bytes))
+	b.metrics.copies.Set(float64(info.Config.Replicas))
+	b.metrics.copiesCurrent.Set(float64(currentCopies(info)))
 	b.reach.answered(info.State.LastSeq)
 }
 
@@ -157,7 +159,7 @@ func (b *Bus) WaitStream(ctx context.Context) error {
 		if fatal(err) {
 			return err
 		}
-		b.limited.info("waiting for the stream", "reason", err)
+		b.limited.info("waiting for the stream", "reason", b.explain(err))
 		if !pause(ctx, foundPause) {
 			return fmt.Errorf("cannot wait for the stream: %w", context.Cause(ctx))
 		}

@@ -273,6 +273,9 @@ func TestForeignDataIsNotTakenIn(t *testing.T) {
 	if err := b.Follow(ctx, store.New(store.Settings{})); err == nil || !strings.Contains(err.Error(), "has a stream already") {
 		t.Errorf("Follow: %v", err)
 	}
+	if ctx.Err() != nil {
+		t.Error("Follow did not end by itself")
+	}
 }
 
 // A chain of message ids that another gateway breaks would stop a replicated

@@ -66,3 +66,21 @@ func (b *Bus) keepCopies(ctx context.Context, info *jetstream.StreamInfo) {
 	defer cancel()
 	b.moreCopies(ctx, info)
 }
+
+// currentCopies returns how many copies of the stream have all of it, by the word
+// of its leader.
+func currentCopies(info *jetstream.StreamInfo) int {
+	if info.Cluster == nil {
+		return 1
+	}
+	n := 0
+	if info.Cluster.Leader != "" {
+		n++
+	}
+	for _, p := range info.Cluster.Replicas {
+		if p.Current && !p.Offline {
+			n++
+		}
+	}
+	return n
+}

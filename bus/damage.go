@@ -47,8 +47,11 @@ const (
 func (f *follower) look(ctx context.Context, from *feed) outlook {
 	ask, cancel := context.WithTimeout(ctx, f.patience())
 	defer cancel()
+	before := from.came()
 	info, err := from.consumer.Info(ask)
 	switch {
+	case err != nil && from.came() != before:
+		// The answer is behind what comes, on a slow link.
 	case err != nil && f.reach.watched && ctx.Err() == nil:
 		// Its server has gone, of which nobody tells. The others are there: one of
 		// them has just said that there is more.
@@ -85,7 +88,9 @@ func (f *follower) stepOver(ctx context.Context, last uint64) (another bool) {
 			return f.overdue()
 		}
 		f.late = time.Time{}
-		f.hole(applied+1, last)
+		if !f.reach.watched || f.progress.known() <= last {
+			f.hole(applied+1, last)
+		} // else it has been replaced by what is on its way
 		f.store.Skip(last)
 		f.progress.advance(last)
 	case stuck:

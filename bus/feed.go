@@ -124,6 +124,13 @@ func (b *Bus) closeFeed(f *feed) {
 	}
 }
 
+// came returns the number of the last message that has come.
+func (f *feed) came() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.delivered
+}
+
 func (f *feed) stop() {
 	f.mu.Lock()
 	f.stopped = true

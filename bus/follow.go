@@ -31,7 +31,6 @@ func (b *Bus) Follow(ctx context.Context, st *store.Store) error {
 	b.following.Add(1)
 	defer b.following.Done()
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	stop := context.AfterFunc(b.life, cancel)
 	defer stop()
 	var asking sync.WaitGroup
@@ -41,6 +40,7 @@ func (b *Bus) Follow(ctx context.Context, st *store.Store) error {
 	}
 	asking.Go(func() { b.keepSettled(ctx, st) })
 	defer asking.Wait()
+	defer cancel() // also when following ends by itself
 
 	f := &follower{Bus: b, store: st, pause: firstPause}
 	for next := f.replay; next != nil && ctx.Err() == nil; {
@@ -219,6 +219,7 @@ func (f *follower) again(ctx context.Context, next state, err error) state {
 		f.fatal = err
 		return nil
 	}
+	err = f.explain(err)
 	f.reach.wait(err)
 	f.limited.warn("cannot read the stream", "err", err)
 	if !pause(ctx, f.pause) {
@@ -262,6 +263,10 @@ func (b *Bus) watchStream(ctx context.Context) {
 		}
 		if b.routed() {
 			b.reach.majority()
+		}
+		if b.cfg.Cluster.on() {
+			b.metrics.members.Set(float64(b.cfg.Cluster.Size))
+			b.metrics.connected.Set(float64(b.embedded.server.NumRemotes() + 1))
 		}
 		select {
 		case <-ticker.C:

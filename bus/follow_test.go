@@ -326,6 +326,36 @@ func TestAHoleAtTheEndDoesNotStopPushes(t *testing.T) {
 	g.push(t, put("/job/c", 2))
 }
 
+// What a replay does not get, since it is replaced while it reads, must be there
+// when the gateway says that it is ready: else one that comes back shows less than
+// it has acknowledged before.
+func TestAReplayWaitsForWhatHasReplacedOthers(t *testing.T) {
+	s := startServer(t)
+	g := startGateway(t, Config{URL: s.ClientURL()})
+	g.push(t, put("/job/a", 1), put("/job/b", 1), put("/job/a", 2), put("/job/b", 2))
+	ctx := context.Background()
+	reader, err := openGateway(Config{URL: s.ClientURL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close(ctx)
+	// It began when the stream ended at 2, and the first event has been replaced.
+	r := &replayRun{follower: &follower{Bus: reader.Bus, store: reader.store}, into: reader.store, target: 2}
+	r.into.Apply(2, put("/job/b", 1))
+	if r.reached(ctx) || r.target != 4 {
+		t.Errorf("complete without a, target %d", r.target)
+	}
+	r.into.Apply(3, put("/job/a", 2))
+	g.push(t, put("/job/c", 1)) // what comes afterwards is not waited for
+	if r.into.Apply(4, put("/job/b", 2)); r.into.Sequence() < r.target || !r.reached(ctx) {
+		t.Errorf("not complete at %d, target %d", r.into.Sequence(), r.target)
+	}
+	whole := &replayRun{follower: r.follower, into: store.New(store.Settings{}), target: 1}
+	if whole.into.Apply(1, put("/job/a", 1)); !whole.reached(ctx) || whole.target != 1 {
+		t.Errorf("without a gap not complete, target %d", whole.target)
+	}
+}
+
 // Many blocks, one of which is damaged.
 func TestADamagedBlockDoesNotStopTheReplay(t *testing.T) {
 	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -85,8 +86,7 @@ func (g *guard) putBack() error {
 		if relErr != nil {
 			return relErr
 		}
-		to := filepath.Join(g.dir, serverDir, inside)
-		err = errors.Join(err, os.RemoveAll(to), os.MkdirAll(filepath.Dir(to), 0o750), os.Rename(from, to))
+		err = errors.Join(err, moveBack(from, filepath.Join(g.dir, serverDir, inside)))
 	}
 	if err == nil {
 		err = g.drop()
@@ -95,6 +95,21 @@ func (g *guard) putBack() error {
 		return fmt.Errorf("cannot put the stream back, which is in %s: %w", filepath.Join(g.dir, guardDir), err)
 	}
 	return syncDir(g.dir)
+}
+
+// moveBack moves a directory to where another one may be. A server that has been
+// shut down may be removing what is empty above that, in a goroutine of its own.
+func moveBack(from, to string) (err error) {
+	for range 5 {
+		if err = errors.Join(os.RemoveAll(to), os.MkdirAll(filepath.Dir(to), 0o750)); err == nil {
+			err = os.Rename(from, to)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return err
 }
 
 // hasStream tells whether a server has a stream of a name, in any account.

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+
+	"github.com/nats-io/nuid"
 )
 
 const (
@@ -103,12 +106,64 @@ func joinDir(dir string, c ClusterConfig) (*member, error) {
 
 // leaveDir checks that a gateway which is to be alone does not go on, by
 // mistake, with what a member of a cluster has.
-func leaveDir(dir string, leave bool) error {
-	m, err := readMember(dir)
-	if err != nil || m == nil || leave {
+func leaveDir(cfg Config) error {
+	m, err := readMember(cfg.DataDir)
+	switch {
+	case err != nil || m == nil:
+		return err
+	case !cfg.Cluster.Leave:
+		return fmt.Errorf("data directory %s belongs to member %s of cluster %q: it needs --cluster.listen, or --cluster.leave to go on alone with what it has", cfg.DataDir, m.Node, m.Cluster)
+	}
+	return takeBack(cfg)
+}
+
+// takeBack undoes joinDir for a gateway whose stream has not come into the cluster:
+// the attempt to join was given up, or the cluster had a stream.
+func takeBack(cfg Config) error {
+	dir := cfg.DataDir
+	a, err := brings(dir)
+	if err != nil || a == nil {
 		return err
 	}
-	return fmt.Errorf("data directory %s belongs to member %s of cluster %q: it needs --cluster.listen, or --cluster.leave to go on alone with what it has", dir, m.Node, m.Cluster)
+	stored := filepath.Join(dir, serverDir)
+	done, err := isBrought(stored, streamName(cfg.Prefix), a.id)
+	if err != nil {
+		return fmt.Errorf("cannot look whether the data of the single gateway is in the cluster: %w", err)
+	}
+	if done { // the member has all of it, and more
+		if err := os.Rename(a.dir, a.dir+"."+a.id); err != nil {
+			return fmt.Errorf("cannot put the files of the single gateway away: %w", err)
+		}
+		return nil
+	}
+	// What the member has is kept all the same.
+	if err := os.Rename(stored, filepath.Join(dir, serverDir+"."+nuid.Next())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot put the data of the member aside: %w", err)
+	}
+	if err := errors.Join(os.Rename(filepath.Join(a.dir, serverDir), stored), syncDir(dir)); err != nil {
+		return fmt.Errorf("cannot take the data of the single gateway back: %w", err)
+	}
+	return os.RemoveAll(a.dir) // only the id is left
+}
+
+// isBrought tells whether a server's folder has, in any account, a stream of that
+// name which is marked as the one that was brought along. The settings of a stream
+// are in its file meta.inf (nats-server, server/filestore.go).
+func isBrought(stored, name, id string) (bool, error) {
+	accounts, err := os.ReadDir(stored)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	for _, account := range accounts {
+		settings, err := os.ReadFile(filepath.Join(stored, account.Name(), "streams", name, "meta.inf"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+		if bytes.Contains(settings, []byte(id)) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // left makes the data directory that of a gateway which is alone.

@@ -10,12 +10,15 @@ type metrics struct {
 	replaySeconds prometheus.Gauge
 	batchEvents   prometheus.Histogram
 	bytes         prometheus.Gauge
+	copies        prometheus.Gauge
+	copiesCurrent prometheus.Gauge
+	members       prometheus.Gauge // this and the next are of a cluster only
+	connected     prometheus.Gauge
 }
 
 // newMetrics makes the metrics and registers them with reg unless it is nil.
-// What the status says anyway is read from there. limit is that of the stream in
-// bytes, 0 for none.
-func newMetrics(reg prometheus.Registerer, limit int64, status func() Status) *metrics {
+// What the status says anyway is read from there.
+func newMetrics(reg prometheus.Registerer, cfg Config, status func() Status) *metrics {
 	m := &metrics{
 		reg: reg,
 		replaySeconds: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -28,12 +31,27 @@ func newMetrics(reg prometheus.Registerer, limit int64, status func() Status) *m
 		bytes: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "sluice_stream_bytes", Help: "Size of the stream in bytes, as it was a few seconds ago.",
 		}),
+		copies: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sluice_stream_copies", Help: "Copies of the stream that there are to be, by its settings.",
+		}),
+		copiesCurrent: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sluice_stream_copies_current", Help: "Copies of the stream that have all of it, as it was a few seconds ago.",
+		}),
+		members: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sluice_cluster_members", Help: "Members of the cluster, this one included, by its settings.",
+		}),
+		connected: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sluice_cluster_members_connected", Help: "Members of the cluster that are connected with this one, itself included.",
+		}),
 	}
 	most := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "sluice_stream_limit_bytes", Help: "Bytes that the stream may have (--bus.max-bytes), 0 for no limit.",
 	})
-	most.Set(float64(limit))
-	m.register(m.replaySeconds, m.batchEvents, m.bytes, most)
+	most.Set(float64(cfg.MaxBytes))
+	m.register(m.replaySeconds, m.batchEvents, m.bytes, m.copies, m.copiesCurrent, most)
+	if cfg.Cluster.on() {
+		m.register(m.members, m.connected)
+	}
 	gauge := func(name, help string, value func(Status) uint64) {
 		m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
 			func() float64 { return float64(value(status())) }))

@@ -42,7 +42,8 @@ type replayRun struct {
 	into    *store.Store
 	created time.Time
 	started time.Time
-	target  uint64 // last sequence of the stream at the start
+	target  uint64 // what the store must have to be ready
+	settled bool   // the target is where all is that was missing
 	total   uint64 // events that the server promised
 	done    uint64 // events that have come
 	logged  time.Time
@@ -72,7 +73,8 @@ func (f *follower) startReplay(ctx context.Context) (*replayRun, error) {
 	return r, nil
 }
 
-// run applies events until the store has all that the stream had at the start.
+// run applies events until the store has all that the stream had at the start, or
+// what has replaced it.
 func (r *replayRun) run(ctx context.Context) error {
 	_, lost := r.link.state()
 	ticker := time.NewTicker(holePatience)
@@ -83,7 +85,12 @@ func (r *replayRun) run(ctx context.Context) error {
 		r.apply(got.items)
 		switch {
 		case r.into.Sequence() >= r.target:
-			return nil
+			if r.reached(ctx) {
+				return nil
+			}
+			if got.err != nil {
+				return got.err
+			}
 		case (r.done >= r.total && !got.idle.IsZero() || r.total == 0) && !r.reach.watched:
 			return nil
 		case got.err != nil:
@@ -95,8 +102,13 @@ func (r *replayRun) run(ctx context.Context) error {
 			case exhausted:
 				// The server has promised more than it can read, or than there is any
 				// more. Or it has a copy of the stream that is behind.
-				if !r.reach.watched || r.nothingTo(ctx, r.into.Sequence(), r.target) {
+				if !r.reach.watched {
 					return nil
+				}
+				if r.nothingTo(ctx, r.into.Sequence(), r.target) {
+					r.into.Skip(r.target)
+					r.late = time.Time{}
+					break // what has replaced it may be on its way
 				}
 				if r.overdue() {
 					return fmt.Errorf("%w: the copy of the stream that it reads is behind", errLost)
@@ -119,6 +131,26 @@ func (r *replayRun) run(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// reached tells whether a store that has the target is complete. What other
+// gateways publish during a replay replaces events before they are read: then the
+// target becomes what the stream has now, since the later ones are there. Without
+// that a gateway which comes back would show less than it has shown before, for a
+// moment, or for longer if the copy that it reads is behind.
+func (r *replayRun) reached(ctx context.Context) bool {
+	gaps, unsettled := r.into.Gaps()
+	if !r.reach.watched || r.settled || !unsettled {
+		return true
+	}
+	info, err := r.streamInfo(ctx)
+	if err != nil {
+		return false // asked again with what comes, and after a tick
+	}
+	r.settled = true
+	r.target = max(r.target, info.State.LastSeq)
+	r.into.Settle(gaps, r.target)
+	return r.into.Sequence() >= r.target
 }
 
 // goRound goes on behind a part of the stream that cannot be read.

@@ -25,6 +25,8 @@ type embedded struct {
 	login login
 	opts  *server.Options
 	log   *serverLog
+	// trouble is why other members are not connected.
+	trouble routeTrouble
 
 	mu     sync.Mutex
 	server *server.Server // the one that was started last; it may have been shut down
@@ -66,6 +68,7 @@ func startEmbedded(ctx context.Context, cfg Config, logger *slog.Logger) (*embed
 		return nil, err
 	}
 	e := &embedded{lock: lock, log: newServerLog(logger)}
+	e.log.heard = e.trouble.note
 	e.opts, err = e.prepare(cfg)
 	if err == nil {
 		err = e.start(ctx, cfg, e.opts.Clone())
@@ -85,7 +88,7 @@ func (e *embedded) prepare(cfg Config) (*server.Options, error) {
 	}
 	e.login = login
 	if !cfg.Cluster.on() {
-		return opts, leaveDir(cfg.DataDir, cfg.Cluster.Leave)
+		return opts, leaveDir(cfg)
 	}
 	m, err := joinDir(cfg.DataDir, cfg.Cluster)
 	if err != nil {

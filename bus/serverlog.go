@@ -9,11 +9,14 @@ import (
 )
 
 // serverLog hands what the embedded server logs to slog: notices and details as
-// debug messages, all that is wrong as warnings. While the server starts, what
-// is wrong is kept: if it does not come up, it is the reason that Open returns.
+// debug messages, all that is wrong as warnings, at a bounded rate. While
+// the server starts, what is wrong is kept: if it does not come up, it is the
+// reason that Open returns.
 type serverLog struct {
-	logger *slog.Logger
-	failed chan string // holds one: that the server writes no more, and why
+	logger  *slog.Logger
+	limited *limitedLog  // since a peer that is not let in comes again each second
+	heard   func(string) // gets each line that is wrong
+	failed  chan string  // holds one: that the server writes no more, and why
 
 	mu      sync.Mutex
 	started bool
@@ -24,7 +27,8 @@ type serverLog struct {
 const maxKept = 20
 
 func newServerLog(logger *slog.Logger) *serverLog {
-	return &serverLog{logger: logger.With("from", "nats-server"), failed: make(chan string, 1)}
+	logger = logger.With("from", "nats-server")
+	return &serverLog{logger: logger, limited: newLimitedLog(logger), heard: func(string) {}, failed: make(chan string, 1)}
 }
 
 // reason returns what went wrong last during the start.
@@ -77,11 +81,12 @@ func (l *serverLog) bad(format string, v []any) {
 	if strings.Contains(text, writeFailure) {
 		l.fail(text)
 	}
+	l.heard(text)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.started:
-		l.logger.Warn(text)
+		l.limited.warn(text)
 	case len(l.kept) < maxKept:
 		l.kept = append(l.kept, text)
 	}

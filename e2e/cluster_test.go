@@ -215,4 +215,3 @@ func (c *cluster) follower() *member {
 func (c *cluster) others(not *member) []*member {
 	return slices.DeleteFunc(slices.Clone(c.members), func(m *member) bool { return m == not })
 }
-

@@ -8,6 +8,8 @@
 //	E2E_RACE    if 1, build the binary with the race detector
 //	E2E_SEED    seed of everything random; the log of a test says which it used
 //	E2E_ROUNDS  rounds of the crash loop
+//	E2E_MINUTES  how long the soak breaks a cluster; it is skipped without
+//	E2E_HISTORY  a soak's history.jsonl, to be decided once more instead
 //	E2E_PUSHGATEWAY  compare the answers with this Pushgateway instead of Debian's
 //
 // A test that fails leaves its folder (data, logs, recorded history) in

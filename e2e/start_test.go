@@ -26,18 +26,7 @@ func TestAGatewayThatCannotStartSaysWhyInOneLine(t *testing.T) {
 
 	refused := func(name, offender string, flags ...string) {
 		t.Helper()
-		t.Run(name, func(t *testing.T) {
-			start := time.Now()
-			g := s.run(append([]string{"--web.listen-address=127.0.0.1:0", "--bus.data-dir=" + in(name)}, flags...)...)
-			code, err := g.Wait(startBound)
-			if err != nil {
-				t.Fatalf("%v:\n%s", err, g.Log())
-			}
-			t.Logf("after %s: %s", time.Since(start).Round(time.Millisecond), g.Log())
-			if lines := strings.Count(g.Log(), "\n"); code != 1 || lines != 1 || !strings.Contains(g.Log(), offender) {
-				t.Errorf("code %d and %d lines, want code 1 and one line that names %s:\n%s", code, lines, offender, g.Log())
-			}
-		})
+		s.refuses(t, name, offender, flags...)
 	}
 	refused("port in use", busy.Addr().String(), "--web.listen-address="+busy.Addr().String())
 	refused("NATS port in use", busy.Addr().String(), "--bus.listen="+busy.Addr().String())
@@ -60,6 +49,24 @@ func TestAGatewayThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	refused("missing web configuration", in("missing.yml"), "--web.config.file="+in("missing.yml"))
 	unreachable := freeAddress(t)
 	refused("unreachable server", unreachable, "--bus.url=nats://"+unreachable)
+}
+
+// refuses starts a gateway that has to end at once, with code 1 and one line that
+// names what is wrong.
+func (s *site) refuses(t *testing.T, name, offender string, flags ...string) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		start := time.Now()
+		g := s.run(append([]string{"--web.listen-address=127.0.0.1:0", "--bus.data-dir=" + filepath.Join(s.dir, name)}, flags...)...)
+		code, err := g.Wait(startBound)
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, g.Log())
+		}
+		t.Logf("after %s: %s", time.Since(start).Round(time.Millisecond), g.Log())
+		if lines := strings.Count(g.Log(), "\n"); code != 1 || lines != 1 || !strings.Contains(g.Log(), offender) {
+			t.Errorf("code %d and %d lines, want code 1 and one line that names %s:\n%s", code, lines, offender, g.Log())
+		}
+	})
 }
 
 func TestTerminationLosesNothing(t *testing.T) {

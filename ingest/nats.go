@@ -232,7 +232,7 @@ func (s *Service) tokensKey(tokens string) (store.Key, error) {
 // respond settles a verdict and publishes it where somebody waits for it.
 func (s *Service) respond(reply string, op store.Op, key store.Key, err error) {
 	s.front.settle(op, viaNATS, key, err, func() string { return viaNATS })
-	if reply == "" {
+	if reply == "" || s.foreign(reply) {
 		if err != nil {
 			s.logger.Debug("push over NATS refused", "op", op, "err", err)
 		}
@@ -257,6 +257,13 @@ func (s *Service) respond(reply string, op store.Op, key store.Key, err error) {
 	if err != nil {
 		s.logger.Warn("cannot reply over NATS", "subject", reply, "err", err)
 	}
+}
+
+// foreign tells whether an answer at a subject would be more than that: an event
+// of the stream, or a request. Nobody gets the gateway to publish where he may not
+// do so himself.
+func (s *Service) foreign(reply string) bool {
+	return strings.HasPrefix(reply, s.prefix+".") || strings.HasPrefix(reply, "$JS.API.") || strings.HasPrefix(reply, "$SYS.")
 }
 
 // semver returns a version that the service registry takes: it wants three

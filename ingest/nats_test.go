@@ -76,6 +76,45 @@ a{instance="",job="x",path="/var/tmp"} 1
 	}
 }
 
+// An answer must not become an event of the stream, or another request.
+func TestNATSAnswersNobodyElse(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger)
+	conn := g.startService(t)
+	heard, err := conn.SubscribeSync("sluice.log.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reply := range []string{"sluice.log.x", "sluice.push.put.job.y"} {
+		if err := conn.PublishRequest("sluice.push.put.job.x", reply, []byte("a 1\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := conn.Request("sluice.push.put.job.x", []byte("a 2\n"), patience)
+	if err != nil || !strings.Contains(string(r.Data), "200") {
+		t.Fatalf("%s, %v", r.Data, err)
+	}
+	// Pushes are settled in their order, and the last one is.
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	events := 0
+	for ; ; events++ {
+		m, err := heard.NextMsg(300 * time.Millisecond)
+		if err != nil {
+			break
+		}
+		if m.Subject == "sluice.log.x" {
+			t.Errorf("the answer %s is in the stream", m.Data)
+		}
+	}
+	if events != 3 {
+		t.Errorf("%d events in the stream, not 3", events)
+	}
+	if got := sortedLines(g.text()); strings.Contains(got, `job="y"`) {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestNATSPublish(t *testing.T) {
 	g := startGateway(t, bus.Config{}, defaultLedger)
 	conn := g.startService(t)

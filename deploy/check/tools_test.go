@@ -50,6 +50,16 @@ func TestSystemdUnits(t *testing.T) {
 	if err := os.WriteFile(socket, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	dropIn, err := os.ReadFile("../systemd/cluster.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(service+".d", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(service+".d", "cluster.conf"), dropIn, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	// What verify only warns of ends with success, so it may say nothing of ours.
 	for line := range strings.Lines(run(t, "systemd-analyze", "verify", "--man=no", service, socket)) {
 		if strings.Contains(line, "sluice") || strings.Contains(line, dir) {
