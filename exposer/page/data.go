@@ -111,10 +111,8 @@ type quantile struct {
 }
 
 type native struct {
-	Schema        int            `json:"schema"`
-	ZeroThreshold number         `json:"zero_threshold"`
-	ZeroCount     number         `json:"zero_count"`
-	Buckets       []nativeBucket `json:"buckets"`
+	Schema  int            `json:"schema"`
+	Buckets []nativeBucket `json:"buckets"`
 }
 
 type nativeBucket struct {
