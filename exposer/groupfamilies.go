@@ -103,7 +103,7 @@ func (a *API) serveGroup(w http.ResponseWriter, r *http.Request) {
 			notNow(w, "unavailable", "the stream is being replayed: whether there is such a group is not known yet")
 			return
 		}
-		failed(w, http.StatusNotFound, "not_found", fmt.Sprintf("there is no group %s", key))
+		failed(w, http.StatusNotFound, "not_found", fmt.Sprintf("there is no group %.300s", key.Path()))
 		return
 	}
 	answer := groupDetail{apiGroup: a.notedRefusals().listed(g), Ready: a.ready(), Families: []familyDetail{}}

@@ -2,6 +2,7 @@ package page
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -110,10 +111,8 @@ type quantile struct {
 }
 
 type native struct {
-	Schema        int            `json:"schema"`
-	ZeroThreshold number         `json:"zero_threshold"`
-	ZeroCount     number         `json:"zero_count"`
-	Buckets       []nativeBucket `json:"buckets"`
+	Schema  int            `json:"schema"`
+	Buckets []nativeBucket `json:"buckets"`
 }
 
 type nativeBucket struct {
@@ -187,6 +186,9 @@ type stream struct {
 	} `json:"cluster"`
 }
 
+// replaying is what a gateway does after its start.
+const replaying = "replaying the stream"
+
 // busy says why the gateway is not ready, "" if it is.
 func (s *stream) busy() string {
 	switch {
@@ -194,10 +196,10 @@ func (s *stream) busy() string {
 		return ""
 	case s.Ready:
 		return "the stream cannot be reached: scrapes go on, pushes are refused"
+	case s.Waiting == "" && s.Replaying != nil, strings.HasPrefix(s.Waiting, replaying):
+		return replaying // how far it is stands beside it
 	case s.Waiting != "":
 		return s.Waiting
-	case s.Replaying != nil:
-		return "replaying the stream"
 	}
 	return "starting"
 }

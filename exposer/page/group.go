@@ -134,7 +134,7 @@ func (v groupView) Brief(series string) string {
 			return series
 		}
 		rest = strings.TrimPrefix(after[len(value):], ",")
-		if of, ok := v.Labels[label]; !ok || value != `"`+labelEscapes.Replace(of)+`"` {
+		if of, ok := v.Labels[label]; value != `""` && (!ok || value != `"`+labelEscapes.Replace(of)+`"`) {
 			own = append(own, label+"="+value)
 		}
 	}

@@ -224,14 +224,14 @@ func TestRelative(t *testing.T) {
 // again by itself without a script.
 func TestReplay(t *testing.T) {
 	api := newFakeAPI()
-	api.stream = `{"ready":false,"connected":true,"waiting":"","replaying":{"done":2500,"total":10000},"sequence":10000,"applied":2500,"lag":7500,"server":"embedded"}`
+	api.stream = `{"ready":false,"connected":true,"waiting":"replaying the stream: 2500 of 10000 events","replaying":{"done":2500,"total":10000},"sequence":10000,"applied":2500,"lag":7500,"server":"embedded"}`
 	s := newServer(t, api, Config{})
 	for _, path := range []string{"/", "/live", "/stream", "/status"} {
 		answer, page := get(t, s.URL+path)
 		if answer.StatusCode != http.StatusOK {
 			t.Errorf("%s: status %d", path, answer.StatusCode)
 		}
-		wants(t, page, "replaying the stream", "2,500 of 10,000 events", `<progress max="100" value="25.0"`, `http-equiv="refresh"`)
+		wants(t, page, "replaying the stream.", "!2500 of", "2,500 of 10,000 events", `<progress max="100" value="25.0"`, `http-equiv="refresh"`)
 	}
 }
 

@@ -42,30 +42,19 @@ func histogramOf(m metric) *histogramPlot {
 	var bounds []string // upper ones
 	var counts []float64
 	switch {
-	case m.Native != nil:
+	case m.Native != nil: // the zero bucket is one of its buckets
 		h.Native, h.Schema = true, m.Native.Schema
-		zero := m.Native.ZeroCount != 0
 		for i, b := range m.Native.Buckets {
-			if i > 0 {
+			if i == 0 {
+				h.Lowest = short(b.Lower)
+			} else if gap := m.Native.Buckets[i-1].Upper; gap < b.Lower {
 				// Empty buckets are left out, which must be seen.
-				if gap := m.Native.Buckets[i-1].Upper; gap < b.Lower && (gap < 0) == (b.Lower < 0) {
-					ranges = append(ranges, "("+short(gap)+", "+short(b.Lower)+"]")
-					bounds, counts = append(bounds, short(b.Lower)), append(counts, 0)
-				}
-			}
-			if zero && b.Lower >= 0 {
-				zero = false
-				ranges, bounds, counts = appendZero(ranges, bounds, counts, m.Native)
+				ranges = append(ranges, "("+short(gap)+", "+short(b.Lower)+"]")
+				bounds, counts = append(bounds, short(b.Lower)), append(counts, 0)
 			}
 			ranges = append(ranges, "("+short(b.Lower)+", "+short(b.Upper)+"]")
 			bounds = append(bounds, short(b.Upper))
 			counts = append(counts, float64(b.Count))
-			if h.Lowest == "" {
-				h.Lowest = short(b.Lower)
-			}
-		}
-		if zero {
-			ranges, bounds, counts = appendZero(ranges, bounds, counts, m.Native)
 		}
 	case len(m.Buckets) > 0:
 		before, lower := 0.0, "-Inf"
@@ -85,9 +74,6 @@ func histogramOf(m metric) *histogramPlot {
 	}
 	if len(counts) == 0 {
 		return h
-	}
-	if h.Lowest == "" {
-		h.Lowest = bounds[0]
 	}
 	h.Above, h.Middle = bounds[len(bounds)-1], bounds[(len(bounds)-1)/2]
 	most := 0.0
@@ -109,11 +95,6 @@ func histogramOf(m metric) *histogramPlot {
 		})
 	}
 	return h
-}
-
-func appendZero(ranges, bounds []string, counts []float64, n *native) ([]string, []string, []float64) {
-	at := short(n.ZeroThreshold)
-	return append(ranges, "[-"+at+", "+at+"]"), append(bounds, at), append(counts, float64(n.ZeroCount))
 }
 
 func mean(sum, count string) string {

@@ -37,10 +37,9 @@ func TestHistogram(t *testing.T) {
 	f(`{"value":"1"}`)
 	f(`{"sum":"3","count":"4","buckets":[{"le":"0.1","count":"1"},{"le":"1","count":"1"},{"le":"+Inf","count":"4"}]}`,
 		"(-Inf, 0.1]: 1", "(0.1, 1]: 0", "(1, +Inf]: 3")
-	f(`{"native":{"schema":0,"zero_threshold":"0.001","zero_count":"2","buckets":[{"lower":"-2","upper":"-1","count":"3"},{"lower":"1","upper":"2","count":"1000"},{"lower":"4","upper":"+Inf","count":"1"}]}}`,
-		"(-2, -1]: 3", "[-0.001, 0.001]: 2", "(1, 2]: 1000", "(2, 4]: 0", "(4, +Inf]: 1")
-	f(`{"native":{"schema":0,"zero_threshold":"0.5","zero_count":"2","buckets":[{"lower":"-2","upper":"-1","count":"1"}]}}`, "(-2, -1]: 1", "[-0.5, 0.5]: 2")
-	f(`{"native":{"schema":0,"zero_threshold":"0","zero_count":"0","buckets":[]}}`)
+	f(`{"native":{"schema":0,"buckets":[{"lower":"-2","upper":"-1","count":"3"},{"lower":"-0.001","upper":"0.001","count":"2"},{"lower":"0.001","upper":"0.002","count":"1000"},{"lower":"4","upper":"+Inf","count":"1"}]}}`,
+		"(-2, -1]: 3", "(-1, -0.001]: 0", "(-0.001, 0.001]: 2", "(0.001, 0.002]: 1000", "(0.002, 4]: 0", "(4, +Inf]: 1")
+	f(`{"native":{"schema":0,"buckets":[]}}`)
 }
 
 func TestPlot(t *testing.T) {
@@ -78,6 +77,7 @@ func TestBrief(t *testing.T) {
 	f(`up`, `up`)
 	f(`up{job="x"}`, `up`)
 	f(`up{job="x",kind="a,b}",path="a\"b\\\nc"}`, `up{kind="a,b}"}`)
+	f(`up{instance="",job="x"}`, `up`)
 	f(`up{job="y"}`, `up{job="y"}`)
 	f(`up{job="x`, `up{job="x`)
 }

@@ -57,7 +57,7 @@ export function start() {
     source.addEventListener("rate", (e) => rate.add(JSON.parse(e.data)));
     source.addEventListener("lost", (e) => {
       lost += JSON.parse(e.data).events;
-      at("lost").textContent = `Lost ${lost} events: they came faster than this page takes them. The state is not touched by that.`;
+      at("lost").textContent = `Lost ${lost} events: they came faster than this page takes them. Groups and metrics are complete all the same.`;
       at("lost").hidden = false;
     });
   };
