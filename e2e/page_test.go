@@ -23,6 +23,7 @@ type pageSettings struct {
 	Foreign  string `json:"foreign,omitempty"` // a page of another origin
 	Release  string `json:"release,omitempty"` // where a POST lets a replay go on
 	Outer    string `json:"outer,omitempty"`   // the gateway behind a proxy
+	Tools    string `json:"tools,omitempty"`   // a folder with the programs that the page names
 }
 
 // inBrowser runs a script of node/page, which fails the test by its exit code.
