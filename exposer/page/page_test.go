@@ -93,14 +93,14 @@ func TestBadSearch(t *testing.T) {
 	if answer.StatusCode != http.StatusOK {
 		t.Errorf("status %d", answer.StatusCode)
 	}
-	wants(t, page, "parameter search: missing )", `value="~("`, "!Nothing has been pushed")
+	wants(t, page, "parameter search: missing )", `value="~("`, "!There are no groups")
 }
 
 // Who has pushed nothing yet is shown how.
 func TestEmpty(t *testing.T) {
 	s := newServer(t, newFakeAPI(), Config{Prefix: "/pg"})
 	_, page := get(t, s.URL+"/pg/")
-	wants(t, page, "Nothing has been pushed yet", "curl --data-binary @- ", strings.TrimPrefix(s.URL, "http://")+"/pg/metrics/job/demo/instance/laptop")
+	wants(t, page, "There are no groups", "curl --data-binary @- ", strings.TrimPrefix(s.URL, "http://")+"/pg/metrics/job/demo/instance/laptop")
 }
 
 // What changes many groups is offered with the admin API only, and where a
