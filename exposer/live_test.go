@@ -226,6 +226,39 @@ func TestLiveWithoutReaders(t *testing.T) {
 	}
 }
 
+// Over HTTP/2, too, readers get what happens, and end with the server.
+func TestLiveOverHTTP2(t *testing.T) {
+	live := NewLive()
+	r := route.New()
+	cfg := APIConfig{Ready: func() bool { return true }, Recent: func() []store.Refusal { return nil }, Live: live}
+	NewAPI(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, NewOwnMetrics().Instrument)
+	server := httptest.NewUnstartedServer(r)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	response, err := server.Client().Get(server.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.ProtoMajor != 2 {
+		t.Fatalf("got %s", response.Proto)
+	}
+	live.Event(7, &store.Event{Op: store.OpPut, Key: keyOf(t, "/job/a"), PushTime: 1})
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() && lines.Text() != "id: 7" {
+	}
+	if lines.Text() != "id: 7" {
+		t.Fatalf("no event: %v", lines.Err())
+	}
+	live.Close()
+	for lines.Scan() {
+	}
+	if err := lines.Err(); err != nil {
+		t.Errorf("the end: %v", err)
+	}
+}
+
 // There are only so many readers.
 func TestLiveIsFull(t *testing.T) {
 	live := NewLive()
