@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/common/route"
 
 	"sluice/store"
+	"sluice/store/search"
 )
 
 // patience bounds every wait of the tests. It is long, since it only matters when
@@ -259,6 +260,38 @@ func TestLiveOverHTTP2(t *testing.T) {
 	}
 }
 
+// A costly filter does not hold up the end.
+func TestLiveEndsASearch(t *testing.T) {
+	live := NewLive()
+	reader, err := live.join()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.leave()
+	key, err := store.NewKey("x", store.Label{Name: "instance", Value: strings.Repeat("a", 16<<10)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range liveRing { // hours of work
+		live.Event(uint64(i+1), &store.Event{Op: store.OpPut, Key: key})
+	}
+	costly, err := search.Parse(strings.TrimSpace(strings.Repeat("~(a.?){90}(a.?){90}b ", 16)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		reader.collect(t.Context(), nil, nil, groupFilter{search: costly})
+	}()
+	live.Close()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Fatal("the search goes on")
+	}
+}
+
 // There are only so many readers.
 func TestLiveIsFull(t *testing.T) {
 	live := NewLive()
@@ -292,7 +325,7 @@ func TestLiveLoses(t *testing.T) {
 	for i := range n {
 		live.Event(uint64(i+1), &store.Event{Op: store.OpPut, Key: keyOf(t, fmt.Sprintf("/job/%d", i%2))})
 	}
-	text, _ := reader.collect(nil, nil, groupFilter{})
+	text, _ := reader.collect(t.Context(), nil, nil, groupFilter{})
 	first, rest, _ := strings.Cut(string(text), "\n\n")
 	if want := fmt.Sprintf("event: lost\ndata: {\"events\":%d}", n-liveBatch); first != want || strings.Count(rest, "event: push") != liveBatch {
 		t.Errorf("got %s and %d events", first, strings.Count(rest, "event: push"))
@@ -300,7 +333,7 @@ func TestLiveLoses(t *testing.T) {
 	if !strings.Contains(rest, fmt.Sprintf("id: %d\n", n)) {
 		t.Error("the last event is not among those that are left")
 	}
-	if text, _ := reader.collect(nil, nil, groupFilter{}); len(text) != 0 {
+	if text, _ := reader.collect(t.Context(), nil, nil, groupFilter{}); len(text) != 0 {
 		t.Errorf("a second time: got %.100s", text)
 	}
 }
