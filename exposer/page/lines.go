@@ -74,7 +74,7 @@ func (p *Page) lines(r *http.Request, s status, group string) lines {
 // natsAddress is where NATS clients reach the servers, or why they do not.
 func natsAddress(s status, base string) (address, note string) {
 	if urls := s.Flags["bus.url"]; urls != "" {
-		return urls, "" // without names and passwords: these are for nobody to see
+		return urls, "" // the flag is told without names and passwords
 	}
 	listen := s.Flags["bus.listen"]
 	if listen == "" {
