@@ -56,7 +56,7 @@ func (b *Bus) History(ctx context.Context, key store.Key, n int) (events []Past,
 		if bytes += at.bytes; bytes > historyBytes && len(events) > 0 {
 			break
 		}
-		raw, err := s.GetMsg(ctx, at.seq)
+		raw, err := b.messageAt(ctx, s, at.seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue // replaced meanwhile
 		}
@@ -66,6 +66,17 @@ func (b *Bus) History(ctx context.Context, key store.Key, n int) (events []Past,
 		events = append(events, b.past(key, raw))
 	}
 	return events, kept, nil
+}
+
+// messageAt reads a message. In a cluster any copy of the stream may answer, and
+// one that is behind does not have it yet.
+func (b *Bus) messageAt(ctx context.Context, s jetstream.Stream, seq uint64) (*jetstream.RawStreamMsg, error) {
+	for tries := 1; ; tries++ {
+		raw, err := s.GetMsg(ctx, seq)
+		if !errors.Is(err, jetstream.ErrMsgNotFound) || !b.reach.watched || tries == 3 || !pause(ctx, askAgain) {
+			return raw, err
+		}
+	}
 }
 
 // past decodes an event. It does so with a codec of its own: that of the follower

@@ -73,7 +73,7 @@ func (r *liveReader) send(ctx context.Context, out *liveWriter, filter groupFilt
 		case <-news:
 			news = nil
 			pace.Reset(livePace)
-			text, events = r.collect(text, events, filter)
+			text, events = r.collect(ctx, text, events, filter)
 		case <-second.C:
 			text = appendEvent(text, "rate", 0, r.rate())
 			if ticks++; ticks%livePing == 0 {
@@ -90,11 +90,15 @@ func (r *liveReader) send(ctx context.Context, out *liveWriter, filter groupFilt
 }
 
 // collect appends the events that have come and fit, and before them how many
-// there were too many. It returns the memory of the list, too.
-func (r *liveReader) collect(text []byte, memory []*liveEvent, filter groupFilter) ([]byte, []*liveEvent) {
+// there were too many. It returns the memory of the list, too. A filter may take
+// its time with each event: what has ended is not looked for any longer.
+func (r *liveReader) collect(ctx context.Context, text []byte, memory []*liveEvent, filter groupFilter) ([]byte, []*liveEvent) {
 	events, lost := r.take(memory[:0])
 	fit := events[:0]
 	for _, ev := range events {
+		if ctx.Err() != nil || r.live.ended() {
+			break
+		}
 		if ev.key.IsZero() || filter.matches(ev.key) {
 			fit = append(fit, ev)
 		}

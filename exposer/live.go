@@ -81,6 +81,16 @@ func (l *Live) Close() {
 	}
 }
 
+// ended tells whether nobody may watch any more.
+func (l *Live) ended() bool {
+	select {
+	case <-l.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Event takes an event that the store has applied. It keeps nothing of it but
 // texts for people.
 func (l *Live) Event(seq uint64, e *store.Event) {

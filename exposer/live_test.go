@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/common/route"
 
 	"sluice/store"
+	"sluice/store/search"
 )
 
 // patience bounds every wait of the tests. It is long, since it only matters when
@@ -226,6 +227,71 @@ func TestLiveWithoutReaders(t *testing.T) {
 	}
 }
 
+// Over HTTP/2, too, readers get what happens, and end with the server.
+func TestLiveOverHTTP2(t *testing.T) {
+	live := NewLive()
+	r := route.New()
+	cfg := APIConfig{Ready: func() bool { return true }, Recent: func() []store.Refusal { return nil }, Live: live}
+	NewAPI(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, NewOwnMetrics().Instrument)
+	server := httptest.NewUnstartedServer(r)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	response, err := server.Client().Get(server.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.ProtoMajor != 2 {
+		t.Fatalf("got %s", response.Proto)
+	}
+	live.Event(7, &store.Event{Op: store.OpPut, Key: keyOf(t, "/job/a"), PushTime: 1})
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() && lines.Text() != "id: 7" {
+	}
+	if lines.Text() != "id: 7" {
+		t.Fatalf("no event: %v", lines.Err())
+	}
+	live.Close()
+	for lines.Scan() {
+	}
+	if err := lines.Err(); err != nil {
+		t.Errorf("the end: %v", err)
+	}
+}
+
+// A costly filter does not hold up the end.
+func TestLiveEndsASearch(t *testing.T) {
+	live := NewLive()
+	reader, err := live.join()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.leave()
+	key, err := store.NewKey("x", store.Label{Name: "instance", Value: strings.Repeat("a", 16<<10)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range liveRing { // hours of work
+		live.Event(uint64(i+1), &store.Event{Op: store.OpPut, Key: key})
+	}
+	costly, err := search.Parse(strings.TrimSpace(strings.Repeat("~(a.?){90}(a.?){90}b ", 16)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		reader.collect(t.Context(), nil, nil, groupFilter{search: costly})
+	}()
+	live.Close()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Fatal("the search goes on")
+	}
+}
+
 // There are only so many readers.
 func TestLiveIsFull(t *testing.T) {
 	live := NewLive()
@@ -259,7 +325,7 @@ func TestLiveLoses(t *testing.T) {
 	for i := range n {
 		live.Event(uint64(i+1), &store.Event{Op: store.OpPut, Key: keyOf(t, fmt.Sprintf("/job/%d", i%2))})
 	}
-	text, _ := reader.collect(nil, nil, groupFilter{})
+	text, _ := reader.collect(t.Context(), nil, nil, groupFilter{})
 	first, rest, _ := strings.Cut(string(text), "\n\n")
 	if want := fmt.Sprintf("event: lost\ndata: {\"events\":%d}", n-liveBatch); first != want || strings.Count(rest, "event: push") != liveBatch {
 		t.Errorf("got %s and %d events", first, strings.Count(rest, "event: push"))
@@ -267,7 +333,7 @@ func TestLiveLoses(t *testing.T) {
 	if !strings.Contains(rest, fmt.Sprintf("id: %d\n", n)) {
 		t.Error("the last event is not among those that are left")
 	}
-	if text, _ := reader.collect(nil, nil, groupFilter{}); len(text) != 0 {
+	if text, _ := reader.collect(t.Context(), nil, nil, groupFilter{}); len(text) != 0 {
 		t.Errorf("a second time: got %.100s", text)
 	}
 }

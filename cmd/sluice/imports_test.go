@@ -16,8 +16,8 @@ func TestImports(t *testing.T) {
 		"store":         {},
 		"bus":           {"sluice/store"},
 		"ingest/decode": {"sluice/store"},
-		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/ingest/decode"},
-		"exposer":       {"sluice/bus", "sluice/store", "sluice/store/search", "sluice/store/selector"},
+		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode"},
+		"exposer":       {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
 		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/takeover", "sluice/ingest/rules", "sluice/exposer", "sluice/exposer/page", "sluice/cmd/sluice/client"},
 
 		"cmd/sluice/client": {"sluice/ingest"},
@@ -25,8 +25,8 @@ func TestImports(t *testing.T) {
 		"exposer/page": {"sluice/store/search"},
 
 		"ingest/rules":    {"sluice/ingest", "sluice/store", "sluice/store/selector"},
-		"store/search":    {"sluice/store"},
 		"store/selector":  {"sluice/store"},
+		"store/search":    {"sluice/store"},
 		"ingest/takeover": {"sluice/bus", "sluice/store", "sluice/ingest/decode"},
 	}
 	forbidden := map[string][]string{

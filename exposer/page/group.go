@@ -71,7 +71,7 @@ func (p *Page) serveGroup(w http.ResponseWriter, r *http.Request, path string) e
 	v := groupView{frame: p.frame(r, "groups", one.Group), group: one.group, Fams: one.Families, Truncated: one.Truncated, Tab: asked.Get("tab")}
 	v.Admin = status.admin()
 	v.Pushers = byTime(v.Pushers)
-	v.Lines = p.lines(r, status, v.Stream, one.Group)
+	v.Lines = p.lines(r, status, one.Group)
 	switch v.Tab {
 	case tabHistory:
 		h, err := ask[history](r.Context(), p.cfg.API, "/history", url.Values{"group": {path}, "limit": {"20"}})

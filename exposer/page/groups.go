@@ -28,7 +28,7 @@ type groupsView struct {
 	Columns             map[string]column
 	First, Last         int // of the groups shown, from 1
 	Previous, Next      string
-	Selector            string // chooses all that the search shows, "" where selectors cannot say it
+	Deletable           bool   // whether all that the search shows can be deleted by it
 	Lines               lines  // of a first push
 	Back                string // this view, to come back to
 }
@@ -77,7 +77,7 @@ func (p *Page) serveGroups(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v.Admin = status.admin()
-	v.Lines = p.lines(r, status, v.Stream, "/job/demo/instance/laptop")
+	v.Lines = p.lines(r, status, "/job/demo/instance/laptop")
 	v.Back = link("", asked)
 	if len(v.Groups) > 0 {
 		v.First, v.Last = offset+1, offset+len(v.Groups)
@@ -91,11 +91,8 @@ func (p *Page) serveGroups(w http.ResponseWriter, r *http.Request) error {
 		v.Next = v.link("offset", strconv.Itoa(v.Last))
 	}
 	if v.State == "" && v.Bad == "" {
-		if found, err := search.Parse(v.Search); err == nil {
-			if text, ok := found.Selector(); ok {
-				v.Selector = text
-			}
-		}
+		found, err := search.Parse(v.Search)
+		v.Deletable = err == nil && found.Narrows()
 	}
 	return p.send(w, http.StatusOK, "groups", v)
 }

@@ -47,7 +47,7 @@ func (c command) Line() string { return c.Before + c.URL + c.After }
 const sample = `echo "demo_last_success_seconds $(date +%s)" | `
 
 // lines are the commands for a group.
-func (p *Page) lines(r *http.Request, s status, known *stream, group string) lines {
+func (p *Page) lines(r *http.Request, s status, group string) lines {
 	base, sure := p.reached(r)
 	l := lines{Base: base, Sure: sure, Group: group}
 	prefix := cmp.Or(s.Flags["bus.prefix"], "sluice")
@@ -60,7 +60,7 @@ func (p *Page) lines(r *http.Request, s status, known *stream, group string) lin
 		{"delete-curl", "curl", "curl -X DELETE ", shellQuote(base + "/metrics" + group), ""},
 		{"delete-sluice", "sluice", "sluice delete --url ", shellQuote(base), " --group " + shellQuote(group)},
 	}
-	server, note := natsAddress(s, known, base)
+	server, note := natsAddress(s, base)
 	l.NATSNote = note
 	if note == "" {
 		l.NATS = true
@@ -72,12 +72,9 @@ func (p *Page) lines(r *http.Request, s status, known *stream, group string) lin
 }
 
 // natsAddress is where NATS clients reach the servers, or why they do not.
-func natsAddress(s status, known *stream, base string) (address, note string) {
+func natsAddress(s status, base string) (address, note string) {
 	if urls := s.Flags["bus.url"]; urls != "" {
-		if known != nil && known.URL != "" {
-			urls = known.URL
-		}
-		return withoutUsers(urls), ""
+		return urls, "" // the flag is told without names and passwords
 	}
 	listen := s.Flags["bus.listen"]
 	if listen == "" {
@@ -96,23 +93,6 @@ func natsAddress(s status, known *stream, base string) (address, note string) {
 		}
 	}
 	return "nats://" + net.JoinHostPort(host, port), ""
-}
-
-// withoutUsers takes names and passwords out of a list of URLs.
-func withoutUsers(urls string) string {
-	var all []string
-	for one := range strings.SplitSeq(urls, ",") {
-		one = strings.TrimSpace(one)
-		if at := strings.LastIndexByte(one, '@'); at >= 0 {
-			scheme, _, ok := strings.Cut(one, "://")
-			one = one[at+1:]
-			if ok {
-				one = scheme + "://" + one
-			}
-		}
-		all = append(all, one)
-	}
-	return strings.Join(all, ",")
 }
 
 // shellQuote writes a word as a POSIX shell reads it back.

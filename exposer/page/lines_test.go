@@ -34,7 +34,7 @@ func TestLines(t *testing.T) {
 		t.Helper()
 		p := &Page{cfg: cfg}
 		r := httptest.NewRequest(http.MethodGet, "http://gw:9091/", nil)
-		l := p.lines(r, status{Flags: flags}, nil, key.Path())
+		l := p.lines(r, status{Flags: flags}, key.Path())
 		var got []string
 		for _, c := range append(l.Push, l.Delete...) {
 			got = append(got, strings.TrimPrefix(c.Line(), sample))
@@ -59,14 +59,6 @@ func TestLines(t *testing.T) {
 		`sluice delete --url https://push.example.org/gw --group '`+path+`'`,
 		`nats --server nats://push.example.org:4222 request test.push.delete -H 'Sluice-Group:`+path+`' ''`,
 		"")
-}
-
-// Names and passwords of a server are shown to nobody.
-func TestWithoutUsers(t *testing.T) {
-	got := withoutUsers("nats://me:pa@ss@a:4222, tls://b:4222,token@c")
-	if want := "nats://a:4222,tls://b:4222,c"; got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
 }
 
 func TestScrapeConfig(t *testing.T) {

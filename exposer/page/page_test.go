@@ -93,18 +93,18 @@ func TestBadSearch(t *testing.T) {
 	if answer.StatusCode != http.StatusOK {
 		t.Errorf("status %d", answer.StatusCode)
 	}
-	wants(t, page, "parameter search: missing )", `value="~("`, "!Nothing has been pushed")
+	wants(t, page, "parameter search: missing )", `value="~("`, "!There are no groups")
 }
 
 // Who has pushed nothing yet is shown how.
 func TestEmpty(t *testing.T) {
 	s := newServer(t, newFakeAPI(), Config{Prefix: "/pg"})
 	_, page := get(t, s.URL+"/pg/")
-	wants(t, page, "Nothing has been pushed yet", "curl --data-binary @- ", strings.TrimPrefix(s.URL, "http://")+"/pg/metrics/job/demo/instance/laptop")
+	wants(t, page, "There are no groups", "curl --data-binary @- ", strings.TrimPrefix(s.URL, "http://")+"/pg/metrics/job/demo/instance/laptop")
 }
 
-// What changes many groups is offered with the admin API only, and where a
-// selector chooses just what is shown.
+// What changes many groups is offered with the admin API only, and where
+// the search alone chooses what is shown, and asks for something.
 func TestDeleteShown(t *testing.T) {
 	f := func(admin bool, query string, texts ...string) {
 		t.Helper()
@@ -118,8 +118,9 @@ func TestDeleteShown(t *testing.T) {
 	}
 	f(false, "?search=job=backup", "!id=\"delete-shown\"", "!id=\"wipe\"")
 	f(true, "", "!id=\"delete-shown\"", "id=\"wipe\"")
-	f(true, "?search=job=backup", "Delete all 120 shown", `data-selector="{job=&#34;backup&#34;}"`, "!id=\"wipe\"")
-	f(true, "?search=backup", "!id=\"delete-shown\"")
+	f(true, "?search=job=backup", "Delete all 120 shown", `data-search="job=backup"`, "!id=\"wipe\"")
+	f(true, "?search=backup", "id=\"delete-shown\"")
+	f(true, "?search=job!=backup", "!id=\"delete-shown\"")
 	f(true, "?search=job=backup&state=dead", "!id=\"delete-shown\"")
 }
 

@@ -249,6 +249,17 @@ func (t *term) fits(key store.Key, all []byte) bool {
 	return false
 }
 
+// Narrows tells whether the search asks for anything that groups have, so that it
+// may choose what is deleted.
+func (s Search) Narrows() bool {
+	return slices.ContainsFunc(s.terms, func(t term) bool {
+		if t.re != nil {
+			return !t.not && !t.re.MatchString("")
+		}
+		return !t.not && t.text != ""
+	})
+}
+
 // appendLower writes text in lower case.
 func appendLower(dst []byte, text string) []byte {
 	start := len(dst)

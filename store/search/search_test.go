@@ -111,6 +111,18 @@ func TestSearchRefuses(t *testing.T) {
 	}
 }
 
+func TestNarrows(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, `""`: false, "~": false, "~.*": false, "a=": false, "a!=x": false, "a!~x": false, "a~x*": false, "~x|": false,
+		"x": true, "a=x": true, "a~x": true, "~x": true, "a= x": true, "a!=y ~^x": true,
+	} {
+		s, err := Parse(text)
+		if err != nil || s.Narrows() != want {
+			t.Errorf("%s: got %v and %v, want %v", text, s.Narrows(), err, want)
+		}
+	}
+}
+
 // Whatever is typed is read or refused, and never takes long.
 func FuzzSearch(f *testing.F) {
 	for _, text := range []string{`a=b "c d" ~x`, `"`, `~"\`, `a!~`, "a~(?i)x{3}"} {

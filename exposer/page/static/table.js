@@ -85,16 +85,16 @@ function rows(e) {
 
 async function deleteShown() {
   const view = document.getElementById("view");
-  const selector = view.dataset.selector;
+  const search = view.dataset.search;
   const shown = Number(view.dataset.shown);
-  const url = `./api/v1/groups?match[]=${encodeURIComponent(selector)}`;
+  const url = `./api/v1/groups?search=${encodeURIComponent(search)}`;
   try {
     const trial = (await remove(`${url}&dry-run=true`)).data;
     const names = trial.deleted.slice(0, 10).map((g) => g.group);
     if (trial.count > names.length) names.push(`… and ${trial.count - names.length} more`);
     const ok = await confirmDelete({
       title: `Delete ${trial.count} groups?`,
-      text: `All that fit ${selector}, living and dead.` + (trial.count !== shown ? ` The list showed ${shown}: it has changed meanwhile.` : ""),
+      text: `All that fit ${search}, living and dead.` + (trial.count !== shown ? ` The list showed ${shown}: it has changed meanwhile.` : ""),
       names,
       go: `Delete ${trial.count}`,
       run: async () => (await remove(url)).data,
