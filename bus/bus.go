@@ -48,6 +48,7 @@ type Bus struct {
 	messages  uint64    // ids used; guarded by appending
 
 	counters counters
+	size     size
 
 	introduced atomic.Pointer[Introduction] // nil if this gateway does not answer
 
@@ -139,6 +140,7 @@ func (b *Bus) openEmbedded(ctx context.Context) (err error) {
 // know notes what the stream says of itself.
 func (b *Bus) know(info *jetstream.StreamInfo) {
 	b.progress.know(info.State.LastSeq)
+	b.size.know(info)
 	b.metrics.bytes.Set(float64(info.State.Bytes))
 	b.metrics.copies.Set(float64(info.Config.Replicas))
 	b.metrics.copiesCurrent.Set(float64(currentCopies(info)))

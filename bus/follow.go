@@ -130,6 +130,7 @@ func (f *follower) applyAll(st *store.Store, items []item, applied func(uint64))
 			st.Skip(it.seq)
 		case it.apply:
 			st.Apply(it.seq, it.event)
+			f.shortcut.tell(st, it.seq, &it.event)
 		default:
 			st.Skip(it.seq)
 		}

@@ -14,6 +14,26 @@ import (
 type shortcut struct {
 	mu    sync.Mutex   // one event after another
 	store *store.Store // nil unless it follows the stream
+	// observe is told of what that store has applied; nil for nobody.
+	observe func(seq uint64, e *store.Event)
+}
+
+// Observe has a function told of each event that the store applies while it
+// follows the stream, in order, right after that; not of those that a replay
+// brings. It must return soon, and not change the event. Observe is called
+// before Follow.
+func (b *Bus) Observe(observe func(seq uint64, e *store.Event)) {
+	b.shortcut.mu.Lock()
+	defer b.shortcut.mu.Unlock()
+	b.shortcut.observe = observe
+}
+
+// tell tells the observer of an event that a store has applied. The lock is
+// held.
+func (s *shortcut) tell(st *store.Store, seq uint64, e *store.Event) {
+	if s.observe != nil && st == s.store {
+		s.observe(seq, e)
+	}
 }
 
 // open lets events take the shortcut to a store that follows the stream; nil
@@ -39,6 +59,7 @@ func (s *shortcut) apply(after uint64, events []store.Event) bool {
 	for i, e := range events {
 		if seq := after + 1 + uint64(i); seq > has { // the first ones may have come already
 			s.store.Apply(seq, e)
+			s.tell(s.store, seq, &events[i])
 		}
 	}
 	return true

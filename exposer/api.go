@@ -22,7 +22,12 @@ type API struct {
 	reached Reached
 	status  Status
 	cluster Cluster
-	logger  *slog.Logger
+	stream  Stream
+	live    *Live
+	history History
+	// histories has a place for each request that reads the stream.
+	histories chan struct{}
+	logger    *slog.Logger
 }
 
 // Status is what /api/v1/status tells besides its own success.
@@ -44,13 +49,26 @@ type APIConfig struct {
 	// Reached says where Prometheus finds the groups.
 	Reached Reached
 	Status  Status
-	// Cluster answers for the others on the stream.
+	// Cluster answers for the others on the stream, and Stream for the stream as
+	// this gateway sees it.
 	Cluster Cluster
+	Stream  Stream
+	// Live has the events of the stream as they happen; nil for none.
+	Live *Live
+	// History reads the stream for what it has kept of a group.
+	History History
 }
 
 // NewAPI returns the API over a store.
 func NewAPI(s *store.Store, cfg APIConfig, logger *slog.Logger) *API {
-	return &API{store: s, ready: cfg.Ready, recent: cfg.Recent, reached: cfg.Reached, status: cfg.Status, cluster: cfg.Cluster, logger: logger}
+	if cfg.Live == nil {
+		cfg.Live = NewLive()
+	}
+	return &API{
+		store: s, ready: cfg.Ready, recent: cfg.Recent, reached: cfg.Reached, status: cfg.Status,
+		cluster: cfg.Cluster, stream: cfg.Stream, live: cfg.Live,
+		history: cfg.History, histories: make(chan struct{}, mostHistories), logger: logger,
+	}
 }
 
 // Register adds the routes, without the prefix /api/v1.
@@ -66,6 +84,10 @@ func (a *API) Register(r *route.Router, instrument func(handler string, h http.H
 	r.Get("/metrics", wrap("metrics", a.serveMetrics))
 	r.Get("/refusals", wrap("refusals", a.serveRefusals))
 	r.Get("/groups", wrap("groups", a.serveGroups))
+	r.Get("/group", wrap("group", a.serveGroup))
+	r.Get("/events", wrap("events", a.serveEvents))
+	r.Get("/history", wrap("history", a.serveHistory))
+	r.Get("/stream", wrap("stream", a.serveStream))
 	r.Get("/targets", wrap("targets", a.serveTargets))
 	r.Get("/cluster", wrap("cluster", a.serveCluster(new(singleflight.Group))))
 }

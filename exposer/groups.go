@@ -1,18 +1,10 @@
 package exposer
 
 import (
-	"bytes"
-	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"sluice/store"
-)
-
-const (
-	defaultGroups = 100
-	mostGroups    = 1000
 )
 
 // apiGroup is a group in the list of the API, without its metrics. Times that
@@ -20,80 +12,109 @@ const (
 type apiGroup struct {
 	Group       string            `json:"group"` // the path behind /metrics
 	Labels      map[string]string `json:"labels"`
+	State       groupState        `json:"state"`
 	Up          bool              `json:"up"`
 	PushTime    *time.Time        `json:"push_time,omitempty"`
 	FailureTime *time.Time        `json:"push_failure_time,omitempty"`
 	LastRefusal string            `json:"last_refusal,omitempty"`
+	RefusalTime *time.Time        `json:"last_refusal_time,omitempty"`
+	TTL         float64           `json:"ttl_seconds,omitempty"`
 	Expires     *time.Time        `json:"expires,omitempty"`
 	Forgotten   *time.Time        `json:"forgotten,omitempty"` // when a dead group will be
 	Families    int               `json:"families"`
 	Series      int               `json:"series"` // lines of text
 	Origin      string            `json:"origin,omitempty"`
+	Pushers     []apiPusher       `json:"pushers"`
+	Contended   bool              `json:"contended,omitempty"`
 	Sequence    uint64            `json:"sequence"`
 }
 
-// serveGroups lists groups by the path of their keys: those that match[] chooses,
-// living and dead unless dead=true or dead=false asks for some only. There are
-// limit of them, 100 by default and at most 1,000, behind the group after; next
-// is what to ask for next, if there are more.
+// apiPusher is an origin from which a group was pushed.
+type apiPusher struct {
+	Origin string    `json:"origin"`
+	Time   time.Time `json:"time"`
+	Pushes int       `json:"pushes"`
+}
+
+// apiCounts are how many groups are in which state.
+type apiCounts struct {
+	All     int `json:"all"`
+	Failing int `json:"failing"`
+	Dead    int `json:"dead"`
+	Never   int `json:"never"`
+	Up      int `json:"up"`
+}
+
+func (c *apiCounts) add(s groupState) {
+	c.All++
+	switch s {
+	case stateFailing:
+		c.Failing++
+	case stateDead:
+		c.Dead++
+	case stateNever:
+		c.Never++
+	default:
+		c.Up++
+	}
+}
+
+// serveGroups lists groups: those that match[] and search choose, living and dead
+// unless dead or state asks for some only, in the order of sort. There are limit
+// of them, 100 by default and at most 1,000, from offset on, or behind the group
+// after; next is what to ask for next, if there are more by path.
 func (a *API) serveGroups(w http.ResponseWriter, r *http.Request) {
-	chosen, ok := matchers(w, r)
+	q, ok := readGroupQuery(w, r)
 	if !ok {
 		return
 	}
-	query := r.URL.Query()
-	limit := defaultGroups
-	if text := query.Get("limit"); text != "" {
-		var err error
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > mostGroups {
-			badParameter(w, "limit", fmt.Sprintf("%.40q is no number from 1 to %d", text, mostGroups))
-			return
-		}
+	ctx, cancel := limitWork(r)
+	defer cancel()
+	noted := a.notedRefusals()
+	rows, counts, err := q.choose(ctx, a.store.View(), noted)
+	if err != nil {
+		tookTooLong(w)
+		return
 	}
-	wantLiving, wantDead := true, true
-	if text := query.Get("dead"); text != "" {
-		dead, err := strconv.ParseBool(text)
-		if err != nil {
-			badParameter(w, "dead", fmt.Sprintf("%.40q is neither true nor false", text))
-			return
-		}
-		wantLiving, wantDead = !dead, dead
-	}
-	after := query.Get("after")
 	answer := struct {
+		Ready  bool       `json:"ready"`
 		Groups []apiGroup `json:"groups"`
 		Total  int        `json:"total"`
 		Next   string     `json:"next,omitempty"`
-	}{Groups: []apiGroup{}}
-	for g := range a.store.View().All() {
-		if g.Dead() && !wantDead || !g.Dead() && !wantLiving || !chosen.Matches(g.Key()) {
-			continue
-		}
-		answer.Total++
-		switch path := g.Key().Path(); {
-		case path <= after:
-		case len(answer.Groups) < limit:
-			answer.Groups = append(answer.Groups, listed(g))
-		case answer.Next == "":
-			answer.Next = answer.Groups[limit-1].Group
-		}
+		Offset int        `json:"offset"`
+		Counts apiCounts  `json:"counts"`
+	}{Ready: a.ready(), Groups: []apiGroup{}, Total: len(rows), Offset: q.offset, Counts: counts}
+	page, more := q.page(rows)
+	for _, row := range page {
+		answer.Groups = append(answer.Groups, noted.listed(row.group))
+	}
+	if more && q.order == byPath && !q.descending {
+		answer.Next = page[len(page)-1].group.Key().Path()
 	}
 	a.send(w, answer)
 }
 
-func listed(g *store.Group) apiGroup {
+// listed returns a group as the list has it.
+func (n notedRefusals) listed(g *store.Group) apiGroup {
 	one := apiGroup{
-		Group: g.Key().Path(), Labels: g.Key().Map(), Up: g.Up(),
+		Group: g.Key().Path(), Labels: g.Key().Map(), State: n.state(g), Up: g.Up(),
 		PushTime: timeOf(g.PushTime()), FailureTime: timeOf(g.FailTime()), LastRefusal: g.Refusal(),
 		Expires: timeOf(g.Expires()), Forgotten: timeOf(g.Forget()), Origin: g.Origin(), Sequence: g.Sequence(),
+		Contended: g.Contended(), Pushers: []apiPusher{},
 	}
-	for f := range g.Families() {
-		if store.IsOwnName(f.Name) {
-			continue
-		}
-		one.Families++
-		one.Series += bytes.Count(f.Samples(), []byte{'\n'})
+	if one.LastRefusal != "" {
+		one.RefusalTime = one.FailureTime
 	}
+	if r, ok := n[g.Key().Path()]; ok && r.Time >= g.FailTime() {
+		one.LastRefusal, one.RefusalTime = r.Message, timeOf(r.Time)
+	}
+	if g.Expires() != 0 && g.PushTime() != 0 {
+		one.TTL = time.Duration(g.Expires() - g.PushTime()).Seconds()
+	}
+	for _, p := range g.Pushers() {
+		one.Pushers = append(one.Pushers, apiPusher{Origin: p.Origin, Time: time.Unix(0, p.Time).UTC(), Pushes: p.Pushes})
+	}
+	one.Families, one.Series = g.Size()
 	return one
 }
 

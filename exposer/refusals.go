@@ -2,7 +2,6 @@ package exposer
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -92,9 +91,5 @@ func (a *API) refusals(view *store.View) []store.Refusal {
 
 // badParameter answers 400 in the API's form.
 func badParameter(w http.ResponseWriter, name, problem string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusBadRequest)
-	json.NewEncoder(w).Encode(map[string]string{
-		"status": "error", "errorType": "bad_data", "error": fmt.Sprintf("parameter %s: %s", name, problem),
-	})
+	failed(w, http.StatusBadRequest, "bad_data", fmt.Sprintf("parameter %s: %s", name, problem))
 }

@@ -109,32 +109,6 @@ func TestTargetAddress(t *testing.T) {
 	}
 }
 
-func TestGroups(t *testing.T) {
-	s := withDead(t)
-	a0 := `{"group":"/job/a/instance/0","labels":{"job":"a","instance":"0"},"up":false,"push_time":"2017-07-14T02:40:00Z","push_failure_time":"2017-07-14T02:40:01Z","last_refusal":"why","expires":"2017-07-14T02:40:30Z","forgotten":"2017-07-14T02:41:30Z","families":0,"series":0,"sequence":3}`
-	a1 := `{"group":"/job/a/instance/1","labels":{"job":"a","instance":"1"},"up":true,"push_time":"2017-07-14T02:40:00Z","families":1,"series":2,"sequence":1}`
-	f := func(query, groups string, total int, next string) {
-		t.Helper()
-		if next != "" {
-			next = `,"next":"` + next + `"`
-		}
-		wantJSON(t, getJSON(t, apiOf(s, true, Reached{}), "/groups"+query), `{"status":"success","data":{"groups":[`+groups+`],"total":`+string(rune('0'+total))+next+`}}`)
-	}
-	f("?match[]={job=\"a\"}", a0+","+a1, 2, "")
-	f("?match[]={job=\"a\"}&limit=1", a0, 2, "/job/a/instance/0")
-	f("?match[]={job=\"a\"}&limit=1&after=/job/a/instance/0", a1, 2, "")
-	f("?match[]={job=\"a\"}&dead=true", a0, 1, "")
-	f("?match[]={job=\"a\"}&dead=false", a1, 1, "")
-	f("?match[]={job=\"none\"}", "", 0, "")
-	for _, query := range []string{"?limit=0", "?limit=1001", "?dead=maybe", "?match[]=up"} {
-		w := httptest.NewRecorder()
-		apiOf(s, true, Reached{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/groups"+query, nil))
-		if w.Code != 400 {
-			t.Errorf("%s: got %d, want 400", query, w.Code)
-		}
-	}
-}
-
 // One group alone: its families, 404 for one that is unknown, 410 for a dead one.
 func TestOneGroup(t *testing.T) {
 	s := withDead(t)

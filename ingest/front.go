@@ -107,10 +107,14 @@ func (f *Front) settle(op store.Op, via string, key store.Key, err error, origin
 	if !errors.As(err, &refused) || key.IsZero() || !refused.isClients() {
 		return
 	}
-	f.refusals.note(store.Refusal{
+	refusal := store.Refusal{
 		Key: key, Time: f.now().UnixNano(), Status: refused.Status(), Reason: refused.Reason,
 		Message: refused.Message, Origin: origin(),
-	})
+	}
+	f.refusals.note(refusal)
+	if refused.Code != CodeInconsistent && f.refusals.observe != nil { // those are noted by the group
+		f.refusals.observe(refusal)
+	}
 }
 
 // deletable refuses the deletion of a group that could not have been made, since

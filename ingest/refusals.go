@@ -19,12 +19,18 @@ type Refusals struct {
 	mu     sync.Mutex
 	latest *list.List // of store.Refusal, newest first
 	byPath map[string]*list.Element
+	// observe is told of what leaves no trace in the stream; nil for nobody.
+	observe func(store.Refusal)
 }
 
 // NewRefusals returns an empty list.
 func NewRefusals() *Refusals {
 	return &Refusals{latest: list.New(), byPath: map[string]*list.Element{}}
 }
+
+// Observe has a function told of each refusal that is not an event of the stream,
+// too. It must return soon. It is called before the first refusal.
+func (r *Refusals) Observe(observe func(store.Refusal)) { r.observe = observe }
 
 // note keeps a refusal in place of the group's last one.
 func (r *Refusals) note(refusal store.Refusal) {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"sluice/store"
+	"sluice/store/search"
 	"sluice/store/selector"
 )
 
@@ -23,7 +24,7 @@ type selected struct {
 }
 
 // DeleteSelected returns the handler that deletes the groups which a match[]
-// parameter chooses, living and dead, and answers which these were. With
+// parameter and the parameter search choose, living and dead, and answers which these were. With
 // dry-run=true it only says so. Each group is deleted like by a request of its
 // own: what is pushed meanwhile comes first or afterwards. If the stream fails in
 // between, the answer is an error with those that are deleted.
@@ -40,7 +41,10 @@ func (f *Front) DeleteSelected() http.HandlerFunc {
 		}
 		var keys []store.Key
 		for g := range f.ledger.store.View().All() {
-			if chosen.Matches(g.Key()) {
+			if r.Context().Err() != nil {
+				return // nobody waits for it any more
+			}
+			if chosen.matches(g.Key()) {
 				keys = append(keys, g.Key())
 			}
 		}
@@ -57,25 +61,39 @@ func (f *Front) DeleteSelected() http.HandlerFunc {
 	}
 }
 
+// selection is what to delete.
+type selection struct {
+	selectors selector.Selectors
+	search    search.Search
+}
+
+func (s *selection) matches(key store.Key) bool {
+	return s.selectors.Matches(key) && s.search.Matches(key)
+}
+
 // selectionOf reads what to delete. Something has to be asked for.
-func selectionOf(r *http.Request) (selector.Selectors, bool, error) {
+func selectionOf(r *http.Request) (chosen selection, dryRun bool, err error) {
 	query := r.URL.Query()
-	chosen, err := selector.ParseAll(query["match[]"])
-	if err != nil {
-		return nil, false, fmt.Errorf("parameter match[]: %w", err)
+	if chosen.selectors, err = selector.ParseAll(query["match[]"]); err != nil {
+		return chosen, false, fmt.Errorf("parameter match[]: %w", err)
 	}
-	if len(chosen) == 0 {
-		return nil, false, errors.New(`parameter match[] is missing: say which groups, for example match[]={job="x"}; all of them go by PUT /api/v1/admin/wipe`)
+	if chosen.search, err = search.Parse(query.Get("search")); err != nil {
+		return chosen, false, fmt.Errorf("parameter search: %w", err)
 	}
-	for _, s := range chosen {
+	switch {
+	case query.Get("search") != "" && !chosen.search.Narrows():
+		return chosen, false, errors.New("parameter search: it chooses groups by nothing that they have")
+	case query.Get("search") == "" && len(chosen.selectors) == 0:
+		return chosen, false, errors.New(`parameter match[] is missing: say which groups, for example match[]={job="x"}; all of them go by PUT /api/v1/admin/wipe`)
+	}
+	for _, s := range chosen.selectors {
 		if !s.Narrows() {
-			return nil, false, fmt.Errorf("parameter match[]: %s chooses groups by nothing that they have: at least one label must not be allowed to be empty", s)
+			return chosen, false, fmt.Errorf("parameter match[]: %s chooses groups by nothing that they have: at least one label must not be allowed to be empty", s)
 		}
 	}
-	dryRun := false
 	if text := query.Get("dry-run"); text != "" {
 		if dryRun, err = strconv.ParseBool(text); err != nil {
-			return nil, false, fmt.Errorf("parameter dry-run: %.40q is neither true nor false", text)
+			return chosen, false, fmt.Errorf("parameter dry-run: %.40q is neither true nor false", text)
 		}
 	}
 	return chosen, dryRun, nil

@@ -66,6 +66,29 @@ func TestDeleteSelected(t *testing.T) {
 	}
 }
 
+// A search chooses, too, alone or of what selectors choose.
+func TestDeleteSearched(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger)
+	for _, path := range []string{"/job/x/instance/old-1", "/job/x/instance/new", "/job/y/instance/old-1", "/job/z/instance/old-2"} {
+		g.do("PUT", "/metrics"+path, "a 1\n")
+	}
+	for _, c := range []struct {
+		query string
+		code  int
+		left  int
+	}{
+		{"search=", 400, 4}, {"search=~", 400, 4}, {`search=""`, 400, 4}, {"search=job!=y", 400, 4}, {"search=~(", 400, 4},
+		{"match[]={}&search=old", 400, 4}, {"search=old&dry-run=true", 200, 4},
+		{`match[]={job="x"}&search=old`, 200, 3}, {"search=~old+instance~2", 200, 2}, {"search=old+job%3Dy", 200, 1},
+	} {
+		w := httptest.NewRecorder()
+		g.front.DeleteSelected()(w, httptest.NewRequest(http.MethodDelete, "/api/v1/groups?"+c.query, nil))
+		if w.Code != c.code || g.store.Groups() != c.left {
+			t.Errorf("%s: got %d %s and %d groups left, want %d and %d", c.query, w.Code, w.Body, g.store.Groups(), c.code, c.left)
+		}
+	}
+}
+
 // What does not say which groups deletes none.
 func TestDeleteSelectedNeedsASelector(t *testing.T) {
 	g := startGateway(t, bus.Config{}, defaultLedger)

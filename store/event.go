@@ -63,3 +63,6 @@ type Event struct {
 	// Origin says where the change came from, for people: "http 192.0.2.1".
 	Origin string
 }
+
+// ByTime tells whether a time that was over has led to the event, and no client.
+func (e *Event) ByTime() bool { return e.Origin == originExpiry }

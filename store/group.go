@@ -19,9 +19,12 @@ type Group struct {
 	origin             string
 	refusal            string // why the last refused push was refused
 	shape              *shape
-	expires, forget    int64  // nanoseconds since 1970, 0 for never; forget only of a dead group
-	scheduled          int64  // for when the group is in the schedule, 0 for not; protected by the lock of the store
-	held               []held // sorted by name
+	expires, forget    int64    // nanoseconds since 1970, 0 for never; forget only of a dead group
+	scheduled          int64    // for when the group is in the schedule, 0 for not; protected by the lock of the store
+	held               []held   // sorted by name
+	pushers            *pushers // nil while all pushes came from origin
+	pushes             uint32   // accepted ones that were seen
+	put                bool     // one of them was a PUT
 }
 
 // held is one family in a group. All but its place in the index (family, page,
@@ -37,6 +40,7 @@ type held struct {
 	derived derived
 	quoted  bool   // a name in the text may be in quotes
 	place   uint16 // where in the page it was last seen: a hint
+	series  int32  // lines of samples
 }
 
 // rare has what most families have not.
@@ -73,6 +77,7 @@ func newGroup(seq uint64, e Event) *Group {
 		g.hold(f)
 		h := &g.held[len(g.held)-1]
 		h.quoted = h.quoted && mayQuoteNames(h.text)
+		h.series = int32(bytes.Count(h.text[h.head:], []byte{'\n'}))
 	}
 	g.held = append(g.held, own...)
 	g.sum = g.digest()
@@ -166,6 +171,18 @@ func (g *Group) Families() iter.Seq[Family] {
 			}
 		}
 	}
+}
+
+// Size returns how many families were pushed, and how many series they have:
+// lines of text.
+func (g *Group) Size() (families, series int) {
+	for i := range g.held {
+		if h := &g.held[i]; !IsOwnName(h.name) {
+			families++
+			series += int(h.series)
+		}
+	}
+	return families, series
 }
 
 // View returns the families as a view that has this group only.

@@ -83,10 +83,10 @@ func (s *Store) Apply(seq uint64, e Event) {
 	switch e.Op {
 	case OpPut, OpPost, OpFail:
 		s.suspect = s.suspect || s.settings.Unchecked && s.inconsistent(e)
-		s.set(newGroup(seq, e))
+		s.make(seq, e)
 	case OpExpire:
 		if e.Forget != 0 && living(s.groups[twinPath(e.Key)]) == nil {
-			s.set(newGroup(seq, e))
+			s.make(seq, e)
 			break
 		}
 		fallthrough // without a trace
@@ -136,6 +136,13 @@ func (s *Store) Groups() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.living()
+}
+
+// make makes the group what an event says.
+func (s *Store) make(seq uint64, e Event) {
+	g := newGroup(seq, e)
+	g.notePusher(s.groups[e.Key.path], e)
+	s.set(g)
 }
 
 // set puts a group in the place of what its key had before.

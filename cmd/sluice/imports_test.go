@@ -16,14 +16,15 @@ func TestImports(t *testing.T) {
 		"store":         {},
 		"bus":           {"sluice/store"},
 		"ingest/decode": {"sluice/store"},
-		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/ingest/decode"},
-		"exposer":       {"sluice/bus", "sluice/store", "sluice/store/selector"},
+		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode"},
+		"exposer":       {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
 		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/takeover", "sluice/ingest/rules", "sluice/exposer", "sluice/cmd/sluice/client"},
 
 		"cmd/sluice/client": {"sluice/ingest"},
 
 		"ingest/rules":    {"sluice/ingest", "sluice/store", "sluice/store/selector"},
 		"store/selector":  {"sluice/store"},
+		"store/search":    {"sluice/store"},
 		"ingest/takeover": {"sluice/bus", "sluice/store", "sluice/ingest/decode"},
 	}
 	forbidden := map[string][]string{

@@ -101,7 +101,11 @@ func routes(cfg *config, h handlers) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", front.CheckEncoding(r))
 	mux.Handle(prefix+"/api/v1/", http.StripPrefix(prefix+"/api/v1", v1))
-	return h.paths.Watch(mux), nil
+	guarded, err := front.SameSite(cfg.external(), mux)
+	if err != nil {
+		return nil, err
+	}
+	return h.paths.Watch(guarded), nil
 }
 
 // taken tells whether the path is one that routes gives to something else than

@@ -46,6 +46,7 @@ func serveAction(c *cli.Context) error {
 		flags[name] = fmt.Sprint(c.Value(name))
 	}
 	flags["web.route-prefix"] = cfg.prefix() // as Pushgateway tells it
+	flags["bus.url"] = bus.RedactURL(cfg.bus.URL)
 	return serve(c.Context, cfg, flags, logger)
 }
 
@@ -140,6 +141,9 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	if err := b.Introduce(bus.Introduction{Store: s, Version: version.Version, Started: start, Ready: ready}); err != nil {
 		return err
 	}
+	live := exposer.NewLive()
+	b.Observe(live.Event)
+	refusals.Observe(live.Refusal)
 	judge := exposer.NewJudge(s, scraped, logger.With("component", "scrape"))
 	handler, err := routes(cfg, handlers{
 		front:   front,
@@ -150,6 +154,9 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 			Reached: exposer.Reached{External: cfg.external(), Prefix: cfg.prefix()},
 			Status:  exposer.Status{Build: buildInfo(), Flags: flags, Start: start},
 			Cluster: exposer.Cluster{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways},
+			Stream:  exposer.Stream{Status: b.Status, Known: b.Known, Waiting: waiting},
+			Live:    live,
+			History: b.History,
 		}, logger.With("component", "api")),
 		own:     own,
 		ownOnly: exposer.OwnHandler(own, s, logger.With("component", "own-metrics")),
@@ -180,6 +187,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		Handler:           ingest.Paced(handler, cfg.readTimeout),
 		ReadHeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, MaxHeaderBytes: cfg.maxHeaderBytes,
 	}
+	server.RegisterOnShutdown(live.Close) // who watches would never end by himself
 
 	inner, stopInner := context.WithCancel(context.Background()) // outlives ctx: the front ends need it to answer
 	defer stopInner()

@@ -1,0 +1,30 @@
+package ingest
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// reasonSite is the reason of requests that a page of another site has made.
+const reasonSite = "cross_site"
+
+// SameSite returns a handler that refuses with 403 what a browser sends from a
+// page of another site, unless it only reads: GET, HEAD and OPTIONS. Clients that
+// are no browsers say nothing of a site, and pass. Pages at the gateway's
+// external URL (nil for none) are its own.
+func (f *Front) SameSite(external *url.URL, next http.Handler) (http.Handler, error) {
+	protection := http.NewCrossOriginProtection()
+	if external != nil && external.Scheme != "" && external.Host != "" {
+		if err := protection.AddTrustedOrigin(external.Scheme + "://" + external.Host); err != nil {
+			return nil, fmt.Errorf("--web.external-url: cannot be the origin of pages: %w", err)
+		}
+	}
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.metrics.refused.WithLabelValues(reasonSite, viaHTTP).Inc()
+		message := tidy(fmt.Sprintf("a browser has sent this from a page of another site (Origin %.200q): only the gateway's own pages may change something\n"+
+			"If that is the gateway's address behind a proxy, give it to the gateway as --web.external-url.", r.Header.Get("Origin")))
+		http.Error(w, message, http.StatusForbidden)
+	}))
+	return protection.Handler(next), nil
+}
