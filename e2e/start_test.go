@@ -40,6 +40,7 @@ func TestAGatewayThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	refused("bad log format", "xml", "--log.format=xml")
 	refused("bad own metrics", "elsewhere", "--web.own-metrics=elsewhere")
 	refused("scrapes where something else is", "/-/metrics", "--web.telemetry-path=/-/metrics")
+	refused("scrapes where the page is", "/stream", "--web.telemetry-path=/stream")
 	refused("bad sync", "sometimes", "--bus.sync=sometimes")
 	refused("no labels allowed", "--push.max-labels", "--push.max-labels=0")
 	refused("too many labels allowed", "--push.max-labels", "--push.max-labels=100000")

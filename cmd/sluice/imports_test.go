@@ -18,9 +18,11 @@ func TestImports(t *testing.T) {
 		"ingest/decode": {"sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode"},
 		"exposer":       {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
-		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/takeover", "sluice/ingest/rules", "sluice/exposer", "sluice/cmd/sluice/client"},
+		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/takeover", "sluice/ingest/rules", "sluice/exposer", "sluice/exposer/page", "sluice/cmd/sluice/client"},
 
 		"cmd/sluice/client": {"sluice/ingest"},
+
+		"exposer/page": {"sluice/store/search"},
 
 		"ingest/rules":    {"sluice/ingest", "sluice/store", "sluice/store/selector"},
 		"store/selector":  {"sluice/store"},

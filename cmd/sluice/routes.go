@@ -1,15 +1,16 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/pprof"
 	"path"
 	"strings"
 
 	"github.com/prometheus/common/route"
-	"github.com/prometheus/exporter-toolkit/web"
 
 	"sluice/exposer"
+	"sluice/exposer/page"
 	"sluice/ingest"
 	"sluice/store"
 )
@@ -29,6 +30,7 @@ type handlers struct {
 	notScrapable func() string // likewise for scrapes
 	reload       func() error
 	quit         func()
+	logger       *slog.Logger
 }
 
 // routes has all that the gateway serves, at Pushgateway's paths.
@@ -41,6 +43,7 @@ type handlers struct {
 //	/-/healthy /-/ready                    health
 //	/-/reload /-/quit                      lifecycle
 //	/debug/pprof/...                       profiles
+//	/ /live /stream /status /static/...    the page
 func routes(cfg *config, h handlers) (http.Handler, error) {
 	front, own := h.front, h.own
 	prefix := cfg.prefix()
@@ -68,26 +71,6 @@ func routes(cfg *config, h handlers) (http.Handler, error) {
 	addReload(r, prefix, cfg.lifecycle, h.reload)
 	r.Get(prefix+"/debug/pprof/*pprof", servePprof)
 
-	landing, err := web.NewLandingPage(web.LandingConfig{
-		Name:        "Sluice",
-		Description: "Push gateway for Prometheus whose memory is a NATS JetStream stream",
-		Links: []web.LandingLinks{
-			{Address: strings.TrimPrefix(prefix+cfg.telemetryPath, "/"), Text: "Metrics"},
-			{Address: strings.TrimPrefix(prefix+ownMetricsPath, "/"), Text: "Own metrics"},
-			{Address: strings.TrimPrefix(prefix+"/api/v1/metrics", "/"), Text: "Groups", Description: "as JSON"},
-			{Address: strings.TrimPrefix(prefix+"/api/v1/status", "/"), Text: "Status", Description: "as JSON"},
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	page := own.Instrument("status", func(w http.ResponseWriter, r *http.Request) {
-		r.URL.Path = "/" // the page knows one path only
-		landing.ServeHTTP(&htmlWriter{w}, r)
-	})
-	r.Get(prefix+"/", page)
-	r.Get(prefix+"/status", page)
-
 	v1 := route.New()
 	h.api.Register(v1, own.Instrument)
 	deleteSelected := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -98,6 +81,11 @@ func routes(cfg *config, h handlers) (http.Handler, error) {
 		deleteSelected = front.DeleteSelected()
 	}
 	v1.Del("/groups", own.Instrument("delete_selected", deleteSelected))
+	pages, err := page.New(page.Config{API: v1, External: cfg.external(), Prefix: prefix, Metrics: cfg.telemetryPath}, h.logger.With("component", "page"))
+	if err != nil {
+		return nil, err
+	}
+	pages.Register(r, prefix, own.Instrument)
 	mux := http.NewServeMux()
 	mux.Handle("/", front.CheckEncoding(r))
 	mux.Handle(prefix+"/api/v1/", http.StripPrefix(prefix+"/api/v1", v1))
@@ -112,10 +100,10 @@ func routes(cfg *config, h handlers) (http.Handler, error) {
 // scrapes.
 func taken(telemetryPath string) bool {
 	switch p := path.Clean(telemetryPath); p {
-	case "/", "/status", "/-/healthy", "/-/ready", "/-/quit", reloadPath, ownMetricsPath:
+	case "/", "/live", "/stream", "/status", "/-/healthy", "/-/ready", "/-/quit", reloadPath, ownMetricsPath:
 		return true
 	default:
-		return strings.HasPrefix(p+"/", "/debug/pprof/")
+		return strings.HasPrefix(p+"/", "/debug/pprof/") || strings.HasPrefix(p+"/", "/static/")
 	}
 }
 
@@ -156,13 +144,4 @@ func servePprof(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path = "/debug/pprof" + route.Param(r.Context(), "pprof")
 		pprof.Index(w, r)
 	}
-}
-
-// htmlWriter writes the media type as Pushgateway does: it has been compared
-// letter by letter.
-type htmlWriter struct{ http.ResponseWriter }
-
-func (w *htmlWriter) Write(text []byte) (int, error) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	return w.ResponseWriter.Write(text)
 }

@@ -43,11 +43,19 @@ func serveAction(c *cli.Context) error {
 	flags := map[string]string{}
 	for _, f := range c.Command.Flags {
 		name := f.Names()[0]
-		flags[name] = fmt.Sprint(c.Value(name))
+		flags[name] = flagText(c.Value(name))
 	}
 	flags["web.route-prefix"] = cfg.prefix() // as Pushgateway tells it
 	flags["bus.url"] = bus.RedactURL(cfg.bus.URL)
 	return serve(c.Context, cfg, flags, logger)
+}
+
+// flagText writes the value of a flag as it stands on a command line.
+func flagText(value any) string {
+	if list, ok := value.(cli.StringSlice); ok {
+		return strings.Join(list.Value(), ",")
+	}
+	return fmt.Sprint(value)
 }
 
 func newLogger(cfg *config, w io.Writer) (*slog.Logger, error) {
@@ -175,6 +183,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 			return judge.Inconsistent()
 		},
 		reload: reload.reload,
+		logger: logger,
 		quit: func() {
 			logger.Warn("received termination request via web service, exiting gracefully...") // as Pushgateway
 			quit()

@@ -1,0 +1,107 @@
+package page
+
+import (
+	"cmp"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// lines are commands that push to a group and delete it, ready for a POSIX
+// shell. Those over HTTP are made of what stands before and behind the address,
+// so that a script can put in the one that the browser has.
+type lines struct {
+	Base     string // the gateway's URL as far as it is known here
+	Sure     bool   // whether it is
+	Group    string
+	Push     []command
+	Delete   []command
+	NATS     bool   // whether NATS clients get in
+	NATSNote string // why not, or what to know
+}
+
+// commandList is what the template for commands shows.
+type commandList struct {
+	lines
+	Commands []command
+}
+
+// ToPush are the lines that push.
+func (l lines) ToPush() commandList { return commandList{l, l.Push} }
+
+// ToDelete are the lines that delete.
+func (l lines) ToDelete() commandList { return commandList{l, l.Delete} }
+
+// command is a line of a shell. Kind is how it goes: http, nats, sluice.
+type command struct {
+	ID, Kind string
+	// Before and After are around the URL; URL stands between them, quoted.
+	Before, URL, After string
+}
+
+// Line is the command as a whole.
+func (c command) Line() string { return c.Before + c.URL + c.After }
+
+// sample is what the lines push.
+const sample = `echo "demo_last_success_seconds $(date +%s)" | `
+
+// lines are the commands for a group.
+func (p *Page) lines(r *http.Request, s status, group string) lines {
+	base, sure := p.reached(r)
+	l := lines{Base: base, Sure: sure, Group: group}
+	prefix := cmp.Or(s.Flags["bus.prefix"], "sluice")
+	header := shellQuote("Sluice-Group:" + group)
+	l.Push = []command{
+		{"push-curl", "curl", sample + "curl --data-binary @- ", shellQuote(base + "/metrics" + group), ""},
+		{"push-sluice", "sluice", sample + "sluice push --url ", shellQuote(base), " --group " + shellQuote(group)},
+	}
+	l.Delete = []command{
+		{"delete-curl", "curl", "curl -X DELETE ", shellQuote(base + "/metrics" + group), ""},
+		{"delete-sluice", "sluice", "sluice delete --url ", shellQuote(base), " --group " + shellQuote(group)},
+	}
+	server, note := natsAddress(s, base)
+	l.NATSNote = note
+	if note == "" {
+		l.NATS = true
+		request := "nats --server " + shellQuote(server) + " request "
+		l.Push = append(l.Push, command{ID: "push-nats", Kind: "nats", Before: sample + request + shellQuote(prefix+".push.post") + " -H " + header})
+		l.Delete = append(l.Delete, command{ID: "delete-nats", Kind: "nats", Before: request + shellQuote(prefix+".push.delete") + " -H " + header + " ''"})
+	}
+	return l
+}
+
+// natsAddress is where NATS clients reach the servers, or why they do not.
+func natsAddress(s status, base string) (address, note string) {
+	if urls := s.Flags["bus.url"]; urls != "" {
+		return urls, "" // the flag is told without names and passwords
+	}
+	listen := s.Flags["bus.listen"]
+	if listen == "" {
+		if s.Flags["bus.config"] != "" {
+			return "", "Where the built-in server takes NATS clients stands in the file of --bus.config."
+		}
+		return "", "The built-in server takes no NATS clients: --bus.listen says where it shall."
+	}
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "nats://" + listen, ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		if u, err := url.Parse(base); err == nil {
+			host = u.Hostname()
+		}
+	}
+	return "nats://" + net.JoinHostPort(host, port), ""
+}
+
+// shellQuote writes a word as a POSIX shell reads it back.
+func shellQuote(word string) string {
+	plain := func(c rune) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-._~:@/+,=%", c)
+	}
+	if word != "" && word[0] != '~' && word[0] != '=' && strings.IndexFunc(word, func(c rune) bool { return !plain(c) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,264 @@
+package page
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// get returns the answer and its body.
+func get(t *testing.T, url string) (*http.Response, string) {
+	t.Helper()
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer, string(body)
+}
+
+// wants checks for texts that a page must have, and with "!" before them must
+// not.
+func wants(t *testing.T, page string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		unwanted, no := strings.CutPrefix(text, "!")
+		switch {
+		case no && strings.Contains(page, unwanted):
+			t.Errorf("the page has %q\n%s", unwanted, page)
+		case !no && !strings.Contains(page, text):
+			t.Errorf("the page lacks %q\n%s", text, page)
+		}
+	}
+}
+
+const twoGroups = `{"ready":true,"total":120,"offset":0,"counts":{"all":120,"failing":1,"dead":1,"never":0,"up":118},"groups":[
+	{"group":"/job/backup/instance/db1","labels":{"instance":"db1","job":"backup"},"state":"failing","up":true,
+	 "push_time":"2026-11-25T11:57:00Z","push_failure_time":"2026-11-25T11:59:00Z","last_refusal":"text format parsing error in line 1\nhelp below",
+	 "expires":"2026-11-25T12:07:00Z","ttl_seconds":600,"families":2,"series":1234,"origin":"http 192.0.2.1","sequence":7},
+	{"group":"/job/old/instance@base64/YSBi","labels":{"instance":"a b","job":"old"},"state":"dead","up":false,
+	 "push_time":"2026-11-25T10:00:00Z","expires":"2026-11-25T11:00:00Z","forgotten":"2026-11-25T12:30:00Z","ttl_seconds":3600,"families":0,"series":0,"sequence":9}]}`
+
+// Without a script the first screen says who has pushed, when, and what fails.
+func TestGroupsWithoutScript(t *testing.T) {
+	api := newFakeAPI()
+	api.groups = twoGroups
+	s := newServer(t, api, Config{})
+	answer, page := get(t, s.URL+"/?search=job~.")
+	if got := answer.Header.Get("Content-Type"); got != "text/html; charset=utf-8" {
+		t.Errorf("content type %q", got)
+	}
+	wants(t, page,
+		`href="./?group=/job/backup/instance/db1"`, `backup</span>`, `3 min</time> ago`, "1,234",
+		"text format parsing error in line 1</p>", "http 192.0.2.1",
+		`href="./?group=/job/old/instance@base64/YSBi"`, "forgotten in <time", "30 min</time>",
+		"Failing <b>1</b>", "All <b>120</b>", "1–2 of 120", `rel="next" href="./?offset=2&amp;search=job~.`,
+		`href="./?search=job~.&amp;sort=age"`, `aria-sort="ascending"`,
+		`<rect class="part" width="30.0"`, `value="job~."`, "!delete-shown", "!style=", "!id=\"wipe\"")
+	if got := api.asked["/groups"].Encode(); got != "limit=50&search=job~.&sort=state" {
+		t.Errorf("asked for %s", got)
+	}
+}
+
+func TestGroupsParameters(t *testing.T) {
+	f := func(query, want string) {
+		t.Helper()
+		api := newFakeAPI()
+		s := newServer(t, api, Config{})
+		get(t, s.URL+"/"+query)
+		if got, _ := url.QueryUnescape(api.asked["/groups"].Encode()); got != want {
+			t.Errorf("%s: asked for %s, want %s", query, got, want)
+		}
+	}
+	f("", "limit=50&sort=state")
+	f("?sort=-age&state=dead", "limit=50&sort=-age&state=dead")
+	f("?offset=100&search=+a++b+", "limit=50&offset=100&search=a  b&sort=state")
+	f("?offset=-3", "limit=50&sort=state")
+}
+
+// A search that cannot be read leaves the page as it is, and says why.
+func TestBadSearch(t *testing.T) {
+	api := newFakeAPI()
+	api.groups = "!parameter search: missing )"
+	s := newServer(t, api, Config{})
+	answer, page := get(t, s.URL+"/?search=~%28")
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("status %d", answer.StatusCode)
+	}
+	wants(t, page, "parameter search: missing )", `value="~("`, "!There are no groups")
+}
+
+// Who has pushed nothing yet is shown how.
+func TestEmpty(t *testing.T) {
+	s := newServer(t, newFakeAPI(), Config{Prefix: "/pg"})
+	_, page := get(t, s.URL+"/pg/")
+	wants(t, page, "There are no groups", "curl --data-binary @- ", strings.TrimPrefix(s.URL, "http://")+"/pg/metrics/job/demo/instance/laptop")
+}
+
+// What changes many groups is offered with the admin API only, and where
+// the search alone chooses what is shown, and asks for something.
+func TestDeleteShown(t *testing.T) {
+	f := func(admin bool, query string, texts ...string) {
+		t.Helper()
+		api := newFakeAPI()
+		api.groups = twoGroups
+		if admin {
+			api.status = strings.Replace(api.status, `api":"false"`, `api":"true"`, 1)
+		}
+		_, page := get(t, newServer(t, api, Config{}).URL+"/"+query)
+		wants(t, page, texts...)
+	}
+	f(false, "?search=job=backup", "!id=\"delete-shown\"", "!id=\"wipe\"")
+	f(true, "", "!id=\"delete-shown\"", "id=\"wipe\"")
+	f(true, "?search=job=backup", "Delete all 120 shown", `data-search="job=backup"`, "!id=\"wipe\"")
+	f(true, "?search=backup", "id=\"delete-shown\"")
+	f(true, "?search=job!=backup", "!id=\"delete-shown\"")
+	f(true, "?search=job=backup&state=dead", "!id=\"delete-shown\"")
+}
+
+const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`
+
+// Labels, help, units, refusals and origins of anybody stay texts.
+func TestHostileTexts(t *testing.T) {
+	text := func(s string) string {
+		quoted, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(quoted)
+	}
+	api := newFakeAPI()
+	labels := `{"job":` + text(hostile) + `,` + text(hostile) + `:"x"}`
+	one := `{"group":` + text("/job/"+hostile) + `,"labels":` + labels + `,"state":"failing","push_failure_time":"2026-11-25T11:59:00Z","last_refusal":` + text(hostile) +
+		`,"origin":` + text(hostile) + `,"pushers":[{"origin":` + text(hostile) + `,"time":"2026-11-25T11:59:00Z","pushes":3}]`
+	api.groups = `{"ready":true,"total":1,"counts":{"all":1,"failing":1},"groups":[` + one + `}]}`
+	api.group = one + `,"families":[{"name":` + text(hostile) + `,"type":` + text(hostile) + `,"help":` + text(hostile) + `,"unit":` + text(hostile) +
+		`,"metrics":[{"labels":` + labels + `,"value":` + text(hostile) + `},{"labels":{},"sum":"1","count":"2","buckets":[{"le":` + text(hostile) + `,"count":"2"}]},
+		 {"labels":{},"quantiles":[{"quantile":` + text(hostile) + `,"value":` + text(hostile) + `}],"sum":"1","count":"2"}]}]}`
+	api.history = `{"kept":3,"entries":[{"sequence":3,"time":"2026-11-25T11:59:00Z","op":` + text(hostile) + `,"origin":` + text(hostile) + `,"refusal":` + text(hostile) +
+		`,"added":[` + text(hostile) + `],"removed":[` + text(hostile) + `],"added_total":1,"removed_total":1,"changed":1},{"sequence":2,"time":"2026-11-25T11:58:00Z","op":"put"}],
+		"values":{"series":[{"name":` + text(hostile) + `,"points":[["2026-11-25T11:58:00Z","1"],["2026-11-25T11:59:00Z",` + text(hostile) + `]]}]}}`
+	api.status = `{"build_information":{"version":` + text(hostile) + `},"start_time":"2026-11-25T06:00:00Z","flags":{` + text(hostile) + `:` + text(hostile) + `,"bus.prefix":` + text(hostile) + `,"bus.listen":` + text(hostile+":4222") + `}}`
+	api.stream = strings.Replace(api.stream, `"server":"embedded"`, `"server":`+text(hostile)+`,"url":`+text(hostile), 1)
+	api.stream = strings.Replace(api.stream, `"waiting":""`, `"waiting":`+text(hostile), 1)
+	api.stream = strings.Replace(api.stream, `"ready":true`, `"ready":false`, 1)
+	api.cluster = strings.ReplaceAll(api.cluster, `"node-a"`, text(hostile))
+	s := newServer(t, api, Config{})
+	group := url.QueryEscape("/job/" + hostile)
+	for _, path := range []string{
+		"/?search=" + url.QueryEscape(hostile), "/?sort=" + url.QueryEscape(hostile), "/?state=" + url.QueryEscape(hostile),
+		"/?group=" + group, "/?tab=history&group=" + group, "/?tab=push&group=" + group, "/?tab=" + url.QueryEscape(hostile) + "&group=" + group,
+		"/live?search=" + url.QueryEscape(hostile), "/stream", "/status",
+	} {
+		answer, page := get(t, s.URL+path)
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: status %d", path, answer.StatusCode)
+		}
+		wants(t, page, "!<script>", "!<img src=x", "!ZgotmplZ")
+	}
+	api.group = ""
+	answer, page := get(t, s.URL+"/?group="+group)
+	if answer.StatusCode != http.StatusNotFound {
+		t.Errorf("status %d", answer.StatusCode)
+	}
+	wants(t, page, "!<script>", "!<img src=x", "There is no group /job/&lt;script&gt;")
+}
+
+// No page has a script, a style or a handler in it, and its policy allows none.
+func TestPolicy(t *testing.T) {
+	api := newFakeAPI()
+	api.groups = twoGroups
+	s := newServer(t, api, Config{})
+	inline := regexp.MustCompile(`(?i)<style|style=|\son\w+=|<script>|javascript:|https?://[^"<]*\.(js|css)`)
+	for _, path := range []string{"/", "/live", "/stream", "/status", "/?group=/job/absent"} {
+		answer, page := get(t, s.URL+path)
+		want := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+		if got := answer.Header.Get("Content-Security-Policy"); got != want {
+			t.Errorf("%s: policy %q", path, got)
+		}
+		for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {
+			if got := answer.Header.Get(header); got != want {
+				t.Errorf("%s: %s: %q", path, header, got)
+			}
+		}
+		if found := inline.FindString(page); found != "" {
+			t.Errorf("%s has %q", path, found)
+		}
+	}
+}
+
+// All that a page links to is relative, so that it works below any prefix.
+func TestRelative(t *testing.T) {
+	api := newFakeAPI()
+	api.groups = twoGroups
+	s := newServer(t, api, Config{Prefix: "/some/prefix"})
+	links := regexp.MustCompile(`(?:href|src|action)="([^"]*)"`)
+	for _, path := range []string{"/", "/live", "/stream", "/status"} {
+		_, page := get(t, s.URL+"/some/prefix"+path)
+		found := links.FindAllStringSubmatch(page, -1)
+		if len(found) < 8 {
+			t.Fatalf("%s has %d links", path, len(found))
+		}
+		for _, link := range found {
+			switch {
+			case strings.HasPrefix(link[1], "./"), strings.HasPrefix(link[1], "#"):
+			case strings.HasPrefix(link[1], "static/"):
+				if answer, _ := get(t, s.URL+"/some/prefix/"+link[1]); answer.StatusCode != http.StatusOK {
+					t.Errorf("%s: status %d", link[1], answer.StatusCode)
+				}
+			default:
+				t.Errorf("%s: link %s is not relative", path, link[1])
+			}
+		}
+	}
+}
+
+// While the stream is replayed the page answers, shows how far it is, and comes
+// again by itself without a script.
+func TestReplay(t *testing.T) {
+	api := newFakeAPI()
+	api.stream = `{"ready":false,"connected":true,"waiting":"replaying the stream: 2500 of 10000 events","replaying":{"done":2500,"total":10000},"sequence":10000,"applied":2500,"lag":7500,"server":"embedded"}`
+	s := newServer(t, api, Config{})
+	for _, path := range []string{"/", "/live", "/stream", "/status"} {
+		answer, page := get(t, s.URL+path)
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: status %d", path, answer.StatusCode)
+		}
+		wants(t, page, "replaying the stream.", "!2500 of", "2,500 of 10,000 events", `<progress max="100" value="25.0"`, `http-equiv="refresh"`)
+	}
+}
+
+// A stream that cannot be reached is said on all pages.
+func TestNotConnected(t *testing.T) {
+	api := newFakeAPI()
+	api.stream = strings.Replace(api.stream, `"connected":true`, `"connected":false`, 1)
+	_, page := get(t, newServer(t, api, Config{}).URL+"/")
+	wants(t, page, "the stream cannot be reached")
+}
+
+func TestStatic(t *testing.T) {
+	s := newServer(t, newFakeAPI(), Config{})
+	_, page := get(t, s.URL+"/")
+	path := regexp.MustCompile(`static/\w+/page\.js`).FindString(page)
+	f := func(path string, code int, media, cache string) {
+		t.Helper()
+		answer, _ := get(t, s.URL+"/"+path)
+		if answer.StatusCode != code || code == http.StatusOK && (answer.Header.Get("Content-Type") != media || answer.Header.Get("Cache-Control") != cache) {
+			t.Errorf("%s: status %d, headers %v", path, answer.StatusCode, answer.Header)
+		}
+	}
+	f(path, http.StatusOK, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable")
+	f(strings.Replace(path, "page.js", "page.css", 1), http.StatusOK, "text/css; charset=utf-8", "public, max-age=31536000, immutable")
+	f("static/000000000000/icon.svg", http.StatusOK, "image/svg+xml", "no-cache")
+	f("static/000000000000/absent.js", http.StatusNotFound, "", "")
+	f("static/", http.StatusNotFound, "", "")
+	f("static/000000000000/../../page.go", http.StatusNotFound, "", "")
+}

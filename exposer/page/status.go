@@ -1,0 +1,108 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// statusView is the page of the status.
+type statusView struct {
+	frame
+	status
+	Builds      []pair
+	Limits      []limit
+	Flags       []pair
+	Scrape      string // a configuration for Prometheus
+	Sure        bool
+	MetricsLink string // the path of scrapes, relative
+}
+
+type pair struct{ Name, Value string }
+
+type limit struct{ Flag, Value, Text string }
+
+// limits are the flags that bound what a gateway takes, with what they bound.
+var limits = [...]pair{
+	{"push.max-bytes", "largest push, on the wire and decompressed"},
+	{"push.max-series", "most series of a push"},
+	{"push.max-groups", "most groups"},
+	{"push.max-labels", "most labels of a series"},
+	{"push.max-label-bytes", "longest name and value of a label, in bytes"},
+	{"push.max-waiting", "pushes that may wait for the stream"},
+	{"push.max-waiting-bytes", "bytes of all pushes that wait"},
+	{"push.wait", "how long a push may wait"},
+	{"bus.max-bytes", "largest stream; 0: no limit but the disk"},
+	{"bus.history", "events kept of each group"},
+	{"group.ttl", "time to live of groups that have none of their own"},
+	{"group.forget-after", "how long a dead group is remembered"},
+	{"web.max-connections", "most connections at once"},
+	{"web.max-header-bytes", "most bytes of headers"},
+	{"web.read-timeout", "time for the body of a request"},
+}
+
+func (p *Page) serveStatus(w http.ResponseWriter, r *http.Request) error {
+	s, err := ask[status](r.Context(), p.cfg.API, "/status", nil)
+	if err != nil {
+		return err
+	}
+	v := statusView{frame: p.frame(r, "status", "Status"), status: s}
+	v.Admin = s.admin()
+	for _, name := range []string{"version", "revision", "branch", "buildUser", "buildDate", "goVersion"} {
+		if value := s.Build[name]; value != "" {
+			v.Builds = append(v.Builds, pair{name, value})
+		}
+	}
+	for _, l := range limits {
+		if value, ok := s.Flags[l.Name]; ok {
+			v.Limits = append(v.Limits, limit{"--" + l.Name, value, l.Value})
+		}
+	}
+	for name, value := range s.Flags {
+		v.Flags = append(v.Flags, pair{name, value})
+	}
+	slices.SortFunc(v.Flags, func(a, b pair) int { return strings.Compare(a.Name, b.Name) })
+	base, sure := p.reached(r)
+	v.Sure = sure
+	v.MetricsLink = strings.TrimPrefix(p.cfg.Metrics, "/")
+	v.Scrape = scrapeConfig(base, p.cfg.Metrics)
+	return p.send(w, http.StatusOK, "status", v)
+}
+
+// scrapeConfig is what Prometheus needs to scrape the gateway. What is as
+// Prometheus has it anyway is left out.
+func scrapeConfig(base, metrics string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("scrape_configs:\n  - job_name: sluice\n    honor_labels: true   # job and instance are those of the push\n")
+	if u.Scheme == "https" {
+		b.WriteString("    scheme: https\n")
+	}
+	if path := u.Path + cmp.Or(metrics, "/metrics"); path != "/metrics" {
+		fmt.Fprintf(&b, "    metrics_path: %s\n", yamlQuote(path))
+	}
+	fmt.Fprintf(&b, "    static_configs:\n      - targets: [%s]\n", yamlQuote(hostPort(u)))
+	return b.String()
+}
+
+// hostPort is the address of a URL as Prometheus has its targets.
+func hostPort(u *url.URL) string {
+	if u.Port() != "" {
+		return u.Host
+	}
+	if u.Scheme == "https" {
+		return u.Host + ":443"
+	}
+	return u.Host + ":80"
+}
+
+// yamlQuote writes a text as YAML reads it back.
+func yamlQuote(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
+}
