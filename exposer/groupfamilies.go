@@ -2,6 +2,7 @@ package exposer
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -190,6 +191,10 @@ func (d *metricDetail) histogram(h *dto.Histogram) {
 			count = float64(b.GetCumulativeCount())
 		}
 		d.Buckets = append(d.Buckets, bucketDetail{number(b.GetUpperBound()), number(count)})
+	}
+	// Protobuf may leave out the last one, since it is the count.
+	if n := len(h.Bucket); n > 0 && !math.IsInf(h.Bucket[n-1].GetUpperBound(), +1) {
+		d.Buckets = append(d.Buckets, bucketDetail{number(math.Inf(+1)), d.Count})
 	}
 	if h.Schema == nil {
 		return

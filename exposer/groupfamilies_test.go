@@ -2,8 +2,10 @@ package exposer
 
 import (
 	"bytes"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,6 +96,24 @@ func TestGroupInDetail(t *testing.T) {
 	apiOf(detailed(t), false, Reached{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/group?group=/job/none", nil))
 	if w.Code != 503 {
 		t.Errorf("an unknown group during the replay: got %d, want 503", w.Code)
+	}
+}
+
+// A histogram pushed by protobuf has no bucket +Inf of its own, and one by text has.
+func TestLastBucket(t *testing.T) {
+	bucket := func(bound float64, count uint64) *dto.Bucket {
+		return &dto.Bucket{UpperBound: &bound, CumulativeCount: &count}
+	}
+	want := []bucketDetail{{"0.5", "1"}, {"+Inf", "3"}}
+	for name, buckets := range map[string][]*dto.Bucket{
+		"left out": {bucket(0.5, 1)},
+		"there":    {bucket(0.5, 1), bucket(math.Inf(+1), 3)},
+	} {
+		var d metricDetail
+		d.histogram(&dto.Histogram{SampleCount: proto.Uint64(3), Bucket: buckets})
+		if !slices.Equal(d.Buckets, want) {
+			t.Errorf("%s: got %v, want %v", name, d.Buckets, want)
+		}
 	}
 }
 
