@@ -67,7 +67,7 @@ deploy: tools
 # The binary under test is built with the race detector, too; RACE=0 builds it
 # as users do.
 e2e: tools
-	E2E_RACE=$(RACE) go test -race -count=1 -timeout=15m ./e2e
+	E2E_RACE=$(RACE) go test -race -count=1 -timeout=20m ./e2e
 
 # The crash loop as a soak: make crash ROUNDS=1000 SEED=42
 crash:

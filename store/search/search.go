@@ -31,6 +31,7 @@ const (
 type Search struct {
 	terms []term
 	words bool // one of the terms is a word
+	paths bool // one of these may be found in the path only
 }
 
 // term is one condition. What is not a label's is a word, or the expression of
@@ -49,7 +50,7 @@ type term struct {
 type kind int
 
 const (
-	word       kind = iota // part of a name=value pair or of the path
+	word       kind = iota // part of a name=value pair, or of the path
 	value                  // of the label
 	expression             // of the label
 	anything               // an expression of any label
@@ -60,7 +61,7 @@ const (
 //	label=value   label!=value   the value; an absent label counts as empty
 //	label~regex   label!~regex   RE2, anchored nowhere; =~ is the same
 //	~regex                       any value, or name=value pair
-//	word                         part of a name=value pair or of the path, in any case
+//	word                         part of a name=value pair, in any case; with a slash or @ also of the path
 //
 // Names and values may be written in double quotes, with \" and \\ inside; a
 // quote that is not closed reaches to the end. The error is one line.
@@ -83,6 +84,8 @@ func Parse(text string) (Search, error) {
 		}
 		s.terms = append(s.terms, t)
 		s.words = s.words || t.kind == word
+		// Any other part of a path is in a name or value, but for how it is encoded.
+		s.paths = s.paths || t.kind == word && strings.ContainsAny(t.text, "/@")
 	}
 	return s, nil
 }
@@ -220,7 +223,9 @@ func (s Search) Matches(key store.Key) bool {
 			all = append(appendLower(all, l.Name), '=')
 			all = append(appendLower(all, l.Value), separator)
 		}
-		all = appendLower(all, key.Path())
+		if s.paths {
+			all = appendLower(all, key.Path())
+		}
 	}
 	for i := range s.terms {
 		if !s.terms[i].fits(key, all) {
