@@ -1,6 +1,6 @@
 // Package e2e tests the whole program with real peers: the built binary, a
-// Prometheus, a browser, the nats command line client, external NATS servers, and signals
-// at bad moments. What a package's own test can do is not here.
+// Prometheus, a browser, the nats command line client, external NATS servers, and
+// signals at bad moments. What a package's own test can do is not here.
 //
 // Variables of the environment:
 //
