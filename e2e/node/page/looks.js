@@ -118,8 +118,10 @@ run({
 		const page = await h.open();
 		for (const path of [pages.groups, pages.group, pages.stream]) {
 			await h.go(page, path);
-			// The next question of the page itself has been answered.
-			await page.waitForResponse((answer) => answer.request().resourceType() === 'fetch');
+			// Whoever comes back to a page has it asked for again.
+			const again = page.waitForResponse((answer) => answer.request().resourceType() === 'fetch');
+			await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+			await again;
 			const shifts = await page.evaluate(() => new Promise((resolve) => {
 				const all = [];
 				new PerformanceObserver((list) => all.push(...list.getEntries())).observe({ type: 'layout-shift', buffered: true });

@@ -2,17 +2,18 @@
 // milliseconds from the navigation until the first row is seen and until the
 // document is complete, the bytes that came, and the elements of the document.
 //
-//     NODE_PATH=build/node/node_modules node paint.js CHROMIUM URL ROW
+//     NODE_PATH=build/node/node_modules node paint.js CHROMIUM URL ROW [rows]
 //
-// ROW is a selector of rows. A document that is not complete within ten minutes,
-// or ends the tab, has complete_ms null.
+// ROW is a selector of rows; with "rows" nothing is waited for after the first one.
+// A document that is not complete within ten minutes, or ends the tab, has
+// complete_ms null.
 'use strict';
 
 const { chromium } = require('playwright-core');
 
 const patience = 10 * 60_000;
 
-async function main([executablePath, url, row]) {
+async function main([executablePath, url, row, until]) {
 	const browser = await chromium.launch({
 		executablePath,
 		args: ['--disable-dev-shm-usage'].concat(process.getuid() === 0 ? ['--no-sandbox'] : []),
@@ -33,8 +34,9 @@ async function main([executablePath, url, row]) {
 		await page.goto(url, { waitUntil: 'commit' });
 		const rows = page.waitForFunction(() => window.rowsSeen).then((seen) => seen.jsonValue());
 		const result = { rows_ms: await Promise.race([rows, crashed]), complete_ms: null };
-		const end = await Promise.race([page.waitForLoadState('load').then(() => 'complete', () => 'late'), crashed]);
-		if (end === 'complete') {
+		// What scripts ask for comes after the document.
+		const whole = () => page.waitForLoadState('load').then(() => page.waitForLoadState('networkidle')).then(() => 'complete', () => 'late');
+		if (until !== 'rows' && (await Promise.race([whole(), crashed])) === 'complete') {
 			Object.assign(result, await page.evaluate(() => {
 				const [document_] = performance.getEntriesByType('navigation');
 				const all = [document_, ...performance.getEntriesByType('resource')];
