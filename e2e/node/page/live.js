@@ -77,4 +77,22 @@ run({
 		await page.getByTestId('group-head').waitFor();
 		assert.match(await page.getByTestId('family').innerText(), /done gauge 1 sample\s+5/);
 	},
+
+	async 'the stream page follows'(h) {
+		await h.go(page, 'stream');
+		const sequence = async () => Number((await page.getByTestId('sequence').innerText()).replaceAll(',', ''));
+		const before = await sequence();
+		await push(settings.url, '/job/wanted', gauge(6));
+		await eventually('the next sequence', sequence, (n) => n === before + 1);
+		await eventually('it is applied', () => page.getByTestId('lag').innerText(), (lag) => lag === '0');
+		await page.getByTestId('cluster').getByText('this one').waitFor();
+	},
+
+	async 'the status has build, start, flags and limits'(h) {
+		await h.go(page, 'status');
+		assert.match(await page.getByTestId('build').innerText(), /go1\.[^]*started\s+20/);
+		assert.match(await page.getByTestId('flags').innerText(), /web\.listen-address\s+127\.0\.0\.1:0/);
+		assert.match(await page.getByTestId('limits').innerText(), /push\.max-series\s+\d/);
+		assert.match(await page.getByTestId('scrape-config').innerText(), /honor_labels: true/);
+	},
 });

@@ -90,12 +90,16 @@ run({
 		assert.equal(await background(page), backgrounds.dark);
 	},
 
-	async 'a dialog, too'(h) {
+	async 'a dialog and an error, too'(h) {
 		const page = await h.open({ colorScheme: 'dark' });
 		await h.go(page, pages.group);
 		await page.getByTestId('delete-group').click();
 		assert.deepEqual(await violations(page), []);
 		await picture(page, 'delete-dark');
+		h.expected.push(/status of 404/);
+		await page.goto(`${settings.url}/?group=/job/nobody`);
+		assert.deepEqual(await violations(page), []);
+		await picture(page, 'error-dark');
 	},
 
 	async 'a phone needs no scrolling sideways'(h) {
