@@ -32,7 +32,7 @@ LDFLAGS = -s -w \
 # The packages with tests of their own; ./e2e runs the whole program instead.
 packages = $(shell go list ./... | grep -v '/e2e$$')
 
-.PHONY: run build test tools lint unit conformance deploy e2e crash soak loadtest ttl-cost cluster-bench bench bench-compare fuzz clean
+.PHONY: run build test tools lint unit conformance deploy e2e crash soak loadtest ttl-cost cluster-bench page-bench bench bench-compare fuzz clean
 
 run: build
 	build/sluice serve --web.listen-address=:9091 --bus.data-dir=sluice-data
@@ -93,6 +93,11 @@ ttl-cost: build
 cluster-bench: build
 	go build -o build/ ./e2e/loadgen
 	e2e/cluster-bench.sh build/sluice build/loadgen
+
+# The first page with 50,000 groups in a browser, beside Pushgateway's.
+page-bench: build tools
+	go build -o build/ ./e2e/loadgen
+	e2e/page-bench.sh build/sluice build/loadgen
 
 bench:
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout=0 $$(go list ./... | grep -v /e2e)

@@ -1,6 +1,6 @@
 // Package e2e tests the whole program with real peers: the built binary, a
-// Prometheus, the nats command line client, external NATS servers, and signals
-// at bad moments. What a package's own test can do is not here.
+// Prometheus, a browser, the nats command line client, external NATS servers, and
+// signals at bad moments. What a package's own test can do is not here.
 //
 // Variables of the environment:
 //
@@ -13,5 +13,6 @@
 //	E2E_PUSHGATEWAY  compare the answers with this Pushgateway instead of Debian's
 //
 // A test that fails leaves its folder (data, logs, recorded history) in
-// build/e2e-failures.
+// build/e2e-failures. What the page looks like in the browser that the tests use is
+// in build/page-screenshots after each run, by page and by light, dark and phone.
 package e2e

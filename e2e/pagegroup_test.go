@@ -35,6 +35,7 @@ func histograms() *client.Registry {
 // TestPageOfOneGroup looks at groups of all kinds, runs the lines that the page
 // shows, and deletes.
 func TestPageOfOneGroup(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	g := s.start("--bus.listen="+freeAddress(t), "--bus.history=5")
 	pusher := push.New(g.url, "batch").Grouping("instance", "node-1").Format(expfmt.NewFormat(expfmt.TypeProtoDelim)).Gatherer(histograms())

@@ -50,6 +50,7 @@ func fillPage(t *testing.T, g *sluice) {
 // TestPageOfManyGroups fills a gateway, looks at a second one that replays the
 // stream of the first through a connection with a brake, and then at the first.
 func TestPageOfManyGroups(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	g := s.start("--bus.listen=127.0.0.1:0", "--bus.sync=interval", "--web.enable-admin-api")
 	fillPage(t, g)

@@ -59,7 +59,7 @@ run({
 		const observations = await native.locator('td.num').allInnerTexts();
 		assert.equal(observations.reduce((sum, n) => sum + Number(n), 0), 201);
 		await native.getByText(/\d+ buckets/).click();
-		await picture(page, 'group-light');
+		await picture(page, 'histograms-light');
 	},
 
 	async 'a refusal with its reason'(h) {

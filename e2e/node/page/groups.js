@@ -163,7 +163,7 @@ run({
 		await page.locator('#confirm-word').fill('wipe');
 		await page.getByTestId('confirm-go').click();
 		await eventually('no group', shown, (n) => n === 0);
-		await page.getByText('Nothing has been pushed yet').waitFor();
+		await page.getByTestId('push-curl').waitFor(); // how to begin
 		await picture(page, 'empty-light');
 		assert.ok(!/run_seconds/.test((await ask('GET', `${settings.url}/metrics`)).text));
 	},
