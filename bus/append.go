@@ -159,14 +159,16 @@ func (b *Bus) settle(ctx context.Context, c *chunk) error {
 	for i, m := range c.messages {
 		ids[i] = m.Header[headerMsgID][0]
 	}
-	b.progress.watch(c.after, ids)
+	b.progress.watch(c.after, ids, c.messages[0].Subject)
 	publish := b.publishChain
 	if b.wantsAtomic(c) {
 		publish = b.publishAtomic
 	}
 	for first := true; ; first = false {
 		settled, err := publish(ctx, c, first)
-		if settled {
+		// In a cluster a refusal may be that of a server which leads the stream no
+		// more and does not know, while the leader has accepted the same message.
+		if settled && !(errors.Is(err, ErrConflict) && b.clustered()) {
 			return err
 		}
 		if settled, err = b.resolve(ctx, c); settled {

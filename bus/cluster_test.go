@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/store"
@@ -276,6 +277,39 @@ func TestForeignDataIsNotTakenIn(t *testing.T) {
 	if ctx.Err() != nil {
 		t.Error("Follow did not end by itself")
 	}
+}
+
+// Whoever used to lead the stream, and has not heard yet that he does not, hears
+// each event, too, and may refuse what the leader accepts. Who takes that for the
+// truth appends the event once more.
+func TestTheRefusalOfAFormerLeaderIsNotBelieved(t *testing.T) {
+	members := startMembers(t, memberConfigs(t, 3)...)
+	g, former := members[0], members[1]
+	g.push(t, put("/job/a", 1))
+	sub, err := former.nc.Subscribe("sluice.log.*", func(m *nats.Msg) {
+		_ = m.Respond([]byte(`{"stream":"SLUICE","seq":0,"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 7"}}`))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Unsubscribe()
+	if err := former.nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		before := g.store.Sequence()
+		events := []store.Event{put("/job/a", 2+i)}
+		if i%2 == 1 {
+			events = append(events, put("/job/b", 2+i))
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		seqs, err := g.Append(ctx, before, events)
+		cancel()
+		if err != nil || len(seqs) != len(events) || seqs[0] != before+1 {
+			t.Errorf("append %d behind %d: %v, %v", i, before, seqs, err)
+		}
+	}
+	same(t, members, "/job/a", 21)
 }
 
 // A chain of message ids that another gateway breaks would stop a replicated

@@ -36,6 +36,7 @@ type item struct {
 	delivery uint64 // its number in the feed, from 1
 	pending  uint64 // what the server has to deliver after it, by its own count
 	id       string // message id
+	subject  string
 	event    store.Event
 	apply    bool // the event is to be applied, else only its sequence counts
 	err      error
@@ -151,7 +152,7 @@ func (f *feed) receive(m *nats.Msg) {
 	it := item{bytes: len(m.Data)}
 	lost := f.position(m, &it)
 	if lost == nil && !f.raw {
-		it.id = strings.Clone(header(m, headerMsgID))
+		it.id, it.subject = strings.Clone(header(m, headerMsgID)), m.Subject
 		if it.event, it.apply = f.own.take(it.id); it.apply {
 			f.codec.noteOwn(m.Subject, it.event)
 		} else {

@@ -134,7 +134,7 @@ func (f *follower) applyAll(st *store.Store, items []item, applied func(uint64))
 		default:
 			st.Skip(it.seq)
 		}
-		f.progress.seen(it.seq, it.id)
+		f.progress.seen(it.seq, it.id, it.subject)
 		f.turns.seen(it.id)
 		f.number = it.delivery
 		if i == len(items)-1 || i%applyStep == applyStep-1 {

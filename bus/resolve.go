@@ -35,8 +35,8 @@ func (b *Bus) resolve(ctx context.Context, c *chunk) (settled bool, err error) {
 		return true, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	switch {
-	case last == c.next():
-		return false, nil
+	case last == c.next(), last < c.next() && b.clustered():
+		return false, nil // in a cluster a former leader may say less than there is
 	case last < c.next():
 		return true, fmt.Errorf("%w: it ends at %d", ErrConflict, last)
 	}
@@ -55,6 +55,15 @@ func (b *Bus) resolve(ctx context.Context, c *chunk) (settled bool, err error) {
 	case c.next() == last:
 		return false, nil
 	case bounded:
+		return true, ErrConflict
+	}
+	// What stands there was replaced before it came. If it was ours, something has
+	// replaced it that is in the stream by now.
+	now, err := b.askLast(ctx)
+	if err == nil {
+		err = b.catchUpTo(ctx, now)
+	}
+	if err == nil && now >= last && c.landed == 0 && b.progress.untouched() {
 		return true, ErrConflict
 	}
 	return true, fmt.Errorf("%w: event %d was replaced before anybody could see whose it was", ErrUnavailable, c.next()+1)

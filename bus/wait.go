@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 )
@@ -11,6 +12,7 @@ type progress struct {
 	mu      sync.Mutex
 	applied uint64
 	last    uint64        // last sequence of the stream that anybody has told
+	newest  uint64        // last sequence that has been seen in the stream
 	ready   bool          // a replay has caught up
 	changed chan struct{} // closed by the next change; nil if nobody waits
 	watched *watch
@@ -19,11 +21,15 @@ type progress struct {
 // A watch notes which sequences of a batch have been seen in the stream. The
 // events of a batch can land one behind the other only, so each has one place.
 type watch struct {
-	after uint64
-	ids   []string
-	ours  []bool // the event at this place is ours
-	other bool   // an event that is not ours has a place of the batch
-	first int    // the first such place
+	after   uint64
+	ids     []string
+	subject string
+	ours    []bool // the event at this place is ours
+	other   bool   // an event that is not ours has a place of the batch
+	first   int    // the first such place
+	// replaced tells that an event behind the batch has the subject of its first
+	// one, or a wipe's: if that has landed, it may have been removed by it.
+	replaced bool
 }
 
 // know notes a last sequence of the stream.
@@ -53,7 +59,7 @@ func (p *progress) advance(applied uint64) {
 func (p *progress) reset(applied, last uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.applied, p.last = applied, last
+	p.applied, p.last, p.newest = applied, last, 0
 	p.wake()
 }
 
@@ -103,19 +109,29 @@ func (p *progress) next() <-chan struct{} {
 	return p.changed
 }
 
-// watch begins to note what is seen of a batch, and ends it for the one before.
-func (p *progress) watch(after uint64, ids []string) {
+// watch begins to note what is seen of a batch, of which nothing has been published
+// yet, and ends it for the one before. subject is that of its first event.
+func (p *progress) watch(after uint64, ids []string, subject string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.watched = &watch{after: after, ids: ids, ours: make([]bool, len(ids))}
+	p.watched = &watch{after: after, ids: ids, subject: subject, ours: make([]bool, len(ids))}
+	// If something stands at its place already, it is not ours.
+	p.watched.other = p.newest > after || p.applied > after
 }
 
-// seen notes the id of the event at a sequence.
-func (p *progress) seen(seq uint64, id string) {
+// seen notes the id and the subject of the event at a sequence.
+func (p *progress) seen(seq uint64, id, subject string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.newest = max(p.newest, seq)
 	w := p.watched
-	if w == nil || seq <= w.after || seq > w.after+uint64(len(w.ids)) {
+	if w == nil || seq <= w.after {
+		return
+	}
+	if i := seq - w.after - 1; i >= uint64(len(w.ids)) || w.ids[i] != id {
+		w.replaced = w.replaced || subject == w.subject || strings.HasSuffix(subject, wipeToken)
+	}
+	if seq > w.after+uint64(len(w.ids)) {
 		return
 	}
 	i := int(seq - w.after - 1)
@@ -140,6 +156,14 @@ func (p *progress) sighted(known int) (landed int, bounded bool) {
 		}
 	}
 	return landed, w.other && w.first == landed
+}
+
+// untouched tells that nothing has been seen behind a batch that could have removed
+// its first event.
+func (p *progress) untouched() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.watched.replaced
 }
 
 // Applied returns the sequence up to which the store has applied the stream.
