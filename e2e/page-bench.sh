@@ -45,5 +45,10 @@ for _ in $(seq "$rounds"); do pair rows; done
 for _ in $(seq "$whole"); do pair; done
 jq --slurp --raw-output '
 	def median: map(select(. != null)) | sort | .[length / 2 | floor];
-	group_by(.name)[] | [.[0].name, (map(.rows_ms) | median), (map(.complete_ms) | median), (map(.bytes) | median)] | @tsv' "$data/results" |
-	awk -F '\t' '{printf "median of %s: rows after %.0f ms, complete after %.0f ms, %d bytes\n", $1, $2, $3, $4}'
+	def of($name; $field): map(select(.name == $name) | .[$field]);
+	def ratio($field): [of("pushgateway"; $field), of("sluice"; $field)] | transpose | map(select(all(. != null)) | .[0] / .[1]) | median;
+	. as $all | "median", "sluice", "pushgateway", "ratio" | . as $row |
+	if $row == "median" then [$row, "rows, ms", "complete, ms", "bytes"]
+	elif $row == "ratio" then [$row] + ($all | [ratio("rows_ms"), ratio("complete_ms"), ratio("bytes")] | map(. * 10 | round / 10))
+	else [$row] + ($all | [of($row; "rows_ms"), of($row; "complete_ms"), of($row; "bytes")] | map(median | round)) end | @tsv' "$data/results" |
+	awk -F '\t' '{printf "%-12s %10s %14s %12s\n", $1, $2, $3, $4}'
