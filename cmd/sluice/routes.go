@@ -81,7 +81,10 @@ func routes(cfg *config, h handlers) (http.Handler, error) {
 		deleteSelected = front.DeleteSelected()
 	}
 	v1.Del("/groups", own.Instrument("delete_selected", deleteSelected))
-	pages, err := page.New(page.Config{API: v1, External: cfg.external(), Prefix: prefix, Metrics: cfg.telemetryPath}, h.logger.With("component", "page"))
+	// What the page asks itself is no request of anybody.
+	uncounted := route.New()
+	h.api.Register(uncounted, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
+	pages, err := page.New(page.Config{API: uncounted, External: cfg.external(), Prefix: prefix, Metrics: cfg.telemetryPath}, h.logger.With("component", "page"))
 	if err != nil {
 		return nil, err
 	}

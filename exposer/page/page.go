@@ -91,9 +91,13 @@ func (p *Page) page(show func(http.ResponseWriter, *http.Request) error) http.Ha
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		for _, header := range [][2]string{
+			{"Content-Security-Policy", policy}, {"X-Content-Type-Options", "nosniff"}, {"Referrer-Policy", "no-referrer"},
+		} {
+			if h.Get(header[0]) == "" { // else the operator has set it (--web.config.file)
+				h.Set(header[0], header[1])
+			}
+		}
 		h.Set("Cache-Control", "no-cache")
 		err := show(w, r)
 		if err == nil || r.Context().Err() != nil {
