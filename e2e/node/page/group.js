@@ -66,7 +66,7 @@ run({
 		await push(settings.url, batch, 'runs_total 1\nruns_total 2\n', { code: 400 });
 		await eventually('the notice, without loading the page anew', () => page.getByTestId('refusal').count(), (n) => n === 1);
 		assert.match(await page.getByTestId('refusal').innerText(), /The last push was refused[^]*runs_total/);
-		await picture(page, 'group-failing-light');
+		await picture(page, 'refused-light');
 	},
 
 	async 'who pushes, and that two overwrite each other'(h) {
@@ -99,7 +99,7 @@ run({
 			assert.ok(!(await metrics()).includes('demo_last_success_seconds'), `${way}: the group is still scraped`);
 			await push(settings.url, group, 'first 1\n');
 		}
-		await picture(page, 'push-light');
+		await picture(page, 'lines-light');
 	},
 
 	async 'delete, after a question'(h) {

@@ -24,7 +24,7 @@ run({
 		assert.match(last, /− sold\{region="us"\}/);
 		assert.match(last, /\+ added/);
 		assert.match(await entries.nth(1).innerText(), /push \(put\)[^]*1 changed/);
-		await picture(page, 'history-light');
+		await picture(page, 'dropped-light');
 
 		const plot = page.getByTestId('plots').locator('figure').filter({ hasText: 'region="eu"' });
 		assert.equal(await plot.locator('b').innerText(), '13');

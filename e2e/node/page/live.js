@@ -29,7 +29,7 @@ run({
 		await tells(/delete job=a instance=two/);
 		await push(settings.url, '/job/short?ttl=1s', gauge(1));
 		await tells(/expired job=short/);
-		await picture(page, 'live-light');
+		await picture(page, 'events-light');
 	},
 
 	async 'the plot of pushes a second moves'() {
