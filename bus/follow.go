@@ -266,7 +266,7 @@ func (b *Bus) watchStream(ctx context.Context) {
 		}
 		if b.cfg.Cluster.on() {
 			b.metrics.members.Set(float64(b.cfg.Cluster.Size))
-			b.metrics.connected.Set(float64(b.embedded.server.NumRemotes() + 1))
+			b.metrics.connected.Set(float64(b.membersConnected()))
 		}
 		select {
 		case <-ticker.C:

@@ -54,8 +54,12 @@ const membersPart = ".members"
 
 // routed tells whether a majority of the members is connected, this one included.
 func (b *Bus) routed() bool {
-	return !b.cfg.Cluster.on() || 2*(b.embedded.current().NumRemotes()+1) > b.cfg.Cluster.Size
+	return !b.cfg.Cluster.on() || 2*b.membersConnected() > b.cfg.Cluster.Size
 }
+
+// membersConnected counts the members of the cluster that are connected, this one
+// included.
+func (b *Bus) membersConnected() int { return b.embedded.current().NumRemotes() + 1 }
 
 // foundStream creates the stream, or brings the one along that this gateway had
 // when it was alone.

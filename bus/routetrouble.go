@@ -68,7 +68,7 @@ func (b *Bus) explain(err error) error {
 		return err
 	}
 	trouble := b.embedded.trouble.last()
-	connected, size := b.embedded.current().NumRemotes()+1, b.cfg.Cluster.Size
+	connected, size := b.membersConnected(), b.cfg.Cluster.Size
 	switch {
 	case connected >= size:
 		return err
