@@ -75,6 +75,77 @@ func TestAServerThatCouldNotWriteIsMended(t *testing.T) {
 	}
 }
 
+// In a cluster the others go on while one cannot write, and it comes back by itself.
+func TestAMemberThatCouldNotWriteIsMended(t *testing.T) {
+	configs := memberConfigs(t, 3)
+	members := startMembers(t, configs...)
+	g := members[0]
+	g.push(t, put("/job/a", 1))
+	same(t, members, "/job/a", 1)
+	bad := members[1]
+	within(t, "one that follows has its copy", func() bool {
+		info, err := g.streamInfo(context.Background())
+		if err != nil || currentCopies(info) != 3 {
+			return false
+		}
+		if info.Cluster.Leader == bad.embedded.current().Name() {
+			bad = members[2]
+		}
+		return true
+	})
+	msgs, err := filepath.Glob(filepath.Join(bad.cfg.DataDir, serverDir, "$G", "streams", "SLUICE", "msgs"))
+	if err != nil || len(msgs) != 1 {
+		t.Fatal(msgs, err)
+	}
+	block := filepath.Join(msgs[0], "2.blk")
+	if err := os.Mkdir(block, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	within(t, "the member cannot write", func() bool {
+		n++
+		g.push(t, bulky(n))
+		return !bad.Status().Connected
+	})
+	g.push(t, put("/job/b", 2))
+	if err := os.RemoveAll(block); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "all copies are current again", func() bool {
+		info, err := g.streamInfo(context.Background())
+		return err == nil && currentCopies(info) == 3 && bad.Status().Connected
+	})
+	bad.push(t, put("/job/c", 3))
+	for path, want := range map[string]int{"/job/a": 1, "/job/b": 2, "/job/c": 3} {
+		same(t, members, path, want)
+	}
+}
+
+// A server that has much on the disk may store at least that: its own limit leaves
+// out what it has.
+func TestWhatIsStoredCountsInTheLimit(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "not", "there", "yet")
+	free := storeLimit(dir)
+	if free <= 0 {
+		t.Fatalf("the limit is %d with nothing stored", free)
+	}
+	stored := filepath.Join(dir, serverDir, "some", "where")
+	if err := os.MkdirAll(stored, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	// A file with a hole takes no room.
+	const size = 1 << 36
+	if err := os.WriteFile(filepath.Join(stored, "1.blk"), nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(stored, "1.blk"), size); err != nil {
+		t.Fatal(err)
+	}
+	if limit := storeLimit(dir); limit < size+free/2 { // others may use the disk meanwhile
+		t.Errorf("the limit is %d with %d stored, and %d without", limit, size, free)
+	}
+}
+
 // tryPush appends an event behind what the store has.
 func (g *gateway) tryPush(e store.Event) ([]uint64, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
