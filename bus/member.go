@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -147,7 +146,7 @@ func takeBack(cfg Config) error {
 }
 
 // isBrought tells whether a server's folder has, in any account, a stream of that
-// name which is marked as the one that was brought along. The settings of a stream
+// name which is marked as the one that was brought along, all of it. The settings of a stream
 // are in its file meta.inf (nats-server, server/filestore.go).
 func isBrought(stored, name, id string) (bool, error) {
 	accounts, err := os.ReadDir(stored)
@@ -159,7 +158,10 @@ func isBrought(stored, name, id string) (bool, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false, err
 		}
-		if bytes.Contains(settings, []byte(id)) {
+		var stream struct {
+			Metadata map[string]string `json:"metadata"`
+		}
+		if json.Unmarshal(settings, &stream) == nil && stream.Metadata[broughtKey] == id {
 			return true, nil
 		}
 	}

@@ -9,7 +9,7 @@ import (
 // What a single gateway has stored is its own again if it leaves a cluster into
 // which that has not come, and stays put away if it has.
 func TestWhoLeavesTakesBackWhatWasNotBrought(t *testing.T) {
-	for name, brought := range map[string]bool{"not brought": false, "brought": true} {
+	for name, key := range map[string]string{"not brought": "", "half brought": bringingKey, "brought": broughtKey} {
 		t.Run(name, func(t *testing.T) {
 			cfg := Config{DataDir: t.TempDir(), Prefix: defaultPrefix, Cluster: ClusterConfig{Listen: "127.0.0.1:6222", Name: "c"}}
 			in := func(parts ...string) string { return filepath.Join(append([]string{cfg.DataDir}, parts...)...) }
@@ -32,8 +32,8 @@ func TestWhoLeavesTakesBackWhatWasNotBrought(t *testing.T) {
 			}
 			mark(in(serverDir, "$G", "streams", "SLUICE", "whose"), "member")
 			settings := `{"metadata":{}}`
-			if brought {
-				settings = `{"metadata":{"` + broughtKey + `":"` + a.id + `"}}`
+			if key != "" {
+				settings = `{"metadata":{"` + key + `":"` + a.id + `"}}`
 			}
 			mark(in(serverDir, "$G", "streams", "SLUICE", "meta.inf"), settings)
 
@@ -48,7 +48,7 @@ func TestWhoLeavesTakesBackWhatWasNotBrought(t *testing.T) {
 				}
 			}
 			want := "single"
-			if brought {
+			if key == broughtKey {
 				want = "member"
 			}
 			if whose, err := os.ReadFile(in(serverDir, "$G", "streams", "SLUICE", "whose")); string(whose) != want {
