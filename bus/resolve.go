@@ -30,6 +30,9 @@ func (b *Bus) patience() time.Duration {
 // stream still ends right before it, so it has not landed, and the expectation of
 // each message lets at most one copy of it land.
 func (b *Bus) resolve(ctx context.Context, c *chunk) (settled bool, err error) {
+	if settled, err := b.inSight(c); settled { // most conflicts are, without a question
+		return true, err
+	}
 	last, err := b.askLast(ctx)
 	if err != nil {
 		return true, fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -44,18 +47,11 @@ func (b *Bus) resolve(ctx context.Context, c *chunk) (settled bool, err error) {
 	if err := b.catchUpTo(ctx, last); err != nil {
 		return true, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	landed, bounded := b.progress.sighted(c.landed)
-	if landed > 0 && b.clustered() {
-		landed = len(c.messages) // an atomic batch, or one message
+	if settled, err := b.inSight(c); settled {
+		return true, err
 	}
-	c.landed = landed
-	switch {
-	case c.landed == len(c.messages):
-		return true, nil
-	case c.next() == last:
+	if c.next() == last {
 		return false, nil
-	case bounded:
-		return true, ErrConflict
 	}
 	// What stands there was replaced before it came. If it was ours, something has
 	// replaced it that is in the stream by now.
@@ -67,6 +63,23 @@ func (b *Bus) resolve(ctx context.Context, c *chunk) (settled bool, err error) {
 		return true, ErrConflict
 	}
 	return true, fmt.Errorf("%w: event %d was replaced before anybody could see whose it was", ErrUnavailable, c.next()+1)
+}
+
+// inSight tells whether what has been seen of the stream settles what has become of
+// a chunk: all of it has landed, or something else has the next place.
+func (b *Bus) inSight(c *chunk) (settled bool, err error) {
+	landed, bounded := b.progress.sighted(c.landed)
+	if landed > 0 && b.clustered() {
+		landed = len(c.messages) // an atomic batch, or one message
+	}
+	c.landed = landed
+	switch {
+	case landed == len(c.messages):
+		return true, nil
+	case bounded:
+		return true, ErrConflict
+	}
+	return false, nil
 }
 
 // askLast asks for the last sequence of the stream until it is told.
