@@ -114,7 +114,7 @@ func (b *Bus) bring(ctx context.Context) (*jetstream.StreamInfo, error) {
 // copyAlone starts a server on the files of the single gateway and copies the
 // stream into a directory. It returns what that is, nil if there is none.
 func (b *Bus) copyAlone(ctx context.Context, dir string) (*jetstream.StreamInfo, error) {
-	kept, err := newGuard(b.bringing.dir, streamName(b.cfg.Prefix))
+	kept, err := newGuard(b.bringing.dir, streamName(b.cfg.Prefix), b.logger)
 	if err != nil {
 		return nil, err
 	}

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // guardDir is where the files of the stream have a second name while a server
@@ -27,9 +29,9 @@ type guard struct {
 }
 
 // newGuard keeps the streams of a name, of all accounts, in a directory. What a
-// start has left that was cut off is put back first. There is nothing to keep on
-// a file system that has no links.
-func newGuard(dir, stream string) (*guard, error) {
+// start has left that was cut off is put back first. On a file system that has no
+// links nothing can be kept, which is logged.
+func newGuard(dir, stream string, logger *slog.Logger) (*guard, error) {
 	g := &guard{dir: dir}
 	if _, err := os.Stat(filepath.Join(dir, guardDir)); err == nil {
 		if err := g.putBack(); err != nil {
@@ -52,6 +54,7 @@ func newGuard(dir, stream string) (*guard, error) {
 			err = linkTree(from, filepath.Join(unfinished, inside))
 		}
 		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+			logger.Warn("the files of the stream cannot have a second name while the server starts: if it cannot read them it removes them", "folder", from, "err", err)
 			return &guard{dir: dir}, os.RemoveAll(unfinished)
 		}
 		if err != nil {
@@ -148,6 +151,24 @@ func (g *guard) keepUnread(s *server.Server, name string, reason func() string) 
 	s.Shutdown()
 	s.WaitForShutdown()
 	return nil, errors.Join(err, g.putBack())
+}
+
+// tookUp checks that a stream which has been made is the one that the server had
+// left alone when it started. If not, that is put back by the next start.
+func (e *embedded) tookUp(s jetstream.Stream, err error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.unread == nil:
+		return err
+	case err == nil && s.CachedInfo().State.LastSeq == 0 && e.unread.events():
+		err = fmt.Errorf("the NATS server cannot read stream %s in %s, which is kept as it is", s.CachedInfo().Config.Name, e.unread.dir)
+	case err == nil:
+		err, e.unread = e.unread.drop(), nil
+		return err
+	}
+	e.log.fail(err.Error())
+	return err
 }
 
 // events tells whether there are any in the streams that are kept.

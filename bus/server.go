@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // recoverTimeout bounds how long an embedded server may read its files before
@@ -42,24 +41,6 @@ func (e *embedded) current() *server.Server {
 
 // InProcessConn connects to the server that runs now.
 func (e *embedded) InProcessConn() (net.Conn, error) { return e.current().InProcessConn() }
-
-// tookUp checks that a stream which has been made is the one that the server had
-// left alone when it started. If not, that is put back by the next start.
-func (e *embedded) tookUp(s jetstream.Stream, err error) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	switch {
-	case e.unread == nil:
-		return err
-	case err == nil && s.CachedInfo().State.LastSeq == 0 && e.unread.events():
-		err = fmt.Errorf("the NATS server cannot read stream %s in %s, which is kept as it is", s.CachedInfo().Config.Name, e.unread.dir)
-	case err == nil:
-		err, e.unread = e.unread.drop(), nil
-		return err
-	}
-	e.log.fail(err.Error())
-	return err
-}
 
 // startEmbedded takes the data directory and starts the server on it.
 func startEmbedded(ctx context.Context, cfg Config, logger *slog.Logger) (*embedded, error) {
@@ -115,7 +96,7 @@ func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options) 
 	kept := &guard{}
 	if !cfg.Cluster.on() { // there the other members have it
 		var err error
-		if kept, err = newGuard(cfg.DataDir, streamName(cfg.Prefix)); err != nil {
+		if kept, err = newGuard(cfg.DataDir, streamName(cfg.Prefix), e.log.logger); err != nil {
 			return err
 		}
 	}
