@@ -130,6 +130,7 @@ func (b *Bus) openEmbedded(ctx context.Context) (err error) {
 		if b.cfg.Cluster, err = b.cfg.Cluster.sized(ctx, b.logger); err != nil {
 			return err
 		}
+		b.cfg.Cluster = b.cfg.Cluster.lookUp(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout+recoverTimeout)
 	defer cancel()

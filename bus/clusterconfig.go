@@ -38,6 +38,8 @@ type ClusterConfig struct {
 	// Leave lets a gateway that was a member of a cluster start alone, on what its
 	// own copy of the stream has.
 	Leave bool
+
+	others []string // addresses host:port of other members that a name in Peers stands for, as lookUp has found them
 }
 
 const (
@@ -179,11 +181,14 @@ func isLocal(host string) bool {
 	if net.ParseIP(host) == nil {
 		ips, _ = net.LookupHost(host)
 	}
+	return len(ips) > 0 && !slices.ContainsFunc(ips, func(ip string) bool { return !isOwn(net.ParseIP(ip)) })
+}
+
+// isOwn tells whether an IP address is one of this machine.
+func isOwn(ip net.IP) bool {
 	local, _ := net.InterfaceAddrs()
-	return len(ips) > 0 && !slices.ContainsFunc(ips, func(ip string) bool {
-		return !slices.ContainsFunc(local, func(a net.Addr) bool {
-			n, ok := a.(*net.IPNet)
-			return ok && n.IP.Equal(net.ParseIP(ip))
-		})
+	return slices.ContainsFunc(local, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(ip)
 	})
 }

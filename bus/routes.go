@@ -23,6 +23,8 @@ const (
 	// for less than two of them: their addresses appear as they start.
 	lookupPatience = 30 * time.Second
 	lookupPause    = 500 * time.Millisecond
+	// lookupTimeout bounds one look at all names.
+	lookupTimeout = 5 * time.Second
 )
 
 // clusterOptions makes the embedded server the member of a cluster.
@@ -70,11 +72,18 @@ func clusterOptions(cfg Config, opts *server.Options) error {
 
 // routes returns as many addresses as there are members, this one among them:
 // the server takes their number for that of the members when it founds a
-// cluster, and knows itself when it gets there. A name that stands for several
-// members comes several times; each attempt picks one of its addresses.
+// cluster, and knows itself when it gets there. Each attempt at a name that stands
+// for several members picks one of its addresses, and all may pick the same, so
+// each member that is known has a route of its own, too. Its certificate need not
+// name that: the server asks for the first name among the routes.
 func (c ClusterConfig) routes() []string {
 	routes := slices.Clone(c.Peers)
-	if !c.namesSelf() && len(routes) < c.Size {
+	for _, other := range c.others {
+		if len(routes) < c.Size && !slices.Contains(routes, other) {
+			routes = append(routes, other)
+		}
+	}
+	if len(c.others) == 0 && !c.namesSelf() && len(routes) < c.Size {
 		routes = append(routes, c.address())
 	}
 	for i := 0; len(routes) < c.Size; i++ {
@@ -117,6 +126,29 @@ func (c ClusterConfig) sized(ctx context.Context, logger *slog.Logger) (ClusterC
 			return c, errors.Join(fmt.Errorf("--cluster.peers: %s stands for less than two members: say how many there are (--cluster.size)", host), err)
 		}
 	}
+}
+
+// lookUp returns the configuration with the members that its name stands for, if
+// it has one. What cannot be looked up is looked up by each attempt to connect.
+func (c ClusterConfig) lookUp(ctx context.Context) ClusterConfig {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	for _, peer := range c.Peers {
+		host, port, _ := net.SplitHostPort(peer)
+		if net.ParseIP(host) != nil {
+			continue
+		}
+		addresses, _ := net.DefaultResolver.LookupHost(ctx, host)
+		if len(addresses) < 2 {
+			continue // the peer itself is the route
+		}
+		for _, address := range addresses {
+			if !isOwn(net.ParseIP(address)) {
+				c.others = append(c.others, net.JoinHostPort(address, port))
+			}
+		}
+	}
+	return c
 }
 
 // copies returns how many copies of the stream a cluster of a size is to have.
