@@ -33,8 +33,8 @@ func (c *config) check() error {
 		{"push.max-labels", int64(c.front.Limits.Labels)},
 		{"push.max-label-bytes", int64(c.front.Limits.LabelBytes)},
 		{"web.max-header-bytes", int64(c.maxHeaderBytes)},
-		{"push.max-waiting", int64(c.ledger.MaxWaiting)},
-		{"push.wait", int64(c.ledger.Wait)},
+		{"push.max-waiting", int64(c.committer.MaxWaiting)},
+		{"push.wait", int64(c.committer.Wait)},
 		{"bus.history", int64(c.bus.History)},
 	} {
 		if positive.value < 1 {
@@ -45,9 +45,9 @@ func (c *config) check() error {
 		flag  string
 		value int64
 	}{
-		{"push.max-waiting-bytes", c.ledger.MaxWaitingBytes},
+		{"push.max-waiting-bytes", c.committer.MaxWaitingBytes},
 		{"bus.replicas", int64(c.bus.Replicas)},
-		{"group.forget-after", int64(c.ledger.ForgetAfter)},
+		{"group.forget-after", int64(c.committer.ForgetAfter)},
 		{"push.max-groups", int64(c.maxGroups)},
 		{"push.max-series", int64(c.front.Limits.Series)},
 		{"web.read-header-timeout", int64(c.headerTimeout)},

@@ -78,7 +78,7 @@ type config struct {
 	groupTTL        time.Duration
 	groupRules      string
 	bus             bus.Config
-	ledger          ingest.LedgerConfig
+	committer       ingest.CommitterConfig
 	front           ingest.FrontConfig
 }
 
@@ -226,7 +226,7 @@ func readConfig(c *cli.Context) (*config, error) {
 				AllowInsecureListen: c.Bool("cluster.allow-insecure-listen"), Leave: c.Bool("cluster.leave"),
 			},
 		},
-		ledger: ingest.LedgerConfig{ForgetAfter: c.Duration("group.forget-after"), Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
+		committer: ingest.CommitterConfig{ForgetAfter: c.Duration("group.forget-after"), Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
 		front: ingest.FrontConfig{
 			MaxBytes: c.Int64("push.max-bytes"), MaxReading: c.Int64("push.max-waiting-bytes"), UTF8Names: c.Bool("push.enable-utf8-names"),
 			Unchecked: c.Bool("push.disable-consistency-check"),

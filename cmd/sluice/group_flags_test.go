@@ -36,8 +36,8 @@ func TestFlagsOfGroups(t *testing.T) {
 		cfg, err := configOf(strings.Fields(args)...)
 		if err != nil {
 			t.Errorf("%s: %v", args, err)
-		} else if cfg.groupTTL != want.ttl || cfg.ledger.ForgetAfter != want.forget || cfg.groupRules != want.rules {
-			t.Errorf("%s: got %s, %s, %q", args, cfg.groupTTL, cfg.ledger.ForgetAfter, cfg.groupRules)
+		} else if cfg.groupTTL != want.ttl || cfg.committer.ForgetAfter != want.forget || cfg.groupRules != want.rules {
+			t.Errorf("%s: got %s, %s, %q", args, cfg.groupTTL, cfg.committer.ForgetAfter, cfg.groupRules)
 		}
 	}
 	for args, want := range map[string]string{
@@ -60,7 +60,7 @@ func TestGroupsByEnvironment(t *testing.T) {
 	t.Setenv("SLUICE_GROUP_RULES", "b.yml")
 	t.Setenv("SLUICE_GROUP_FORGET_AFTER", "3m")
 	cfg, err := configOf()
-	if err != nil || cfg.groupTTL != 2*time.Hour || cfg.groupRules != "b.yml" || cfg.ledger.ForgetAfter != 3*time.Minute {
+	if err != nil || cfg.groupTTL != 2*time.Hour || cfg.groupRules != "b.yml" || cfg.committer.ForgetAfter != 3*time.Minute {
 		t.Errorf("got %+v, %v", cfg, err)
 	}
 	if cfg, err := configOf("--group.ttl=never"); err != nil || cfg.groupTTL != 0 {

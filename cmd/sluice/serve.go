@@ -72,8 +72,8 @@ func newLogger(cfg *config, w io.Writer) (*slog.Logger, error) {
 // serve runs a gateway until ctx ends or a part of it fails.
 //
 //	listeners (1..n) ── HTTP server ──┐
-//	NATS service ─────────────────────┴─ ledger ── bus ── embedded or external server
-//	scraper, API ── store ── follow ───────────────┘
+//	NATS service ─────────────────────┴─ committer ── bus ── embedded or external server
+//	scraper, API ── store ── follow ──────────────────┘
 //
 // What was started last is stopped first, and each part is waited for.
 func serve(ctx context.Context, cfg *config, flags map[string]string, logger *slog.Logger) (err error) {
@@ -104,7 +104,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	}
 	cfg.front.Terms = terms.Terms
 	ingestMetrics := ingest.NewMetrics(own.Registerer())
-	cfg.bus.PublishTimeout = cfg.ledger.Wait // an election of a leader takes most of it
+	cfg.bus.PublishTimeout = cfg.committer.Wait // an election of a leader takes most of it
 	b, err := bus.Open(ctx, cfg.bus, logger.With("component", "bus"), own.Registerer())
 	if err != nil {
 		return err
@@ -130,10 +130,10 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	if address := b.ClientURL(); address != "" {
 		logger.Info("NATS listening", "address", strings.TrimPrefix(address, "nats://"))
 	}
-	ledger := ingest.NewLedger(b, s, cfg.ledger, logger.With("component", "ledger"), ingestMetrics)
+	committer := ingest.NewCommitter(b, s, cfg.committer, logger.With("component", "committer"), ingestMetrics)
 	refusals := ingest.NewRefusals()
-	front := ingest.NewFront(ledger, refusals, cfg.front, ingestMetrics)
-	watchdog, err := newWatchdog(notify, ledger, s, cfg.ledger.Wait, logger.With("component", "watchdog"))
+	front := ingest.NewFront(committer, refusals, cfg.front, ingestMetrics)
+	watchdog, err := newWatchdog(notify, committer, s, cfg.committer.Wait, logger.With("component", "watchdog"))
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	signalled := ctx
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	expirer := ingest.NewExpirer(b, s, ledger, logger.With("component", "expirer"))
+	expirer := ingest.NewExpirer(b, s, committer, logger.With("component", "expirer"))
 	reload := &reloader{file: terms, hangups: hangups, logger: logger.With("component", "rules")}
 	waiting := func() string { return notReady(b.Status(), notImported(s), expirer.Swept()) }
 	ready := func() bool { return b.Status().Ready && !notImported(s) && expirer.Swept() }
@@ -211,7 +211,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	core.Go(func() error { return notify.run(ctx, b.Status, waiting) })
 	core.Go(func() error { return watchdog.run(inner) })
 	core.Go(fail(func() error { return b.Follow(inner, s) }))
-	core.Go(fail(func() error { return ledger.Run(inner) }))
+	core.Go(fail(func() error { return committer.Run(inner) }))
 	core.Go(fail(func() error { return expirer.Run(inner) }))
 	core.Go(func() error { return reload.run(ctx) })
 	core.Go(func() error {
