@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// check finds what is wrong with a configuration without starting anything.
-func (c *config) check() error {
-	if c.telemetryPath == "" || c.telemetryPath[0] != '/' {
-		return fmt.Errorf("--web.telemetry-path: %q does not begin with a slash", c.telemetryPath)
+// Check finds what is wrong with a configuration without starting anything.
+func (c *Config) Check() error {
+	if c.TelemetryPath == "" || c.TelemetryPath[0] != '/' {
+		return fmt.Errorf("--web.telemetry-path: %q does not begin with a slash", c.TelemetryPath)
 	}
-	if taken(c.telemetryPath) {
-		return fmt.Errorf("--web.telemetry-path: %q is a path of something else", c.telemetryPath)
+	if taken(c.TelemetryPath) {
+		return fmt.Errorf("--web.telemetry-path: %q is a path of something else", c.TelemetryPath)
 	}
-	if c.ownMetrics != ownTogether && c.ownMetrics != ownSeparate {
-		return fmt.Errorf("--web.own-metrics: unknown value %q: it is %q or %q", c.ownMetrics, ownTogether, ownSeparate)
+	if c.SelfMetrics != SelfTogether && c.SelfMetrics != SelfSeparate {
+		return fmt.Errorf("--web.own-metrics: unknown value %q: it is %q or %q", c.SelfMetrics, SelfTogether, SelfSeparate)
 	}
-	if len(c.listenAddresses) == 0 && !c.systemdSocket {
+	if len(c.ListenAddresses) == 0 && !c.SystemdSocket {
 		return fmt.Errorf("--web.listen-address: no address given")
 	}
-	if c.externalURL != "" {
-		if _, err := url.Parse(c.externalURL); err != nil {
+	if c.ExternalURL != "" {
+		if _, err := url.Parse(c.ExternalURL); err != nil {
 			return fmt.Errorf("--web.external-url: %w", err)
 		}
 	}
@@ -29,13 +29,13 @@ func (c *config) check() error {
 		flag  string
 		value int64
 	}{
-		{"push.max-bytes", c.front.MaxBytes},
-		{"push.max-labels", int64(c.front.Limits.Labels)},
-		{"push.max-label-bytes", int64(c.front.Limits.LabelBytes)},
-		{"web.max-header-bytes", int64(c.maxHeaderBytes)},
-		{"push.max-waiting", int64(c.ledger.MaxWaiting)},
-		{"push.wait", int64(c.ledger.Wait)},
-		{"bus.history", int64(c.bus.History)},
+		{"push.max-bytes", c.Front.MaxBytes},
+		{"push.max-labels", int64(c.Front.Limits.Labels)},
+		{"push.max-label-bytes", int64(c.Front.Limits.LabelBytes)},
+		{"web.max-header-bytes", int64(c.MaxHeaderBytes)},
+		{"push.max-waiting", int64(c.Ledger.MaxWaiting)},
+		{"push.wait", int64(c.Ledger.Wait)},
+		{"bus.history", int64(c.Bus.History)},
 	} {
 		if positive.value < 1 {
 			return fmt.Errorf("--%s: must be positive", positive.flag)
@@ -45,44 +45,44 @@ func (c *config) check() error {
 		flag  string
 		value int64
 	}{
-		{"push.max-waiting-bytes", c.ledger.MaxWaitingBytes},
-		{"bus.replicas", int64(c.bus.Replicas)},
-		{"group.forget-after", int64(c.ledger.ForgetAfter)},
-		{"push.max-groups", int64(c.maxGroups)},
-		{"push.max-series", int64(c.front.Limits.Series)},
-		{"web.read-header-timeout", int64(c.headerTimeout)},
-		{"web.read-timeout", int64(c.readTimeout)},
-		{"web.idle-timeout", int64(c.idleTimeout)},
-		{"web.max-connections", int64(c.maxConnections)},
+		{"push.max-waiting-bytes", c.Ledger.MaxWaitingBytes},
+		{"bus.replicas", int64(c.Bus.Replicas)},
+		{"group.forget-after", int64(c.Ledger.ForgetAfter)},
+		{"push.max-groups", int64(c.MaxGroups)},
+		{"push.max-series", int64(c.Front.Limits.Series)},
+		{"web.read-header-timeout", int64(c.ReadHeaderTimeout)},
+		{"web.read-timeout", int64(c.ReadTimeout)},
+		{"web.idle-timeout", int64(c.IdleTimeout)},
+		{"web.max-connections", int64(c.MaxConnections)},
 	} {
 		if limit.value < 0 {
 			return fmt.Errorf("--%s: must not be negative", limit.flag)
 		}
 	}
-	if c.front.Limits.Labels > maxMaxLabels {
+	if c.Front.Limits.Labels > maxMaxLabels {
 		return fmt.Errorf("--push.max-labels: must not be more than %d", maxMaxLabels)
 	}
-	if c.bus.URL != "" && (c.bus.Listen != "" || c.bus.ServerConfig != "") {
+	if c.Bus.URL != "" && (c.Bus.Listen != "" || c.Bus.ServerConfig != "") {
 		return fmt.Errorf("--bus.url: is for an external server, --bus.listen and --bus.config are for the embedded one")
 	}
 	return nil
 }
 
 // external returns the external URL, nil if none is given. It has been checked.
-func (c *config) external() *url.URL {
-	u, err := url.Parse(c.externalURL)
-	if err != nil || c.externalURL == "" {
+func (c *Config) external() *url.URL {
+	u, err := url.Parse(c.ExternalURL)
+	if err != nil || c.ExternalURL == "" {
 		return nil
 	}
 	return u
 }
 
-// prefix returns what all paths begin with, without a slash at the end: the
+// Prefix returns what all paths begin with, without a slash at the end: the
 // route prefix, or by default the path of the external URL.
-func (c *config) prefix() string {
-	prefix := c.routePrefix
-	if prefix == "" && c.externalURL != "" {
-		if u, err := url.Parse(c.externalURL); err == nil {
+func (c *Config) Prefix() string {
+	prefix := c.RoutePrefix
+	if prefix == "" && c.ExternalURL != "" {
+		if u, err := url.Parse(c.ExternalURL); err == nil {
 			prefix = u.Path
 		}
 	}
