@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"sluice/bus"
+	"sluice/cmd/sluice/gateway"
 	"sluice/ingest"
 )
 
@@ -34,7 +35,6 @@ const (
 	// Four times what Prometheus and its neighbours usually allow. The time of the
 	// text parser grows with the square of the number.
 	defaultMaxLabels = 128
-	maxMaxLabels     = 512
 	// Room for error texts, queries and command lines, which people push as labels;
 	// a grouping key, which each series repeats, has to be as short.
 	defaultMaxLabelBytes = 16 << 10
@@ -48,39 +48,10 @@ const (
 	defaultMaxHeaderBytes = http.DefaultMaxHeaderBytes // Pushgateway's
 )
 
-// Where the gateway's own metrics are, besides at ownMetricsPath.
-const (
-	SelfTogether = "together" // in every scrape, as in Pushgateway
-	SelfSeparate = "separate" // nowhere
-)
-
-// Config is all that serve can be told. It is checked whole before anything is
-// started; below this package nobody reads flags.
-type Config struct {
-	ListenAddresses        []string
-	SystemdSocket          bool
-	WebConfigFile          string
-	TelemetryPath          string
-	SelfMetrics            string // SelfTogether or SelfSeparate
-	ExternalURL            string
-	RoutePrefix            string
-	EnableLifecycle        bool
-	EnableAdminAPI         bool
-	ReadTimeout            time.Duration
-	ReadHeaderTimeout      time.Duration
-	IdleTimeout            time.Duration
-	MaxConnections         int
-	MaxHeaderBytes         int
-	LogLevel               string
-	LogFormat              string
-	MaxGroups              int
-	PersistenceFile        string
-	PersistenceIntervalSet bool // whatever it is, it has no effect
-	GroupTTL               time.Duration
-	GroupRules             string
-	Bus                    bus.Config
-	Ledger                 ingest.LedgerConfig
-	Front                  ingest.FrontConfig
+// options is all that serve can be told. Below this package nobody reads flags.
+type options struct {
+	gateway             gateway.Config
+	logLevel, logFormat string
 }
 
 func serveFlags() []cli.Flag {
@@ -89,7 +60,7 @@ func serveFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "web.systemd-socket", Usage: "use systemd socket activation instead of listening on addresses"},
 		&cli.StringFlag{Name: "web.config.file", Usage: "`file` with TLS and authentication settings of the exporter toolkit"},
 		&cli.StringFlag{Name: "web.telemetry-path", Value: "/metrics", Usage: "`path` of the scrape"},
-		&cli.StringFlag{Name: "web.own-metrics", Value: SelfTogether, Usage: "where the gateway's own metrics are: together (with the pushed ones, and at /-/metrics) or separate (at /-/metrics only)"},
+		&cli.StringFlag{Name: "web.own-metrics", Value: gateway.SelfTogether, Usage: "where the gateway's own metrics are: together (with the pushed ones, and at /-/metrics) or separate (at /-/metrics only)"},
 		&cli.StringFlag{Name: "web.external-url", Usage: "`URL` under which the gateway is reached from outside"},
 		&cli.StringFlag{Name: "web.route-prefix", Usage: "`prefix` of all paths; default is the path of --web.external-url"},
 		&cli.BoolFlag{Name: "web.enable-lifecycle", Usage: "allow shutdown by HTTP request"},
@@ -177,7 +148,7 @@ func addEnv(f cli.Flag) {
 
 // readConfig takes the flags. What it returns is checked as far as that is
 // possible without starting anything.
-func readConfig(c *cli.Context) (*Config, error) {
+func readConfig(c *cli.Context) (*options, error) {
 	if c.Args().Present() {
 		return nil, fmt.Errorf("unexpected argument %q", c.Args().First())
 	}
@@ -189,7 +160,7 @@ func readConfig(c *cli.Context) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--group.ttl: %w", err)
 	}
-	cfg := &Config{
+	opts := &options{logLevel: c.String("log.level"), logFormat: c.String("log.format"), gateway: gateway.Config{
 		ListenAddresses:        c.StringSlice("web.listen-address"),
 		SystemdSocket:          c.Bool("web.systemd-socket"),
 		WebConfigFile:          c.String("web.config.file"),
@@ -204,8 +175,6 @@ func readConfig(c *cli.Context) (*Config, error) {
 		IdleTimeout:            c.Duration("web.idle-timeout"),
 		MaxConnections:         c.Int("web.max-connections"),
 		MaxHeaderBytes:         c.Int("web.max-header-bytes"),
-		LogLevel:               c.String("log.level"),
-		LogFormat:              c.String("log.format"),
 		MaxGroups:              c.Int("push.max-groups"),
 		GroupTTL:               ttl,
 		GroupRules:             c.String("group.rules"),
@@ -236,10 +205,11 @@ func readConfig(c *cli.Context) (*Config, error) {
 				Series: c.Int("push.max-series"), Labels: c.Int("push.max-labels"), LabelBytes: c.Int("push.max-label-bytes"),
 			},
 		},
-	}
+	}}
+	cfg := &opts.gateway
 	cfg.Bus.MaxPayload = maxEvent(cfg.Front.MaxBytes)
 	cfg.Front.Limits.TextBytes = cfg.Bus.MaxPayload // what is larger fits into no event
-	return cfg, cfg.Check()
+	return opts, cfg.Check()
 }
 
 // maxEvent is the largest event that the stream must take so that pushes up to

@@ -1,10 +1,9 @@
-package main
+package gateway
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,10 +13,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/activation"
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
 	"sluice/bus"
@@ -31,54 +28,52 @@ import (
 // the embedded server.
 const stopTimeout = 20 * time.Second
 
-func serveAction(c *cli.Context) error {
-	cfg, err := readConfig(c)
-	if err != nil {
-		return err
-	}
-	logger, err := newLogger(cfg, c.App.ErrWriter)
-	if err != nil {
-		return err
-	}
-	flags := map[string]string{}
-	for _, f := range c.Command.Flags {
-		name := f.Names()[0]
-		flags[name] = flagText(c.Value(name))
-	}
-	flags["web.route-prefix"] = cfg.Prefix() // as Pushgateway tells it
-	flags["bus.url"] = bus.RedactURL(cfg.Bus.URL)
-	return serve(c.Context, cfg, flags, logger)
+// maxMaxLabels bounds --push.max-labels: the time of the text parser grows with
+// the square of the number.
+const maxMaxLabels = 512
+
+// Where the gateway's own metrics are, besides at ownMetricsPath.
+const (
+	SelfTogether = "together" // in every scrape, as in Pushgateway
+	SelfSeparate = "separate" // nowhere
+)
+
+// Config is all that a gateway can be told. It is checked whole before anything is
+// started; below package main nobody reads flags.
+type Config struct {
+	ListenAddresses        []string
+	SystemdSocket          bool
+	WebConfigFile          string
+	TelemetryPath          string
+	SelfMetrics            string // SelfTogether or SelfSeparate
+	ExternalURL            string
+	RoutePrefix            string
+	EnableLifecycle        bool
+	EnableAdminAPI         bool
+	ReadTimeout            time.Duration
+	ReadHeaderTimeout      time.Duration
+	IdleTimeout            time.Duration
+	MaxConnections         int
+	MaxHeaderBytes         int
+	MaxGroups              int
+	PersistenceFile        string
+	PersistenceIntervalSet bool // whatever it is, it has no effect
+	GroupTTL               time.Duration
+	GroupRules             string
+	Bus                    bus.Config
+	Ledger                 ingest.LedgerConfig
+	Front                  ingest.FrontConfig
 }
 
-// flagText writes the value of a flag as it stands on a command line.
-func flagText(value any) string {
-	if list, ok := value.(cli.StringSlice); ok {
-		return strings.Join(list.Value(), ",")
-	}
-	return fmt.Sprint(value)
-}
-
-func newLogger(cfg *Config, w io.Writer) (*slog.Logger, error) {
-	level, format := promslog.NewLevel(), promslog.NewFormat()
-	if err := level.Set(cfg.LogLevel); err != nil {
-		return nil, fmt.Errorf("--log.level: %w", err)
-	}
-	if err := format.Set(cfg.LogFormat); err != nil {
-		return nil, fmt.Errorf("--log.format: %w", err)
-	}
-	return promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}), nil
-}
-
-// serve runs a gateway until ctx ends or a part of it fails.
+// Serve runs a gateway until ctx ends or a part of it fails.
 //
 //	listeners (1..n) ── HTTP server ──┐
 //	NATS service ─────────────────────┴─ ledger ── bus ── embedded or external server
 //	scraper, API ── store ── follow ───────────────┘
 //
 // What was started last is stopped first, and each part is waited for.
-func serve(ctx context.Context, cfg *Config, flags map[string]string, logger *slog.Logger) (err error) {
+func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-chan os.Signal, logger *slog.Logger) (err error) {
 	start := time.Now()
-	defer startPace()()
 	if err := web.Validate(cfg.WebConfigFile); err != nil {
 		// The errors of the toolkit do not say in which file they are.
 		return fmt.Errorf("--web.config.file: cannot use %s: %w", cfg.WebConfigFile, err)
@@ -96,8 +91,6 @@ func serve(ctx context.Context, cfg *Config, flags map[string]string, logger *sl
 	notify := newNotifier(logger.With("component", "notify"))
 	notify.opening()
 	own := exposer.NewOwnMetrics()
-	hangups, deaf := hear() // before the rules are read: none is lost
-	defer deaf()
 	terms, err := rules.Load(cfg.GroupRules, cfg.GroupTTL, logger.With("component", "rules"), own.Registerer())
 	if err != nil {
 		return fmt.Errorf("--group.rules: %w", err)
