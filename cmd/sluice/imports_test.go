@@ -18,7 +18,9 @@ func TestImports(t *testing.T) {
 		"ingest/decode": {"sluice/ingest/quote", "sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode", "sluice/ingest/explain"},
 		"exposer":       {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
-		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/importfile", "sluice/ingest/rules", "sluice/exposer", "sluice/exposer/page", "sluice/cmd/sluice/client"},
+		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/cmd/sluice/gateway", "sluice/cmd/sluice/client"},
+
+		"cmd/sluice/gateway": {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/importfile", "sluice/ingest/rules", "sluice/exposer", "sluice/exposer/page"},
 
 		"cmd/sluice/client": {"sluice/ingest"},
 
