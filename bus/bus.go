@@ -13,6 +13,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"sluice/bus/event"
 )
 
 // Bus is the gateway's end of the stream. All its methods may be called
@@ -29,7 +31,7 @@ type Bus struct {
 	js       jetstream.JetStream
 	link     *link
 	reach    *reach
-	codec    *codec
+	codec    *event.Codec
 	own      *ownEvents
 	shortcut shortcut
 	turns    *turns
@@ -70,7 +72,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 	}
 	b := &Bus{
 		cfg: cfg, logger: logger, limited: newLimitedLog(logger),
-		ncClosed: make(chan struct{}), link: newLink(), reach: newReach(cfg), codec: newCodec(cfg.Prefix), own: newOwnEvents(),
+		ncClosed: make(chan struct{}), link: newLink(), reach: newReach(cfg), codec: event.NewCodec(cfg.Prefix), own: newOwnEvents(),
 		progress: &progress{}, nudges: make(chan uint64, 1),
 		instance: nuid.Next(), resumeWithin: cfg.markerTTL() / 2, // a margin for clocks and slow starts
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/bus/event"
 )
 
 // The server treats damage in its files in two ways. A message whose checksum is
@@ -195,7 +197,7 @@ func (b *Bus) readableFrom(ctx context.Context, from, last uint64) (uint64, erro
 // readableAt returns the sequence of the next message at or behind seq, 0 if it
 // cannot be read or there is none.
 func (b *Bus) readableAt(ctx context.Context, seq uint64) (uint64, error) {
-	request, err := json.Marshal(map[string]any{"seq": seq, "next_by_subj": b.cfg.Prefix + logPart + "*"})
+	request, err := json.Marshal(map[string]any{"seq": seq, "next_by_subj": event.Subjects(b.cfg.Prefix)})
 	if err != nil {
 		return 0, err
 	}

@@ -14,7 +14,8 @@ import (
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{
 		"store":         {},
-		"bus":           {"sluice/store"},
+		"bus":           {"sluice/bus/event", "sluice/store"},
+		"bus/event":     {"sluice/store"},
 		"ingest/decode": {"sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode"},
 		"exposer":       {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
@@ -34,6 +35,7 @@ func TestImports(t *testing.T) {
 		"ingest/decode": {"os", "net", "log/slog", "github.com/nats-io/"},
 		"ingest":        {"github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
 		"bus":           {"net/http"},
+		"bus/event":     {"os", "net", "log/slog", "github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
 		"exposer":       {"github.com/nats-io/"},
 
 		"ingest/takeover": {"net", "github.com/nats-io/"},
