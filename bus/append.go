@@ -233,7 +233,7 @@ func (b *Bus) publishChain(ctx context.Context, c *chunk, first bool) (settled b
 	}
 	err = refusal(a.refuse)
 	if err == nil {
-		b.limited.warn("the stream refused an event", "sequence", c.next()+1, "answer", a.String())
+		b.limited.Warn("the stream refused an event", "sequence", c.next()+1, "answer", a.String())
 	}
 	return err != nil && (first || !errors.Is(err, ErrConflict)), err
 }

@@ -94,7 +94,7 @@ func (b *Bus) publishAtomic(ctx context.Context, c *chunk, _ bool) (settled bool
 	}
 	if err = refusal(a.refuse); err == nil {
 		// Such as too many batches at once: the chain does without.
-		b.limited.warn("the stream refused an atomic batch", "events", len(c.messages), "answer", a.String())
+		b.limited.Warn("the stream refused an atomic batch", "events", len(c.messages), "answer", a.String())
 	}
 	return err != nil, err
 }

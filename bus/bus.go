@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice/bus/event"
+	"sluice/bus/limitlog"
 )
 
 // Bus is the gateway's end of the stream. All its methods may be called
@@ -22,7 +23,7 @@ import (
 type Bus struct {
 	cfg     Config
 	logger  *slog.Logger
-	limited *limitedLog // for what others may cause
+	limited *limitlog.Logger // for what others may cause
 	metrics *metrics
 
 	embedded *embedded // nil with an external server
@@ -71,7 +72,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 		return nil, err
 	}
 	b := &Bus{
-		cfg: cfg, logger: logger, limited: newLimitedLog(logger),
+		cfg: cfg, logger: logger, limited: limitlog.New(logger),
 		ncClosed: make(chan struct{}), link: newLink(), reach: newReach(cfg), codec: event.NewCodec(cfg.Prefix), own: newOwnEvents(),
 		progress: &progress{}, nudges: make(chan uint64, 1),
 		instance: nuid.Next(), resumeWithin: cfg.markerTTL() / 2, // a margin for clocks and slow starts
@@ -162,7 +163,7 @@ func (b *Bus) WaitStream(ctx context.Context) error {
 		if fatal(err) {
 			return err
 		}
-		b.limited.info("waiting for the stream", "reason", b.explain(err))
+		b.limited.Info("waiting for the stream", "reason", b.explain(err))
 		if !pause(ctx, foundPause) {
 			return fmt.Errorf("cannot wait for the stream: %w", context.Cause(ctx))
 		}

@@ -98,7 +98,7 @@ func (f *follower) stepOver(ctx context.Context, last uint64) (another bool) {
 	case stuck:
 		next, err := f.around(ctx, f.feed, applied, last)
 		if err != nil {
-			f.limited.warn("cannot read the stream", "err", err)
+			f.limited.Warn("cannot read the stream", "err", err)
 			return false
 		}
 		f.feed = next
@@ -135,7 +135,7 @@ func (f *follower) overdue() bool {
 // hole reports sequences that cannot be read.
 func (f *follower) hole(from, to uint64) {
 	f.counters.holes.Add(1)
-	f.limited.warn("a part of the stream cannot be read", "from", from, "to", to)
+	f.limited.Warn("a part of the stream cannot be read", "from", from, "to", to)
 }
 
 // around replaces a feed that is stuck behind the sequence applied by one that

@@ -117,7 +117,7 @@ func (b *Bus) answer(m *nats.Msg) {
 		err = b.nc.Publish(m.Reply, text)
 	}
 	if err != nil {
-		b.limited.warn("cannot answer another gateway", "err", err)
+		b.limited.Warn("cannot answer another gateway", "err", err)
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{
 		"store":         {},
-		"bus":           {"sluice/bus/event", "sluice/store"},
+		"bus":           {"sluice/bus/event", "sluice/bus/limitlog", "sluice/store"},
+		"bus/limitlog":  {},
 		"bus/event":     {"sluice/store"},
 		"ingest/decode": {"sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode"},
