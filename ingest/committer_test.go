@@ -176,3 +176,34 @@ func TestConcurrentPushes(t *testing.T) {
 		t.Errorf("got %d accepted and\n%s", accepted.Load(), g.text())
 	}
 }
+
+// A change that cannot be judged is refused by itself. It is never answered as if
+// it had been accepted, and the others of its batch go on.
+func TestAChangeThatCannotBeJudgedIsRefused(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultCommitter)
+	block := make(chan struct{})
+	if err := g.committer.Enqueue(t.Context(), putChange(t, "/job/hold", "h 1\n"), func(error) { <-block }); err != nil {
+		t.Fatal(err)
+	}
+	verdicts := make([]chan error, 3)
+	for i := range verdicts {
+		verdicts[i] = make(chan error, 1)
+		c := putChange(t, fmt.Sprintf("/job/j%d", i), "a 1\n")
+		if i == 1 {
+			c.Op = 99 // no operation
+		}
+		if err := g.committer.Enqueue(t.Context(), c, func(err error) { verdicts[i] <- err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(block)
+	for i, refused := range []bool{false, true, false} {
+		err := <-verdicts[i]
+		if (err != nil) != refused {
+			t.Errorf("change %d: got %v, refused should be %t", i, err, refused)
+		}
+		if group := g.store.Group(parseKey(t, fmt.Sprintf("/job/j%d", i))); (group == nil) != refused {
+			t.Errorf("change %d: got group %v, refused should be %t", i, group, refused)
+		}
+	}
+}

@@ -26,6 +26,7 @@ const (
 	CodeNotReady                      // the replay has not caught up yet, or an import goes on
 	CodeUnavailable                   // the stream cannot be reached; the outcome may be unknown
 	CodeFull                          // the stream takes no more
+	CodeInternal                      // a fault of the gateway
 )
 
 // httpStatus has the status of each code: those of Pushgateway where it has
@@ -40,6 +41,7 @@ var httpStatus = map[Code]int{
 	CodeNotReady:      http.StatusServiceUnavailable,
 	CodeUnavailable:   http.StatusServiceUnavailable,
 	CodeFull:          http.StatusInsufficientStorage,
+	CodeInternal:      http.StatusInternalServerError,
 }
 
 // The reasons of refusals, the label reason of sluice_changes_refused_total.
@@ -76,6 +78,7 @@ var reasons = map[Code]string{
 	CodeNotReady:      reasonNotReady,
 	CodeUnavailable:   reasonUnavailable,
 	CodeFull:          reasonFull,
+	CodeInternal:      reasonInternal,
 }
 
 // maxMessage bounds the text of a refusal in bytes, so that with a line feed it
