@@ -65,9 +65,9 @@ func (b *bodies) read(body io.Reader, encoding string) ([]byte, func(), error) {
 
 // explain turns an error from reading into a refusal.
 func (b *bodies) explain(err error, encoding string, wire *limitedReader) error {
-	var own *Error
-	if errors.As(err, &own) {
-		return own
+	var refused *Error
+	if errors.As(err, &refused) {
+		return refused
 	}
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -78,7 +78,7 @@ func (b *bodies) explain(err error, encoding string, wire *limitedReader) error 
 	case wire.failed == nil && isKnown(encoding):
 		return b.undecodable(err, encoding, wire.head[:wire.headLen])
 	}
-	return refuse(CodeInvalid, "cannot read the body: %v, after %d bytes\nThe connection broke, or the body is shorter than the header Content-Length says.", err, wire.limit-wire.left).because(reasonIncomplete)
+	return refuse(CodeInvalid, "cannot read the body: %v, after %d bytes\nThe connection broke, or the body is shorter than the header Content-Length says.", err, wire.limit-wire.left).withReason(reasonIncomplete)
 }
 
 func tooLargeBody(limit int64) *Error {

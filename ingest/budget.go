@@ -32,5 +32,5 @@ func (b *budget) give(n int64) {
 
 // tooManyBytes is the refusal of a push for which there is no room.
 func tooManyBytes(limit int64) *Error {
-	return refuse(CodeBusy, "the pushes that are being read or wait hold %d bytes already (--push.max-waiting-bytes)\nTry again later, or raise the limit.", limit).because(reasonBusy)
+	return refuse(CodeBusy, "the pushes that are being read or wait hold %d bytes already (--push.max-waiting-bytes)\nTry again later, or raise the limit.", limit).withReason(reasonBusy)
 }

@@ -50,8 +50,8 @@ func TestBodiesThatAreReadAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := b.read(strings.NewReader(strings.Repeat("x", 700)), "")
-	var own *Error
-	if !errors.As(err, &own) || own.Status() != 503 || own.RetryAfter == 0 || !strings.Contains(own.Message, "--push.max-waiting-bytes") {
+	var refused *Error
+	if !errors.As(err, &refused) || refused.Status() != 503 || refused.RetryAfter == 0 || !strings.Contains(refused.Message, "--push.max-waiting-bytes") {
 		t.Errorf("got %v, want 503", err)
 	}
 	if _, free, err := b.read(strings.NewReader("x"), ""); err != nil {

@@ -37,7 +37,7 @@ type Committer struct {
 	held        budget        // of the families of the pushes that wait
 	pings       chan struct{} // from Ping
 	ended       chan struct{} // closed when Run has returned
-	pulse       pulse
+	freezes     freezeDetector
 }
 
 // CommitterConfig are the settings of a Committer.
@@ -79,7 +79,7 @@ func (c *Committer) Submit(ctx context.Context, change Change) error {
 	case err := <-verdict:
 		return err
 	case <-ctx.Done():
-		return refuse(CodeUnavailable, "the client has gone").because(reasonGone)
+		return refuse(CodeUnavailable, "the client has gone").withReason(reasonGone)
 	case <-c.ended:
 		return refuse(CodeUnavailable, "the gateway is stopping")
 	}
@@ -129,10 +129,10 @@ func errImporting() error {
 // Run decides until ctx ends. What is queued then is refused.
 func (c *Committer) Run(ctx context.Context) error {
 	defer close(c.ended)
-	var beating sync.WaitGroup
-	beatCtx, stop := context.WithCancel(ctx)
-	beating.Go(func() { c.pulse.run(beatCtx) })
-	defer beating.Wait()
+	var detector sync.WaitGroup
+	detectorCtx, stop := context.WithCancel(ctx)
+	detector.Go(func() { c.freezes.run(detectorCtx) })
+	defer detector.Wait()
 	defer stop()
 	for {
 		select {
@@ -172,8 +172,8 @@ func (c *Committer) collect(first *pending) []*pending {
 // longer than the change that has waited longest may.
 func (c *Committer) decide(ctx context.Context, batch []*pending) {
 	for {
-		if c.pulse.thawing(time.Now()) {
-			pause(ctx, thawPause) // until it is known whose client has gone
+		if c.freezes.recently(time.Now()) {
+			pause(ctx, hangupPause) // until it is known whose client has gone
 		}
 		batch = c.dropAbandoned(batch)
 		if len(batch) == 0 {
@@ -200,7 +200,7 @@ func (c *Committer) dropAbandoned(batch []*pending) []*pending {
 		switch {
 		case p.ctx.Err() != nil:
 			c.metrics.abandoned.Inc()
-			c.answer(p, refuse(CodeUnavailable, "nobody waits for this push any more").because(reasonGone))
+			c.answer(p, refuse(CodeUnavailable, "nobody waits for this push any more").withReason(reasonGone))
 		case now.After(p.deadline):
 			c.answer(p, refuse(CodeUnavailable, "no verdict within %s (--push.wait): the stream does not answer", c.wait))
 		default:

@@ -88,8 +88,8 @@ func TestAnImportExcludesChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	release()
-	var own *Error
-	if err := <-early; !errors.As(err, &own) || own.Code != CodeNotReady || !strings.Contains(own.Message, "import") {
+	var refused *Error
+	if err := <-early; !errors.As(err, &refused) || refused.Code != CodeNotReady || !strings.Contains(refused.Message, "import") {
 		t.Errorf("the one that was let in before: %v", err)
 	}
 	for _, method := range []string{"PUT", "POST", "DELETE"} {
@@ -133,19 +133,19 @@ func TestTooManyWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	accepted := 0
-	var refused error
+	var last error
 	for i := range 5 {
 		err := g.committer.Enqueue(t.Context(), putChange(t, fmt.Sprintf("/job/j%d", i), "a 1\n"), func(err error) { answered <- err })
 		if err == nil {
 			accepted++
 		} else {
-			refused = err
+			last = err
 		}
 	}
 	close(block)
-	var own *Error
-	if !errors.As(refused, &own) || own.Code != CodeBusy || own.RetryAfter == 0 || !strings.Contains(own.Message, "--push.max-waiting") {
-		t.Errorf("got %v, want a refusal that names the flag", refused)
+	var refused *Error
+	if !errors.As(last, &refused) || refused.Code != CodeBusy || refused.RetryAfter == 0 || !strings.Contains(refused.Message, "--push.max-waiting") {
+		t.Errorf("got %v, want a refusal that names the flag", last)
 	}
 	for range accepted {
 		if err := <-answered; err != nil {

@@ -112,7 +112,7 @@ func (b *bodies) undecodable(err error, encoding string, head []byte) *Error {
 	default:
 		cure = fmt.Sprintf("The body is not %s.", name)
 	}
-	return refuse(CodeInvalid, "cannot read the body as %s, which the header Content-Encoding says: %v\n%s", name, err, cure).because(reasonEncoding)
+	return refuse(CodeInvalid, "cannot read the body as %s, which the header Content-Encoding says: %v\n%s", name, err, cure).withReason(reasonEncoding)
 }
 
 // looksLike tells what a body is by how it begins.

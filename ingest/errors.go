@@ -113,8 +113,8 @@ func (e *Error) isClients() bool {
 	return false
 }
 
-// because gives a refusal a finer reason.
-func (e *Error) because(reason string) *Error {
+// withReason gives a refusal a finer reason.
+func (e *Error) withReason(reason string) *Error {
 	e.Reason = reason
 	return e
 }
@@ -134,7 +134,7 @@ func refuse(code Code, format string, args ...any) *Error {
 func refuseBody(err error) *Error {
 	var limit *decode.LimitError
 	if errors.As(err, &limit) {
-		return refuse(CodeTooLarge, "%v", limit).because(limit.Reason)
+		return refuse(CodeTooLarge, "%v", limit).withReason(limit.Reason)
 	}
 	return refuse(CodeInvalid, "%v", err)
 }

@@ -68,12 +68,12 @@ func ttlOf(r *http.Request) (asked bool, ttl time.Duration, err error) {
 	given := query["ttl"]
 	switch {
 	case len(given) > 1:
-		return false, 0, refuse(CodeInvalid, "the parameter ttl is given %d times", len(given)).because(reasonTTL)
+		return false, 0, refuse(CodeInvalid, "the parameter ttl is given %d times", len(given)).withReason(reasonTTL)
 	case len(given) == 1:
 		ttl, err = ParseTTL(given[0])
 		return true, ttl, err
 	case err != nil && strings.Contains(r.URL.RawQuery, "ttl"):
-		return false, 0, refuse(CodeInvalid, "the query of the URL cannot be read: %v", err).because(reasonTTL)
+		return false, 0, refuse(CodeInvalid, "the query of the URL cannot be read: %v", err).withReason(reasonTTL)
 	}
 	return false, 0, nil // Pushgateway takes no parameters, and lets any pass
 }
@@ -119,19 +119,19 @@ func (f *Front) reply(w http.ResponseWriter, r *http.Request, op store.Op, key s
 		return
 	}
 	status := http.StatusInternalServerError
-	var own *Error
-	if errors.As(err, &own) {
-		if f.options.Unchecked && own.Code == CodeInconsistent {
+	var refused *Error
+	if errors.As(err, &refused) {
+		if f.options.Unchecked && refused.Code == CodeInconsistent {
 			// As there: nobody waits for the verdict on what could be read. It is in
 			// the group's failure time and its last refusal.
 			w.WriteHeader(accepted)
 			return
 		}
-		status = own.Status()
-		if own.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(own.RetryAfter.Seconds())))
+		status = refused.Status()
+		if refused.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(refused.RetryAfter.Seconds())))
 		}
-		if own.Code == CodeTimeout {
+		if refused.Code == CodeTimeout {
 			w.Header().Set("Connection", "close") // the rest of the body is never read
 		}
 	}

@@ -37,7 +37,7 @@ func judge(draft *store.Draft, p *pending, forgetAfter time.Duration) (e store.E
 		}
 	}
 	// The words at the front are Pushgateway's.
-	refused := refuse(CodeInconsistent, "pushed metrics are invalid or inconsistent with existing metrics: %v", refusal).because(reasonOf(refusal))
+	refused := refuse(CodeInconsistent, "pushed metrics are invalid or inconsistent with existing metrics: %v", refusal).withReason(reasonOf(refusal))
 	p.err = refused
 	return draft.Fail(push, refused.Message)
 }

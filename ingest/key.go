@@ -40,7 +40,7 @@ func quoted(s string) string {
 
 // badKey refuses a grouping key.
 func badKey(format string, args ...any) *Error {
-	return refuse(CodeInvalid, format, args...).because(reasonKey)
+	return refuse(CodeInvalid, format, args...).withReason(reasonKey)
 }
 
 // bounded refuses a key that is too long: it is part of each series of its group,
@@ -48,7 +48,7 @@ func badKey(format string, args ...any) *Error {
 func (r keyReader) bounded(key store.Key) error {
 	labels := key.Labels()
 	if most := r.limits.Labels; most > 0 && len(labels) > most {
-		return refuse(CodeInvalid, "the grouping key has %d labels, the limit is %d (--push.max-labels)", len(labels), most).because(decode.TooManyLabels)
+		return refuse(CodeInvalid, "the grouping key has %d labels, the limit is %d (--push.max-labels)", len(labels), most).withReason(decode.TooManyLabels)
 	}
 	if size := sizeOf("", labels); r.limits.LabelBytes > 0 && size > r.limits.LabelBytes {
 		job, _ := key.Get(store.JobLabel)
@@ -68,7 +68,7 @@ func sizeOf(job string, labels []store.Label) int {
 
 func (r keyReader) tooLong(size int, job string) error {
 	return refuse(CodeInvalid, "the grouping key has %d bytes in its label names and values, the limit is %d (--push.max-label-bytes): job %s",
-		size, r.limits.LabelBytes, quoted(job)).because(decode.LabelTooLong)
+		size, r.limits.LabelBytes, quoted(job)).withReason(decode.LabelTooLong)
 }
 
 // path reads the key from what follows the push route: job and labels as the

@@ -64,9 +64,9 @@ func (m *Metrics) count(op, via string, err error) {
 		return
 	}
 	reason := reasonInternal
-	var own *Error
-	if errors.As(err, &own) {
-		reason = own.Reason
+	var refused *Error
+	if errors.As(err, &refused) {
+		reason = refused.Reason
 	}
 	m.refused.WithLabelValues(reason, via).Inc()
 }

@@ -136,7 +136,7 @@ func (s *Service) handler(op store.Op, subject string) micro.HandlerFunc {
 			s.respond(r.Reply(), op, c.Key, err)
 			s.flight.Done()
 		}
-		if err == nil && r.Reply() != "" && s.front.committer.pulse.thawing(time.Now()) {
+		if err == nil && r.Reply() != "" && s.front.committer.freezes.recently(time.Now()) {
 			// Whoever asked before the process was frozen has pushed elsewhere since.
 			err = refuse(CodeUnavailable, "the gateway was frozen a moment ago: push again")
 		}
@@ -239,10 +239,10 @@ func (s *Service) respond(reply string, op store.Op, key store.Key, err error) {
 		return
 	}
 	answer := Reply{Code: http.StatusOK}
-	var own *Error
+	var refused *Error
 	switch {
-	case errors.As(err, &own):
-		answer = Reply{Code: own.Status(), Error: own.Message}
+	case errors.As(err, &refused):
+		answer = Reply{Code: refused.Status(), Error: refused.Message}
 	case err != nil:
 		answer = Reply{Code: http.StatusInternalServerError, Error: err.Error()}
 	case op == store.OpDelete || s.front.options.Unchecked:

@@ -142,11 +142,11 @@ func (f *Front) deleteAll(ctx context.Context, keys []store.Key, origin string) 
 // failSelected answers that not all was deleted, with what was.
 func (f *Front) failSelected(w http.ResponseWriter, done []store.Key, err error) {
 	status := http.StatusInternalServerError
-	var own *Error
-	if errors.As(err, &own) {
-		status = own.Status()
-		if own.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(own.RetryAfter.Seconds())))
+	var refused *Error
+	if errors.As(err, &refused) {
+		status = refused.Status()
+		if refused.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(refused.RetryAfter.Seconds())))
 		}
 	}
 	replyJSON(w, status, map[string]any{"status": "error", "errorType": "unavailable", "error": err.Error(), "data": map[string]any{

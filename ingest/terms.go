@@ -35,9 +35,9 @@ func ParseTTL(text string) (time.Duration, error) {
 	ttl, err := parseDuration(text)
 	switch {
 	case err != nil:
-		return 0, refuse(CodeInvalid, "time to live %s: no duration such as 90s, 10m, 1h30m or 7d, and not %q", quoted(text), neverTTL).because(reasonTTL)
+		return 0, refuse(CodeInvalid, "time to live %s: no duration such as 90s, 10m, 1h30m or 7d, and not %q", quoted(text), neverTTL).withReason(reasonTTL)
 	case ttl < minTTL:
-		return 0, refuse(CodeInvalid, "time to live %s: the shortest is %s", quoted(text), minTTL).because(reasonTTL)
+		return 0, refuse(CodeInvalid, "time to live %s: the shortest is %s", quoted(text), minTTL).withReason(reasonTTL)
 	}
 	return ttl, nil
 }
