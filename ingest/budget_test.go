@@ -11,20 +11,20 @@ import (
 
 func TestBudget(t *testing.T) {
 	b := budget{limit: 100}
-	f := func(n, own int64, want bool, held int64) {
+	f := func(n, already int64, want bool, held int64) {
 		t.Helper()
-		if got := b.take(n, own); got != want || b.held.Load() != held {
-			t.Errorf("%d after %d: %v with %d held, want %v with %d", n, own, got, b.held.Load(), want, held)
+		if got := b.reserve(n, already); got != want || b.held.Load() != held {
+			t.Errorf("%d after %d: %v with %d held, want %v with %d", n, already, got, b.held.Load(), want, held)
 		}
 	}
 	f(150, 0, true, 150)   // alone
 	f(10, 150, true, 160)  // and still
 	f(1, 0, false, 160)    // another
 	f(10, 100, false, 160) // no longer alone
-	b.give(160)
+	b.release(160)
 	f(100, 0, true, 100)
 	f(1, 0, false, 100)
-	if unlimited := (budget{}); !unlimited.take(1<<40, 0) {
+	if unlimited := (budget{}); !unlimited.reserve(1<<40, 0) {
 		t.Error("no limit is one")
 	}
 }

@@ -13,7 +13,7 @@ type attempt struct {
 	draft    *store.Draft
 	events   []store.Event
 	owners   []*pending // of events, in the same order
-	unjudged []*pending // those that come after the draft has become stale
+	unjudged []*pending // the changes for which the draft was stale
 }
 
 // commit judges a batch and appends its events. It returns the changes that
@@ -112,7 +112,7 @@ func (c *Committer) conclude(a attempt, r result) []*pending {
 		case i < r.landed && r.unseen != nil:
 			c.answer(p, r.unseen)
 		case i < r.landed:
-			c.metrics.ended(a.events[i].Op, p.Op)
+			c.metrics.countExpiry(a.events[i].Op, p.Op)
 			c.answer(p, p.err)
 		case r.refusal != nil && (i == r.offender || r.offender < 0):
 			c.answer(p, r.refusal)
@@ -147,7 +147,7 @@ func (c *Committer) catchUp(ctx context.Context, batch []*pending) []*pending {
 
 // answer hands the verdict over and frees the slot of the change.
 func (c *Committer) answer(p *pending, err error) {
-	c.held.give(p.bytes)
+	c.held.release(p.bytes)
 	<-c.slots
 	p.done(err)
 }

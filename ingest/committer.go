@@ -11,20 +11,20 @@ import (
 )
 
 const (
-	// maxBatch is the most changes that are judged and appended together. An
-	// atomic batch takes 1,000 messages; past a few hundred nothing is gained.
+	// maxBatch bounds the changes that are judged and appended together. An atomic
+	// batch takes 1,000 messages; more than a few hundred gain nothing.
 	maxBatch = 512
-	// maxBatchBytes bounds what a batch has in flight.
+	// maxBatchBytes bounds the bytes of a batch in flight.
 	maxBatchBytes = 8 << 20
-	// retryPause is how long to wait until a stream that does not answer is asked
-	// again.
+	// retryPause is the pause before a stream that does not answer is asked again.
 	retryPause = 100 * time.Millisecond
 )
 
-// Committer decides: one goroutine takes all changes that wait, judges them one
-// after another, and appends the resulting events to the stream as one
-// compare-and-swap. If another gateway came first it judges again. Whoever
-// waits is answered when the store has what the stream has.
+// Committer commits changes. One goroutine takes all changes that wait, judges them
+// one after another, and appends the resulting events to the stream as one
+// compare-and-swap. If another gateway came first it judges them again. A change is
+// answered when the store has applied its event. Submit, Enqueue and Ping are safe
+// for concurrent use.
 type Committer struct {
 	bus         *bus.Bus
 	store       *store.Store
@@ -40,7 +40,7 @@ type Committer struct {
 	freezes     freezeDetector
 }
 
-// CommitterConfig are the settings of a Committer.
+// CommitterConfig has the settings of a Committer.
 type CommitterConfig struct {
 	// Wait is how long a change may take from its submission to its verdict.
 	Wait time.Duration
@@ -48,7 +48,7 @@ type CommitterConfig struct {
 	ForgetAfter time.Duration
 	// MaxWaiting is how many changes may wait for their verdict.
 	MaxWaiting int
-	// MaxWaitingBytes bounds what they hold; 0 is no limit.
+	// MaxWaitingBytes bounds their memory in bytes; 0 is no limit.
 	MaxWaitingBytes int64
 }
 
@@ -85,9 +85,9 @@ func (c *Committer) Submit(ctx context.Context, change Change) error {
 	}
 }
 
-// Enqueue asks for a change and returns at once. If it returns nil done is
-// called exactly once with the verdict, from the committer's goroutine: it must
-// not block. A change whose ctx ends or whose time is over before it is judged
+// Enqueue asks for a change and returns at once. If it returns nil, done is called
+// exactly once with the verdict, by the goroutine of the committer. done must not
+// block. A change whose ctx ends or whose time is over before it is judged
 // is dropped.
 func (c *Committer) Enqueue(ctx context.Context, change Change, done func(error)) error {
 	if err := c.ready(change.Op); err != nil {
@@ -99,16 +99,16 @@ func (c *Committer) Enqueue(ctx context.Context, change Change, done func(error)
 		return refuse(CodeBusy, "%d pushes are waiting already (--push.max-waiting)", cap(c.slots))
 	}
 	size := int64(change.size())
-	if !c.held.take(size, 0) {
+	if !c.held.reserve(size, 0) {
 		<-c.slots
 		return tooManyBytes(c.held.limit)
 	}
-	c.queue <- &pending{Change: change, ctx: ctx, deadline: time.Now().Add(c.wait), done: done, bytes: size} // has room for all that have a token
+	c.queue <- &pending{Change: change, ctx: ctx, deadline: time.Now().Add(c.wait), done: done, bytes: size} // does not block: the queue is as long as there are slots
 	return nil
 }
 
-// ready refuses changes while the store does not know yet what the stream has,
-// and while an import goes on, which only a wipe may call off.
+// ready refuses changes until the replay is complete, and during an import, which
+// only a wipe may end.
 func (c *Committer) ready(op store.Op) error {
 	if status := c.bus.Status(); !status.Ready {
 		if status.Waiting != "" {
@@ -126,7 +126,8 @@ func errImporting() error {
 	return refuse(CodeNotReady, "not ready: the import of a persistence file is not complete")
 }
 
-// Run decides until ctx ends. What is queued then is refused.
+// Run commits changes until ctx ends. It refuses those that are queued then, and
+// returns nil.
 func (c *Committer) Run(ctx context.Context) error {
 	defer close(c.ended)
 	var detector sync.WaitGroup
@@ -152,7 +153,7 @@ func (c *Committer) Run(ctx context.Context) error {
 	}
 }
 
-// collect takes what waits besides the first change: group commit.
+// collect takes the changes that wait behind the first one: group commit.
 func (c *Committer) collect(first *pending) []*pending {
 	batch := append(make([]*pending, 0, 64), first)
 	bytes := first.size()
@@ -168,12 +169,12 @@ func (c *Committer) collect(first *pending) []*pending {
 	return batch
 }
 
-// decide brings every change of a batch to its verdict. No attempt goes on
-// longer than the change that has waited longest may.
+// decide brings every change of a batch to its verdict. No attempt lasts beyond the
+// earliest deadline of the batch.
 func (c *Committer) decide(ctx context.Context, batch []*pending) {
 	for {
 		if c.freezes.recently(time.Now()) {
-			pause(ctx, hangupPause) // until it is known whose client has gone
+			pause(ctx, hangupPause) // until hangups during the freeze are seen
 		}
 		batch = c.dropAbandoned(batch)
 		if len(batch) == 0 {
@@ -191,8 +192,8 @@ func (c *Committer) decide(ctx context.Context, batch []*pending) {
 	}
 }
 
-// dropAbandoned answers those whose client has gone or whose time is over: a
-// push that nobody waits for must not cost the others anything.
+// dropAbandoned refuses the changes whose client has gone or whose time is over, so
+// that they cost the others nothing.
 func (c *Committer) dropAbandoned(batch []*pending) []*pending {
 	now := time.Now()
 	kept := batch[:0]

@@ -112,7 +112,7 @@ func (f *Front) deleteAll(ctx context.Context, keys []store.Key, origin string) 
 		select {
 		case v := <-verdicts:
 			waiting--
-			f.settle(store.OpDelete, viaHTTP, v.key, v.err, func() string { return origin })
+			f.record(store.OpDelete, viaHTTP, v.key, v.err, func() string { return origin })
 			if v.err == nil {
 				done = append(done, v.key)
 			} else if failed == nil {
