@@ -154,3 +154,29 @@ func TestQuota(t *testing.T) {
 		t.Errorf("after a delete: got %d", code)
 	}
 }
+
+// The answers stay the same, byte for byte.
+func TestDeleteAnswers(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultLedger)
+	g.do("PUT", "/metrics/job/x/instance/1", "a 1\n")
+	g.do("PUT", "/metrics/job/x", "a 1\n")
+	check := func(query string, code int, retry, want string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		g.front.DeleteSelected()(w, httptest.NewRequest(http.MethodDelete, "/api/v1/groups?"+query, nil))
+		if got := w.Body.String(); w.Code != code || got != want+"\n" || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("Retry-After") != retry {
+			t.Errorf("%s: got %d %v\n%s, want %d %s\n%s", query, w.Code, w.Header(), got, code, retry, want)
+		}
+	}
+	check("search=job=x&dry-run=true", 200, "", `{"data":{"count":2,"deleted":[{"group":"/job/x","labels":{"job":"x"}},{"group":"/job/x/instance/1","labels":{"instance":"1","job":"x"}}],"dry_run":true},"status":"success"}`)
+	check("match[]={instance=\"1\"}", 200, "", `{"data":{"count":1,"deleted":[{"group":"/job/x/instance/1","labels":{"instance":"1","job":"x"}}],"dry_run":false},"status":"success"}`)
+	check("search=none", 200, "", `{"data":{"count":0,"deleted":[],"dry_run":false},"status":"success"}`)
+	check("search=job=x&dry-run=perhaps", 400, "", `{"error":"parameter dry-run: \"perhaps\" is neither true nor false","errorType":"bad_data","status":"error"}`)
+	check("search=~(", 400, "", `{"error":"parameter search: cannot read the regular expression \"(\": missing closing )","errorType":"bad_data","status":"error"}`)
+	check("", 400, "", `{"error":"parameter match[] is missing: say which groups, for example match[]={job=\"x\"}; all of them go by PUT /api/v1/admin/wipe","errorType":"bad_data","status":"error"}`)
+	check("search=job!=x", 400, "", `{"error":"parameter search: it chooses groups by nothing that they have","errorType":"bad_data","status":"error"}`)
+	check("match[]={}", 400, "", `{"error":"parameter match[]: {} chooses groups by nothing that they have: at least one label must not be allowed to be empty","errorType":"bad_data","status":"error"}`)
+	g.cancel()
+	<-g.ledger.ended
+	check("search=job=x", 503, "1", `{"data":{"count":0,"deleted":[]},"error":"the gateway is stopping","errorType":"unavailable","status":"error"}`)
+}
