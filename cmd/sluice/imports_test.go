@@ -17,11 +17,12 @@ func TestImports(t *testing.T) {
 		"bus":           {"sluice/store"},
 		"ingest/decode": {"sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode"},
-		"exposer":       {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
-		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/takeover", "sluice/ingest/rules", "sluice/exposer", "sluice/exposer/page", "sluice/cmd/sluice/client"},
+		"exposer":       {"sluice/store"},
+		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/takeover", "sluice/ingest/rules", "sluice/exposer", "sluice/exposer/api", "sluice/exposer/page", "sluice/cmd/sluice/client"},
 
 		"cmd/sluice/client": {"sluice/ingest"},
 
+		"exposer/api":  {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
 		"exposer/page": {"sluice/store/search"},
 
 		"ingest/rules":    {"sluice/ingest", "sluice/store", "sluice/store/selector"},
@@ -35,6 +36,8 @@ func TestImports(t *testing.T) {
 		"ingest":        {"github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
 		"bus":           {"net/http"},
 		"exposer":       {"github.com/nats-io/"},
+		"exposer/api":   {"github.com/nats-io/"},
+		"exposer/page":  {"github.com/nats-io/"},
 
 		"ingest/takeover": {"net", "github.com/nats-io/"},
 	}

@@ -1,4 +1,6 @@
-package exposer
+// Package api answers queries as JSON: the query API of Pushgateway, version 1,
+// and what Sluice adds to it.
+package api
 
 import (
 	"bufio"
@@ -13,6 +15,9 @@ import (
 
 	"sluice/store"
 )
+
+// bufferSize is how many bytes of a long answer are sent at once.
+const bufferSize = 64 << 10
 
 // API is the query API of Pushgateway, version 1, and what Sluice adds to it.
 type API struct {

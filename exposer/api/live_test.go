@@ -1,4 +1,4 @@
-package exposer
+package api
 
 import (
 	"bufio"
@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/route"
 
+	"sluice/exposer"
 	"sluice/store"
 	"sluice/store/search"
 )
@@ -31,7 +32,7 @@ func liveAPI(t *testing.T, live *Live) *httptest.Server {
 	t.Helper()
 	r := route.New()
 	cfg := APIConfig{Ready: func() bool { return true }, Recent: func() []store.Refusal { return nil }, Live: live}
-	NewAPI(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, NewOwnMetrics().Instrument)
+	NewAPI(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, exposer.NewOwnMetrics().Instrument)
 	server := httptest.NewUnstartedServer(r)
 	server.Config.RegisterOnShutdown(live.Close)
 	server.Start()
@@ -232,7 +233,7 @@ func TestLiveOverHTTP2(t *testing.T) {
 	live := NewLive()
 	r := route.New()
 	cfg := APIConfig{Ready: func() bool { return true }, Recent: func() []store.Refusal { return nil }, Live: live}
-	NewAPI(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, NewOwnMetrics().Instrument)
+	NewAPI(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, exposer.NewOwnMetrics().Instrument)
 	server := httptest.NewUnstartedServer(r)
 	server.EnableHTTP2 = true
 	server.StartTLS()

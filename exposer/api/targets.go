@@ -1,4 +1,4 @@
-package exposer
+package api
 
 import (
 	"bufio"
@@ -14,6 +14,9 @@ import (
 	"sluice/store"
 	"sluice/store/selector"
 )
+
+// GroupPath is where one group alone is scraped, before its key.
+const GroupPath = "/group"
 
 // mostShards bounds the parameter shard.
 const mostShards = 10_000

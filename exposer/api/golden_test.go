@@ -1,4 +1,4 @@
-package exposer
+package api
 
 import (
 	"bytes"
