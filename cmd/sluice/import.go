@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"sluice/bus"
+	"sluice/ingest/importfile"
 	"sluice/ingest/rules"
-	"sluice/ingest/takeover"
 	"sluice/store"
 )
 
@@ -20,8 +20,8 @@ type persistenceConfig struct {
 // beginImport begins to import the persistence file if there is one and the
 // stream is empty. Its error is the one line that a gateway which cannot start
 // says.
-func beginImport(ctx context.Context, cfg *config, terms *rules.File, b *bus.Bus, s *store.Store, settings store.Settings, logger *slog.Logger) (*takeover.Import, error) {
-	i := takeover.New(b, s, takeover.Config{
+func beginImport(ctx context.Context, cfg *config, terms *rules.File, b *bus.Bus, s *store.Store, settings store.Settings, logger *slog.Logger) (*importfile.Import, error) {
+	i := importfile.New(b, s, importfile.Config{
 		Path: cfg.persistence.file, Settings: settings, Shared: cfg.bus.URL != "" || cfg.bus.Cluster.Listen != "",
 		TTL: func(key store.Key) time.Duration { return terms.Terms(key).TTL },
 	}, logger.With("component", "import"))

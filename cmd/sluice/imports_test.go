@@ -18,17 +18,23 @@ func TestImports(t *testing.T) {
 		"ingest/decode": {"sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode"},
 		"exposer":       {"sluice/store"},
-		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/takeover", "sluice/ingest/rules", "sluice/exposer", "sluice/exposer/api", "sluice/exposer/page", "sluice/cmd/sluice/client"},
+		"cmd/sluice": {
+			"sluice/bus",
+			"sluice/cmd/sluice/client",
+			"sluice/exposer", "sluice/exposer/api", "sluice/exposer/page",
+			"sluice/ingest", "sluice/ingest/importfile", "sluice/ingest/rules",
+			"sluice/store",
+		},
 
 		"cmd/sluice/client": {"sluice/ingest"},
 
 		"exposer/api":  {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
 		"exposer/page": {"sluice/store/search"},
 
-		"ingest/rules":    {"sluice/ingest", "sluice/store", "sluice/store/selector"},
-		"store/selector":  {"sluice/store"},
-		"store/search":    {"sluice/store"},
-		"ingest/takeover": {"sluice/bus", "sluice/store", "sluice/ingest/decode"},
+		"ingest/rules":      {"sluice/ingest", "sluice/store", "sluice/store/selector"},
+		"store/selector":    {"sluice/store"},
+		"store/search":      {"sluice/store"},
+		"ingest/importfile": {"sluice/bus", "sluice/store", "sluice/ingest/decode"},
 	}
 	forbidden := map[string][]string{
 		"store":         {"os", "net", "time", "context", "log/slog", "github.com/nats-io/"},
@@ -39,7 +45,7 @@ func TestImports(t *testing.T) {
 		"exposer/api":   {"github.com/nats-io/"},
 		"exposer/page":  {"github.com/nats-io/"},
 
-		"ingest/takeover": {"net", "github.com/nats-io/"},
+		"ingest/importfile": {"net", "github.com/nats-io/"},
 	}
 	for dir, ours := range allowed {
 		files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(dir), "*.go"))

@@ -121,7 +121,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	}
 	settings := store.Settings{Reserved: reserved, Unchecked: cfg.front.Unchecked, MaxGroups: cfg.maxGroups}
 	s := store.New(settings)
-	takeover, err := beginImport(ctx, cfg, terms, b, s, settings, logger)
+	fileImport, err := beginImport(ctx, cfg, terms, b, s, settings, logger)
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	core.Go(fail(func() error { return expirer.Run(inner) }))
 	core.Go(func() error { return reload.run(ctx) })
 	core.Go(func() error {
-		err := takeover.Run(inner)
+		err := fileImport.Run(inner)
 		if err != nil {
 			quit() // alone of all parts it may end before the others
 		}

@@ -1,4 +1,4 @@
-// Package takeover brings what a Pushgateway has kept in its persistence file
+// Package importfile brings what a Pushgateway has kept in its persistence file
 // into an empty stream, once.
 //
 // # Basics
@@ -14,4 +14,4 @@
 //
 // The file is never written to. All events of it are in memory at once while it
 // is imported: about as many bytes as the scrape of that Pushgateway has.
-package takeover
+package importfile
