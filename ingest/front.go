@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/ingest/decode"
+	"sluice/ingest/explain"
 	"sluice/store"
 )
 
@@ -84,7 +85,7 @@ func (f *Front) pushed(op store.Op, key store.Key, from source) (Change, error) 
 	c := Change{Op: op, Key: key, Origin: from.origin}
 	families, err := decode.Families(raw, from.contentType, key, f.options)
 	if err != nil {
-		err = decode.Explain(err, raw, decode.Request{
+		err = explain.Explain(err, raw, explain.Request{
 			ContentType: from.contentType, Encoding: from.encoding, Decoded: isKnown(from.encoding), RemoteWrite: from.remoteWrite,
 		}, key, f.options)
 		var refused *decode.RefusedError

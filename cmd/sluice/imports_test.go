@@ -15,35 +15,34 @@ func TestImports(t *testing.T) {
 	allowed := map[string][]string{
 		"store":         {},
 		"bus":           {"sluice/store"},
-		"ingest/decode": {"sluice/store"},
-		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode"},
+		"ingest/decode": {"sluice/ingest/quote", "sluice/store"},
+		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode", "sluice/ingest/explain"},
 		"exposer":       {"sluice/store"},
-		"cmd/sluice": {
-			"sluice/bus",
-			"sluice/cmd/sluice/client",
-			"sluice/exposer", "sluice/exposer/api", "sluice/exposer/page",
-			"sluice/ingest", "sluice/ingest/importfile", "sluice/ingest/rules",
-			"sluice/store",
-		},
+		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/cmd/sluice/gateway", "sluice/cmd/sluice/client"},
+
+		"cmd/sluice/gateway": {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/importfile", "sluice/ingest/rules", "sluice/exposer", "sluice/exposer/api", "sluice/exposer/page"},
 
 		"cmd/sluice/client": {"sluice/ingest"},
 
 		"exposer/api":  {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
 		"exposer/page": {"sluice/store/search"},
 
+		"ingest/explain":    {"sluice/ingest/decode", "sluice/ingest/quote", "sluice/store"},
+		"ingest/quote":      {},
 		"ingest/rules":      {"sluice/ingest", "sluice/store", "sluice/store/selector"},
 		"store/selector":    {"sluice/store"},
 		"store/search":      {"sluice/store"},
 		"ingest/importfile": {"sluice/bus", "sluice/store", "sluice/ingest/decode"},
 	}
 	forbidden := map[string][]string{
-		"store":         {"os", "net", "time", "context", "log/slog", "github.com/nats-io/"},
-		"ingest/decode": {"os", "net", "log/slog", "github.com/nats-io/"},
-		"ingest":        {"github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
-		"bus":           {"net/http"},
-		"exposer":       {"github.com/nats-io/"},
-		"exposer/api":   {"github.com/nats-io/"},
-		"exposer/page":  {"github.com/nats-io/"},
+		"store":          {"os", "net", "time", "context", "log/slog", "github.com/nats-io/"},
+		"ingest/decode":  {"os", "net", "log/slog", "github.com/nats-io/"},
+		"ingest/explain": {"os", "net", "log/slog", "github.com/nats-io/"},
+		"ingest":         {"github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
+		"bus":            {"net/http"},
+		"exposer":        {"github.com/nats-io/"},
+		"exposer/api":    {"github.com/nats-io/"},
+		"exposer/page":   {"github.com/nats-io/"},
 
 		"ingest/importfile": {"net", "github.com/nats-io/"},
 	}

@@ -1,4 +1,4 @@
-package main
+package gateway
 
 import (
 	"context"
@@ -11,26 +11,20 @@ import (
 	"sluice/store"
 )
 
-// persistenceConfig is what Pushgateway's flags for its persistence file say.
-type persistenceConfig struct {
-	file        string
-	intervalSet bool // whatever it is, it has no effect
-}
-
 // beginImport begins to import the persistence file if there is one and the
 // stream is empty. Its error is the one line that a gateway which cannot start
 // says.
-func beginImport(ctx context.Context, cfg *config, terms *rules.File, b *bus.Bus, s *store.Store, settings store.Settings, logger *slog.Logger) (*importfile.Import, error) {
+func beginImport(ctx context.Context, cfg *Config, terms *rules.File, b *bus.Bus, s *store.Store, settings store.Settings, logger *slog.Logger) (*importfile.Import, error) {
 	i := importfile.New(b, s, importfile.Config{
-		Path: cfg.persistence.file, Settings: settings, Shared: cfg.bus.URL != "" || cfg.bus.Cluster.Listen != "",
+		Path: cfg.PersistenceFile, Settings: settings, Shared: cfg.Bus.URL != "" || cfg.Bus.Cluster.Listen != "",
 		TTL: func(key store.Key) time.Duration { return terms.Terms(key).TTL },
 	}, logger.With("component", "import"))
 	return i, i.Begin(ctx)
 }
 
 // warnPersistence says which flag does nothing.
-func warnPersistence(cfg *config, logger *slog.Logger) {
-	if cfg.persistence.intervalSet {
+func warnPersistence(cfg *Config, logger *slog.Logger) {
+	if cfg.PersistenceIntervalSet {
 		logger.Warn("--persistence.interval has no effect: every push is written to the stream before it is answered")
 	}
 }

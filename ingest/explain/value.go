@@ -1,4 +1,4 @@
-package decode
+package explain
 
 import (
 	"bytes"
@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"sluice/ingest/decode"
+	"sluice/ingest/quote"
 )
 
 const valueCure = "Values are numbers such as 3, 3.14, 1e9, NaN, +Inf; the point is a dot."
@@ -17,7 +20,7 @@ func (d *diagnosis) valueAndRest(text []byte, i int) finding {
 		return finding{at: min(i, len(text)), gist: d.noValue(text), cure: lineCure}
 	}
 	start := i
-	for i < len(text) && !isBlank(text[i]) {
+	for i < len(text) && !decode.IsBlank(text[i]) {
 		i++
 	}
 	value := text[start:i]
@@ -27,7 +30,7 @@ func (d *diagnosis) valueAndRest(text []byte, i int) finding {
 	if i == len(text) {
 		return finding{}
 	}
-	if i = skipBlanks(text, i); i == len(text) {
+	if i = decode.SkipBlanks(text, i); i == len(text) {
 		return finding{at: start + len(value), gist: "there is a blank at the end of the line, behind the value", cure: "End the line right behind the value."}
 	}
 	return d.badTimestamp(text, i)
@@ -47,7 +50,7 @@ func (d *diagnosis) badValue(text []byte, at int, value []byte) finding {
 	if len(value) <= 400 && isNumber(s) {
 		return finding{}
 	}
-	quoted := excerpt(value, maxExcerpt)
+	quoted := quote.Excerpt(value, quote.MaxExcerpt)
 	f := func(gist, cure string) finding { return finding{at: at, gist: gist, cure: cure} }
 	if g := template(text, at); g.found() {
 		return g
@@ -84,7 +87,7 @@ func (d *diagnosis) badValue(text []byte, at int, value []byte) finding {
 	case strings.Contains(s, "="):
 		return f(quoted+" is no number: the line looks like the line protocol of InfluxDB, or like a setting", "Influx lines go to the influxdb_exporter or to Telegraf. "+lineCure)
 	case strings.Count(s, ",") == 1 && isNumber(strings.Replace(s, ",", ".", 1)) && !isThousands(s, ','):
-		return f("the value "+quoted+" has a decimal comma", "Write "+excerpt(strings.Replace(s, ",", ".", 1), maxExcerpt)+" without quotes: the point is a dot (in a shell LC_ALL=C helps).")
+		return f("the value "+quoted+" has a decimal comma", "Write "+quote.Excerpt(strings.Replace(s, ",", ".", 1), quote.MaxExcerpt)+" without quotes: the point is a dot (in a shell LC_ALL=C helps).")
 	case strings.Count(s, ",") == 1 && isThousands(s, ',') && !strings.Contains(s, "."):
 		return f("the value "+quoted+" has a comma, a decimal comma or a separator of thousands", "Write the digits without separators: the point is a dot (in a shell LC_ALL=C helps).")
 	case strings.Count(s, ",") == 1 && strings.IndexByte(s, '.') >= 0 && strings.IndexByte(s, '.') < strings.IndexByte(s, ',') && isNumber(strings.NewReplacer(".", "", ",", ".").Replace(s)):
@@ -113,7 +116,7 @@ func (d *diagnosis) badValue(text []byte, at int, value []byte) finding {
 	if r, _ := utf8.DecodeRuneInString(s); r >= 0x80 {
 		return f("the value "+quoted+" begins with "+d.charName(r), valueCure)
 	}
-	if rest := text[at+len(value):]; len(bytes.TrimSpace(rest)) > 0 && at > 0 && isBlank(text[at-1]) && bytes.IndexByte(text[:at], '{') < 0 {
+	if rest := text[at+len(value):]; len(bytes.TrimSpace(rest)) > 0 && at > 0 && decode.IsBlank(text[at-1]) && bytes.IndexByte(text[:at], '{') < 0 {
 		return f("the value "+quoted+" is no number: is there a blank in the metric name?", "Names have no blanks. "+lineCure)
 	}
 	return f("the value "+quoted+" is no number", valueCure)
@@ -122,7 +125,7 @@ func (d *diagnosis) badValue(text []byte, at int, value []byte) finding {
 // badTimestamp finds what is wrong behind the value.
 func (d *diagnosis) badTimestamp(text []byte, i int) finding {
 	start := i
-	for i < len(text) && !isBlank(text[i]) {
+	for i < len(text) && !decode.IsBlank(text[i]) {
 		i++
 	}
 	token := text[start:i]
@@ -132,13 +135,13 @@ func (d *diagnosis) badTimestamp(text []byte, i int) finding {
 	case isInteger(s):
 		if i < len(text) {
 			rest := text[i:]
-			if g := skipBlanks(text, i); g < len(text) && text[g] == '#' {
+			if g := decode.SkipBlanks(text, i); g < len(text) && text[g] == '#' {
 				return finding{at: g, gist: "there is an exemplar or a comment behind the sample", cure: omCure}
 			}
 			if fields := bytes.Fields(rest); len(fields) > 0 && isInteger(string(fields[0])) && len(s) == 3 {
 				return finding{at: start, gist: "the number has blanks between its thousands", cure: "Write the digits without them. " + valueCure}
 			}
-			return finding{at: i, gist: "there is " + excerpt(rest, maxExcerpt) + " behind a timestamp", cure: remove + " A line has one value only."}
+			return finding{at: i, gist: "there is " + quote.Excerpt(rest, quote.MaxExcerpt) + " behind a timestamp", cure: remove + " A line has one value only."}
 		}
 		return finding{}
 	case bytes.HasPrefix(text[start:], []byte("# {")) || bytes.HasPrefix(text[start:], []byte("#{")):
@@ -148,11 +151,11 @@ func (d *diagnosis) badTimestamp(text []byte, i int) finding {
 	case token[0] == '\r':
 		return finding{at: start, gist: "there is a carriage return behind the value", cure: "End the line right behind the value, with a line feed alone (\\n)."}
 	case isNumber(strings.TrimRight(s, "\r")):
-		return finding{at: start, gist: "there is a timestamp in seconds, as in OpenMetrics: " + excerpt(token, maxExcerpt), cure: remove + " " + omCure}
+		return finding{at: start, gist: "there is a timestamp in seconds, as in OpenMetrics: " + quote.Excerpt(token, quote.MaxExcerpt), cure: remove + " " + omCure}
 	case len(s) >= 8 && s[0] >= '0' && s[0] <= '9' && strings.ContainsAny(s, "-:/"):
-		return finding{at: start, gist: "there is a date behind the value: " + excerpt(token, maxExcerpt), cure: remove}
+		return finding{at: start, gist: "there is a date behind the value: " + quote.Excerpt(token, quote.MaxExcerpt), cure: remove}
 	}
-	return finding{at: start, gist: "there is " + excerpt(token, maxExcerpt) + " behind the value", cure: "A unit belongs into the name, and a line has one value only. " + lineCure}
+	return finding{at: start, gist: "there is " + quote.Excerpt(token, quote.MaxExcerpt) + " behind the value", cure: "A unit belongs into the name, and a line has one value only. " + lineCure}
 }
 
 // isNumber tells whether expfmt reads it as a value.

@@ -1,4 +1,4 @@
-package decode
+package explain
 
 import (
 	"bytes"
@@ -9,6 +9,9 @@ import (
 
 	"github.com/klauspost/compress/snappy"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"sluice/ingest/decode"
+	"sluice/ingest/quote"
 )
 
 // magics are the first bytes of compressed bodies, and what to do with them.
@@ -55,12 +58,12 @@ func (d *diagnosis) compressedBy(name, encoding, magic string) finding {
 	f := finding{gist: fmt.Sprintf("the body looks like %s (it begins with % x)", name, magic)}
 	switch {
 	case d.req.Decoded:
-		f.gist += " after Content-Encoding " + excerpt(d.req.Encoding, maxExcerpt/2) + " was taken off: it is compressed twice"
+		f.gist += " after Content-Encoding " + quote.Excerpt(d.req.Encoding, quote.MaxExcerpt/2) + " was taken off: it is compressed twice"
 		f.cure = "Compress the body once."
 	case d.req.Encoding == "":
 		f.gist += ", but there is no header Content-Encoding"
 	default:
-		f.gist += ", and Content-Encoding " + excerpt(d.req.Encoding, maxExcerpt/2) + " is unknown here"
+		f.gist += ", and Content-Encoding " + quote.Excerpt(d.req.Encoding, quote.MaxExcerpt/2) + " is unknown here"
 	}
 	switch {
 	case f.cure != "":
@@ -132,7 +135,7 @@ func (d *diagnosis) otherProtocol() finding {
 		return finding{gist: "this is OTLP in JSON, which is not read here", cure: toOTLP}
 	case !isPrintable(d.body) && d.isFamilies():
 		return finding{gist: "the body looks like delimited protobuf, but its content type does not say so",
-			cure: "Send the header Content-Type: " + protobufType + "; proto=io.prometheus.client.MetricFamily; encoding=delimited"}
+			cure: "Send the header Content-Type: " + decode.ProtobufType + "; proto=io.prometheus.client.MetricFamily; encoding=delimited"}
 	}
 	return finding{}
 }
@@ -154,7 +157,7 @@ func (d *diagnosis) isFamilies() bool {
 	if size, n := protowire.ConsumeVarint(d.body); n < 0 || size < 4 || size > maxTried {
 		return false
 	}
-	mf, _, err := cutFamily(d.body)
+	mf, _, err := decode.CutFamily(d.body)
 	return err == nil && mf.GetName() != "" && len(mf.GetMetric()) > 0
 }
 
@@ -178,7 +181,7 @@ func (d *diagnosis) unknownEncoding() finding {
 		return finding{}
 	}
 	return finding{
-		gist: "Content-Encoding " + excerpt(d.req.Encoding, maxExcerpt/2) + " is unknown here, so the body was read as it is",
+		gist: "Content-Encoding " + quote.Excerpt(d.req.Encoding, quote.MaxExcerpt/2) + " is unknown here, so the body was read as it is",
 		cure: "Use one of gzip, zstd or snappy (framed), or send the body uncompressed.",
 	}
 }
@@ -265,14 +268,6 @@ func (d *diagnosis) notProtobuf() finding {
 		}
 		return finding{cure: "Each family must be an io.prometheus.client.MetricFamily with its length before it as a varint."}
 	}
-}
-
-// skipBlanks returns the index behind blanks.
-func skipBlanks(text []byte, i int) int {
-	for i < len(text) && isBlank(text[i]) {
-		i++
-	}
-	return i
 }
 
 // quotedEnd returns the index behind the closing quote of what begins with the

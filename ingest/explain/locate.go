@@ -1,4 +1,4 @@
-package decode
+package explain
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"sluice/ingest/decode"
+	"sluice/ingest/quote"
 	"sluice/store"
 )
 
@@ -25,7 +27,7 @@ func (d *diagnosis) timestampText(name string) string {
 			continue
 		}
 		if count++; where == "" && isPartOf(text, name) {
-			where = fmt.Sprintf("line %d, column %d: %s", line, column(text, at), excerpt(text[at:], maxExcerpt/2))
+			where = fmt.Sprintf("line %d, column %d: %s", line, column(text, at), quote.Excerpt(text[at:], quote.MaxExcerpt/2))
 		}
 	}
 	if where != "" && count > 1 {
@@ -36,15 +38,15 @@ func (d *diagnosis) timestampText(name string) string {
 
 // timestampAt returns where the timestamp of a good line is, -1 if there is none.
 func timestampAt(text []byte) int {
-	i := skipBlanks(text, 0)
+	i := decode.SkipBlanks(text, 0)
 	if i == len(text) || text[i] == '#' {
 		return -1
 	}
 	i = valueAt(text)
-	for i < len(text) && !isBlank(text[i]) {
+	for i < len(text) && !decode.IsBlank(text[i]) {
 		i++
 	}
-	if i = skipBlanks(text, i); i == len(text) {
+	if i = decode.SkipBlanks(text, i); i == len(text) {
 		return -1
 	}
 	return i
@@ -67,14 +69,14 @@ func isPartOf(text []byte, name string) bool {
 func (d *diagnosis) timestampIndex() string {
 	body := d.body
 	for count := 1; len(body) > 0; count++ {
-		mf, rest, err := cutFamily(body)
+		mf, rest, err := decode.CutFamily(body)
 		if err != nil {
 			return ""
 		}
 		body = rest
 		for i, m := range mf.GetMetric() {
 			if m.TimestampMs != nil {
-				return fmt.Sprintf("the first one is in family %d (%s), metric %d", count, nameText(mf), i+1)
+				return fmt.Sprintf("the first one is in family %d (%s), metric %d", count, quote.Excerpt(mf.GetName(), quote.MaxExcerpt), i+1)
 			}
 		}
 	}
@@ -87,25 +89,25 @@ const maxLooked = 100_000
 
 // duplicateText says which lines of a text body have the series that is there
 // twice.
-func (d *diagnosis) duplicateText(err *RefusedError, key store.Key) string {
+func (d *diagnosis) duplicateText(err *decode.RefusedError, key store.Key) string {
 	seen := map[string]int{}
 	line, looked := 0, 0
 	for body := d.body; len(body) > 0; {
 		var text []byte
 		text, body, _ = bytes.Cut(body, []byte{'\n'})
 		line++
-		if !isPartOf(text, err.name) {
+		if !isPartOf(text, err.Metric) {
 			continue
 		}
 		if looked++; looked > maxLooked {
 			return ""
 		}
-		identity, ok := matches(text, err.labels, key)
+		identity, ok := matches(text, err.Labels, key)
 		if !ok {
 			continue
 		}
 		if first := seen[identity]; first > 0 {
-			return fmt.Sprintf("line %d, column %d: the same series as in line %d", line, column(text, skipBlanks(text, 0)), first)
+			return fmt.Sprintf("line %d, column %d: the same series as in line %d", line, column(text, decode.SkipBlanks(text, 0)), first)
 		}
 		seen[identity] = line
 	}
@@ -148,25 +150,25 @@ func joinLabels(set map[string]string) string {
 		if len(text) > 0 {
 			text = append(text, ',')
 		}
-		text = appendLabel(text, l.Name, l.Value)
+		text = decode.AppendLabel(text, l.Name, l.Value)
 	}
 	return string(text)
 }
 
 // sampleLabels reads the name and the labels of a good line.
 func sampleLabels(text []byte) (name string, labels []store.Label) {
-	i := skipBlanks(text, 0)
+	i := decode.SkipBlanks(text, 0)
 	start := i
-	for i < len(text) && !isBlank(text[i]) && text[i] != '{' {
+	for i < len(text) && !decode.IsBlank(text[i]) && text[i] != '{' {
 		i++
 	}
 	name = string(text[start:i])
-	if i = skipBlanks(text, i); i == len(text) || text[i] != '{' {
+	if i = decode.SkipBlanks(text, i); i == len(text) || text[i] != '{' {
 		return name, nil
 	}
 	unescape := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n")
 	for i++; i < len(text); i++ {
-		i = skipBlanks(text, i)
+		i = decode.SkipBlanks(text, i)
 		var token []byte
 		next := i
 		if i < len(text) && text[i] == '"' {
@@ -179,8 +181,8 @@ func sampleLabels(text []byte) (name string, labels []store.Label) {
 			next = i + len(token)
 		}
 		label := unescape.Replace(string(token))
-		if i = skipBlanks(text, next); i < len(text) && text[i] == '=' {
-			i = skipBlanks(text, i+1)
+		if i = decode.SkipBlanks(text, next); i < len(text) && text[i] == '=' {
+			i = decode.SkipBlanks(text, i+1)
 			end := -1
 			if i < len(text) && text[i] == '"' {
 				end = quotedEnd(text, i)
@@ -189,7 +191,7 @@ func sampleLabels(text []byte) (name string, labels []store.Label) {
 				return name, labels
 			}
 			labels = append(labels, store.Label{Name: label, Value: unescape.Replace(string(text[i+1 : end-1]))})
-			i = skipBlanks(text, end)
+			i = decode.SkipBlanks(text, end)
 		} else if name == "" {
 			name = label
 		}

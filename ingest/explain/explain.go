@@ -1,12 +1,21 @@
-package decode
+// Package explain says why a body was refused, for people: what is wrong, in
+// which line and column, and what to do about it. Its one door is Explain. It
+// does no I/O.
+//
+// It looks at bodies that package decode has refused, and knows nothing of how
+// decode reads those that it takes.
+package explain
 
 import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
 
+	"sluice/ingest/decode"
+	"sluice/ingest/quote"
 	"sluice/store"
 )
 
@@ -21,7 +30,7 @@ type Request struct {
 	RemoteWrite bool
 }
 
-// Explain returns the error of Families with a text that helps: its first line
+// Explain returns the error of decode.Families with a text that helps: its first line
 // says what is wrong and where, by line and column (characters, from 1), the
 // lines below it say what to do. It has the same type, the words of Pushgateway
 // come first, and it has less than 1,000 bytes, all printable. An error of
@@ -29,19 +38,19 @@ type Request struct {
 //
 // It is for bodies that have been refused only: it looks at the body again, in
 // time proportional to its length.
-func Explain(err error, body []byte, req Request, key store.Key, opts Options) error {
+func Explain(err error, body []byte, req Request, key store.Key, opts decode.Options) error {
 	if opts.Scheme == model.UnsetValidation {
 		opts.Scheme = model.LegacyValidation
 	}
 	d := &diagnosis{body: body, req: req, opts: opts}
 	switch err := err.(type) {
-	case *SyntaxError:
-		return &SyntaxError{Line: err.Line, Message: d.syntax(err)}
-	case *RefusedError:
+	case *decode.SyntaxError:
+		return &decode.SyntaxError{Line: err.Line, Message: d.syntax(err)}
+	case *decode.RefusedError:
 		explained := *err
 		explained.Message = d.refused(err, key)
 		return &explained
-	case *LimitError:
+	case *decode.LimitError:
 		explained := *err
 		explained.Message = d.limit(err)
 		return &explained
@@ -53,7 +62,7 @@ func Explain(err error, body []byte, req Request, key store.Key, opts Options) e
 type diagnosis struct {
 	body []byte
 	req  Request
-	opts Options
+	opts decode.Options
 }
 
 // finding is what is wrong and how to cure it.
@@ -66,8 +75,8 @@ type finding struct {
 func (f finding) found() bool { return f.gist != "" }
 
 // syntax returns the text for a body that cannot be read.
-func (d *diagnosis) syntax(err *SyntaxError) string {
-	if isDelimitedProtobuf(d.req.ContentType) {
+func (d *diagnosis) syntax(err *decode.SyntaxError) string {
+	if decode.IsDelimitedProtobuf(d.req.ContentType) {
 		f := d.notProtobuf()
 		return compose("the protobuf body cannot be read: "+err.Message, f.gist, f.cure)
 	}
@@ -89,7 +98,7 @@ func (d *diagnosis) syntax(err *SyntaxError) string {
 	} else {
 		f = g
 	}
-	said = clip(printable(said), 2*maxExcerpt)
+	said = quote.Clip(quote.Printable(said), 2*quote.MaxExcerpt)
 	where := ""
 	if f.at >= 0 && number > 0 {
 		where = fmt.Sprintf("column %d: ", column(line, f.at))
@@ -110,7 +119,7 @@ func (d *diagnosis) ignoredEncoding() string {
 	if d.req.Encoding == "" || d.req.Decoded || strings.EqualFold(d.req.Encoding, "identity") {
 		return ""
 	}
-	return fmt.Sprintf("Content-Encoding %s is unknown here and was ignored: use gzip, zstd or framed snappy.", excerpt(d.req.Encoding, maxExcerpt/2))
+	return fmt.Sprintf("Content-Encoding %s is unknown here and was ignored: use gzip, zstd or framed snappy.", quote.Excerpt(d.req.Encoding, quote.MaxExcerpt/2))
 }
 
 // openMetrics is a line about a body that looks like OpenMetrics, unless the cure
@@ -125,15 +134,15 @@ func (d *diagnosis) openMetrics(cure string) string {
 
 // compose puts the first line and the others together, within bounds.
 func compose(said, gist, cure string) string {
-	first := clip(printable(said), maxMessage/2)
+	first := quote.Clip(quote.Printable(said), quote.MaxMessage/2)
 	if gist != "" {
-		first += "; " + clip(printable(gist), maxMessage/2-2)
+		first += "; " + quote.Clip(quote.Printable(gist), quote.MaxMessage/2-2)
 	}
 	first = strings.TrimSuffix(strings.TrimSpace(first), ";")
 	if cure == "" {
 		return first
 	}
-	return shorten(first + "\n" + cure)
+	return quote.Shorten(first + "\n" + cure)
 }
 
 // join puts lines together that are not empty.
@@ -145,26 +154,6 @@ func join(lines ...string) string {
 		}
 	}
 	return strings.Join(all, "\n")
-}
-
-// printable makes a text a single line that no terminal takes for commands.
-func printable(s string) string {
-	clean := true
-	for _, r := range s {
-		clean = clean && r >= ' ' && r != 0x7f && r != '\uFFFD' && r != '\u2028' && r != '\u2029' && (r < 0x80 || r > 0x9f)
-	}
-	if clean {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range strings.ToValidUTF8(s, "?") {
-		if r < ' ' || r >= 0x7f && r <= 0x9f || r == '\u2028' || r == '\u2029' {
-			fmt.Fprintf(&b, `\x%02x`, r)
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
 
 // lineAt returns a line of the body, from 1, without its line feed, and whether
@@ -185,20 +174,26 @@ func lineAt(body []byte, number int) (line []byte, last bool) {
 	}
 }
 
+// column returns the column of a byte of a line: characters from 1. A byte that
+// is no UTF-8 is a character.
+func column(line []byte, at int) int {
+	return utf8.RuneCount(line[:min(at, len(line))]) + 1
+}
+
 // refused returns the text for a body that can be read but not be taken.
-func (d *diagnosis) refused(err *RefusedError, key store.Key) string {
+func (d *diagnosis) refused(err *decode.RefusedError, key store.Key) string {
 	where, cure := "", ""
-	isText := !isDelimitedProtobuf(d.req.ContentType)
+	isText := !decode.IsDelimitedProtobuf(d.req.ContentType)
 	switch err.Reason {
-	case HasTimestamp:
+	case decode.HasTimestamp:
 		cure = "Remove the timestamp: push_time_seconds says when the group was pushed.\n" +
 			"To move samples with their times use federation (let Prometheus scrape /federate) or remote write, not a push gateway."
 		if isText {
-			where = d.timestampText(err.name)
+			where = d.timestampText(err.Metric)
 		} else {
 			where = d.timestampIndex()
 		}
-	case DuplicateSeries:
+	case decode.DuplicateSeries:
 		if isText {
 			where = d.duplicateText(err, key)
 		}
@@ -211,11 +206,11 @@ func (d *diagnosis) refused(err *RefusedError, key store.Key) string {
 }
 
 // limit adds to the text of a limit the line.
-func (d *diagnosis) limit(err *LimitError) string {
-	if err.name == "" || isDelimitedProtobuf(d.req.ContentType) {
+func (d *diagnosis) limit(err *decode.LimitError) string {
+	if err.Metric == "" || decode.IsDelimitedProtobuf(d.req.ContentType) {
 		return err.Message
 	}
-	line := lineOfMetric(d.body, err.name)
+	line := lineOfMetric(d.body, err.Metric)
 	if line == 0 {
 		return err.Message
 	}

@@ -1,10 +1,9 @@
-package main
+package gateway
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,10 +13,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/activation"
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
 	"sluice/bus"
@@ -32,57 +29,55 @@ import (
 // the embedded server.
 const stopTimeout = 20 * time.Second
 
-func serveAction(c *cli.Context) error {
-	cfg, err := readConfig(c)
-	if err != nil {
-		return err
-	}
-	logger, err := newLogger(cfg, c.App.ErrWriter)
-	if err != nil {
-		return err
-	}
-	flags := map[string]string{}
-	for _, f := range c.Command.Flags {
-		name := f.Names()[0]
-		flags[name] = flagText(c.Value(name))
-	}
-	flags["web.route-prefix"] = cfg.prefix() // as Pushgateway tells it
-	flags["bus.url"] = bus.RedactURL(cfg.bus.URL)
-	return serve(c.Context, cfg, flags, logger)
+// maxMaxLabels bounds --push.max-labels: the time of the text parser grows with
+// the square of the number.
+const maxMaxLabels = 512
+
+// Where the gateway's own metrics are, besides at ownMetricsPath.
+const (
+	SelfTogether = "together" // in every scrape, as in Pushgateway
+	SelfSeparate = "separate" // nowhere
+)
+
+// Config is all that a gateway can be told. It is checked whole before anything is
+// started; below package main nobody reads flags.
+type Config struct {
+	ListenAddresses        []string
+	SystemdSocket          bool
+	WebConfigFile          string
+	TelemetryPath          string
+	SelfMetrics            string // SelfTogether or SelfSeparate
+	ExternalURL            string
+	RoutePrefix            string
+	EnableLifecycle        bool
+	EnableAdminAPI         bool
+	ReadTimeout            time.Duration
+	ReadHeaderTimeout      time.Duration
+	IdleTimeout            time.Duration
+	MaxConnections         int
+	MaxHeaderBytes         int
+	MaxGroups              int
+	PersistenceFile        string
+	PersistenceIntervalSet bool // whatever it is, it has no effect
+	GroupTTL               time.Duration
+	GroupRules             string
+	Bus                    bus.Config
+	Ledger                 ingest.LedgerConfig
+	Front                  ingest.FrontConfig
 }
 
-// flagText writes the value of a flag as it stands on a command line.
-func flagText(value any) string {
-	if list, ok := value.(cli.StringSlice); ok {
-		return strings.Join(list.Value(), ",")
-	}
-	return fmt.Sprint(value)
-}
-
-func newLogger(cfg *config, w io.Writer) (*slog.Logger, error) {
-	level, format := promslog.NewLevel(), promslog.NewFormat()
-	if err := level.Set(cfg.logLevel); err != nil {
-		return nil, fmt.Errorf("--log.level: %w", err)
-	}
-	if err := format.Set(cfg.logFormat); err != nil {
-		return nil, fmt.Errorf("--log.format: %w", err)
-	}
-	return promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}), nil
-}
-
-// serve runs a gateway until ctx ends or a part of it fails.
+// Serve runs a gateway until ctx ends or a part of it fails.
 //
 //	listeners (1..n) ── HTTP server ──┐
 //	NATS service ─────────────────────┴─ ledger ── bus ── embedded or external server
 //	scraper, API ── store ── follow ───────────────┘
 //
 // What was started last is stopped first, and each part is waited for.
-func serve(ctx context.Context, cfg *config, flags map[string]string, logger *slog.Logger) (err error) {
+func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-chan os.Signal, logger *slog.Logger) (err error) {
 	start := time.Now()
-	defer startPace()()
-	if err := web.Validate(cfg.webConfigFile); err != nil {
+	if err := web.Validate(cfg.WebConfigFile); err != nil {
 		// The errors of the toolkit do not say in which file they are.
-		return fmt.Errorf("--web.config.file: cannot use %s: %w", cfg.webConfigFile, err)
+		return fmt.Errorf("--web.config.file: cannot use %s: %w", cfg.WebConfigFile, err)
 	}
 	listeners, err := listen(cfg)
 	if err != nil {
@@ -97,16 +92,14 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	notify := newNotifier(logger.With("component", "notify"))
 	notify.opening()
 	own := exposer.NewOwnMetrics()
-	hangups, deaf := hear() // before the rules are read: none is lost
-	defer deaf()
-	terms, err := rules.Load(cfg.groupRules, cfg.groupTTL, logger.With("component", "rules"), own.Registerer())
+	terms, err := rules.Load(cfg.GroupRules, cfg.GroupTTL, logger.With("component", "rules"), own.Registerer())
 	if err != nil {
 		return fmt.Errorf("--group.rules: %w", err)
 	}
-	cfg.front.Terms = terms.Terms
+	cfg.Front.Terms = terms.Terms
 	ingestMetrics := ingest.NewMetrics(own.Registerer())
-	cfg.bus.PublishTimeout = cfg.ledger.Wait // an election of a leader takes most of it
-	b, err := bus.Open(ctx, cfg.bus, logger.With("component", "bus"), own.Registerer())
+	cfg.Bus.PublishTimeout = cfg.Ledger.Wait // an election of a leader takes most of it
+	b, err := bus.Open(ctx, cfg.Bus, logger.With("component", "bus"), own.Registerer())
 	if err != nil {
 		return err
 	}
@@ -115,11 +108,11 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		defer cancel()
 		err = errors.Join(err, b.Close(stopCtx))
 	}()
-	scraped, reserved, err := scrapedOwn(own, cfg.ownMetrics)
+	scraped, reserved, err := scrapedOwn(own, cfg.SelfMetrics)
 	if err != nil {
 		return fmt.Errorf("cannot gather own metrics: %w", err)
 	}
-	settings := store.Settings{Reserved: reserved, Unchecked: cfg.front.Unchecked, MaxGroups: cfg.maxGroups}
+	settings := store.Settings{Reserved: reserved, Unchecked: cfg.Front.Unchecked, MaxGroups: cfg.MaxGroups}
 	s := store.New(settings)
 	fileImport, err := beginImport(ctx, cfg, terms, b, s, settings, logger)
 	if err != nil {
@@ -131,14 +124,14 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	if address := b.ClientURL(); address != "" {
 		logger.Info("NATS listening", "address", strings.TrimPrefix(address, "nats://"))
 	}
-	ledger := ingest.NewLedger(b, s, cfg.ledger, logger.With("component", "ledger"), ingestMetrics)
+	ledger := ingest.NewLedger(b, s, cfg.Ledger, logger.With("component", "ledger"), ingestMetrics)
 	refusals := ingest.NewRefusals()
-	front := ingest.NewFront(ledger, refusals, cfg.front, ingestMetrics)
-	watchdog, err := newWatchdog(notify, ledger, s, cfg.ledger.Wait, logger.With("component", "watchdog"))
+	front := ingest.NewFront(ledger, refusals, cfg.Front, ingestMetrics)
+	watchdog, err := newWatchdog(notify, ledger, s, cfg.Ledger.Wait, logger.With("component", "watchdog"))
 	if err != nil {
 		return err
 	}
-	service := ingest.NewService(front, b.Conn(), cfg.bus.Prefix, version.Version, logger.With("component", "nats"))
+	service := ingest.NewService(front, b.Conn(), cfg.Bus.Prefix, version.Version, logger.With("component", "nats"))
 
 	signalled := ctx
 	ctx, quit := context.WithCancel(ctx)
@@ -156,11 +149,11 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 	judge := exposer.NewJudge(s, scraped, logger.With("component", "scrape"))
 	handler, err := routes(cfg, handlers{
 		front:   front,
-		paths:   ingest.NewPaths(cfg.prefix(), ingestMetrics, logger.With("component", "http")),
+		paths:   ingest.NewPaths(cfg.Prefix(), ingestMetrics, logger.With("component", "http")),
 		scraper: exposer.NewScraper(s, scraped, ready, judge, logger.With("component", "scrape")),
 		api: api.NewAPI(s, api.APIConfig{
 			Ready: ready, Recent: refusals.Latest,
-			Reached: api.Reached{External: cfg.external(), Prefix: cfg.prefix()},
+			Reached: api.Reached{External: cfg.external(), Prefix: cfg.Prefix()},
 			Status:  api.Status{Build: buildInfo(), Flags: flags, Start: start},
 			Cluster: api.Cluster{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways},
 			Stream:  api.Stream{Status: b.Status, Known: b.Known, Waiting: waiting},
@@ -194,8 +187,8 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 		return fmt.Errorf("cannot set up the routes: %w", err)
 	}
 	server := &http.Server{
-		Handler:           ingest.Paced(handler, cfg.readTimeout),
-		ReadHeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, MaxHeaderBytes: cfg.maxHeaderBytes,
+		Handler:           ingest.Paced(handler, cfg.ReadTimeout),
+		ReadHeaderTimeout: cfg.ReadHeaderTimeout, IdleTimeout: cfg.IdleTimeout, MaxHeaderBytes: cfg.MaxHeaderBytes,
 	}
 	server.RegisterOnShutdown(live.Close) // who watches would never end by himself
 
@@ -241,7 +234,7 @@ func serve(ctx context.Context, cfg *config, flags map[string]string, logger *sl
 // scrapedOwn returns the own metrics that scrapes show, and their types, which
 // pushed families may not contradict then: none if they are kept apart.
 func scrapedOwn(own *exposer.OwnMetrics, where string) (*exposer.OwnMetrics, map[string]dto.MetricType, error) {
-	if where == ownSeparate {
+	if where == SelfSeparate {
 		return nil, nil, nil
 	}
 	reserved, err := own.Reserved()
@@ -250,16 +243,16 @@ func scrapedOwn(own *exposer.OwnMetrics, where string) (*exposer.OwnMetrics, map
 
 // listen opens the addresses, or takes the sockets that systemd has opened. All
 // listeners share one bound on connections.
-func listen(cfg *config) ([]net.Listener, error) {
+func listen(cfg *Config) ([]net.Listener, error) {
 	listeners, err := openListeners(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return limitConnections(listeners, cfg.maxConnections, cfg.webConfigFile == ""), nil
+	return limitConnections(listeners, cfg.MaxConnections, cfg.WebConfigFile == ""), nil
 }
 
-func openListeners(cfg *config) ([]net.Listener, error) {
-	if cfg.systemdSocket {
+func openListeners(cfg *Config) ([]net.Listener, error) {
+	if cfg.SystemdSocket {
 		listeners, err := activation.Listeners()
 		if err == nil && len(listeners) == 0 {
 			err = errors.New("no socket given")
@@ -270,7 +263,7 @@ func openListeners(cfg *config) ([]net.Listener, error) {
 		return listeners, nil
 	}
 	var listeners []net.Listener
-	for _, address := range cfg.listenAddresses {
+	for _, address := range cfg.ListenAddresses {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
 			for _, open := range listeners {
@@ -284,11 +277,11 @@ func openListeners(cfg *config) ([]net.Listener, error) {
 }
 
 // serveHTTP returns when the server has been shut down.
-func serveHTTP(server *http.Server, listeners []net.Listener, cfg *config, logger *slog.Logger) error {
+func serveHTTP(server *http.Server, listeners []net.Listener, cfg *Config, logger *slog.Logger) error {
 	flags := &web.FlagConfig{
-		WebListenAddresses: &cfg.listenAddresses,
-		WebSystemdSocket:   &cfg.systemdSocket,
-		WebConfigFile:      &cfg.webConfigFile,
+		WebListenAddresses: &cfg.ListenAddresses,
+		WebSystemdSocket:   &cfg.SystemdSocket,
+		WebConfigFile:      &cfg.WebConfigFile,
 	}
 	err := web.ServeMultiple(listeners, server, flags, logger)
 	if errors.Is(err, http.ErrServerClosed) {

@@ -1,4 +1,4 @@
-package decode
+package explain
 
 import (
 	"bytes"
@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
+
+	"sluice/ingest/decode"
+	"sluice/ingest/quote"
 )
 
 const (
@@ -48,7 +51,7 @@ func (d *diagnosis) wrapped(text []byte, last bool) finding {
 				cure: "End lines with a line feed alone (\\n): dos2unix, or in PowerShell join lines with `n."}
 		}
 	}
-	start := skipBlanks(inner, 0)
+	start := decode.SkipBlanks(inner, 0)
 	trimmed := bytes.Trim(inner, " \t\r")
 	for _, q := range [...]struct{ open, close, name string }{
 		{`"`, `"`, "quotes"}, {`'`, `'`, "single quotes"}, {"“", "”", "typographic quotes"}, {"‘", "’", "typographic quotes"},
@@ -76,7 +79,7 @@ func (d *diagnosis) wrapped(text []byte, last bool) finding {
 // lex reads a line by expfmt's rules and finds where it goes wrong, if that
 // does not depend on lines before.
 func (d *diagnosis) lex(text []byte) finding {
-	i := skipBlanks(text, 0)
+	i := decode.SkipBlanks(text, 0)
 	if i == len(text) {
 		return finding{}
 	}
@@ -88,7 +91,7 @@ func (d *diagnosis) lex(text []byte) finding {
 		if i, f = d.metricName(text, i); f.found() {
 			return f
 		}
-		if i = skipBlanks(text, i); i < len(text) && text[i] == '{' {
+		if i = decode.SkipBlanks(text, i); i < len(text) && text[i] == '{' {
 			if i, f = d.labels(text, i+1, false); f.found() {
 				return f
 			}
@@ -99,21 +102,21 @@ func (d *diagnosis) lex(text []byte) finding {
 			return f
 		}
 	}
-	return d.valueAndRest(text, skipBlanks(text, i))
+	return d.valueAndRest(text, decode.SkipBlanks(text, i))
 }
 
 // comment finds what is wrong with a HELP or TYPE line.
 func (d *diagnosis) comment(text []byte, i int) finding {
-	i = skipBlanks(text, i+1)
+	i = decode.SkipBlanks(text, i+1)
 	start := i
-	for i < len(text) && !isBlank(text[i]) {
+	for i < len(text) && !decode.IsBlank(text[i]) {
 		i++
 	}
 	keyword := string(text[start:i])
 	if keyword != "HELP" && keyword != "TYPE" {
 		return finding{}
 	}
-	i = skipBlanks(text, i)
+	i = decode.SkipBlanks(text, i)
 	if i == len(text) {
 		return finding{}
 	}
@@ -124,10 +127,10 @@ func (d *diagnosis) comment(text []byte, i int) finding {
 	if i == len(text) {
 		return finding{}
 	}
-	if !isBlank(text[i]) {
+	if !decode.IsBlank(text[i]) {
 		return d.oddInName(text, i, "metric")
 	}
-	i = skipBlanks(text, i)
+	i = decode.SkipBlanks(text, i)
 	if i == len(text) {
 		return finding{}
 	}
@@ -153,14 +156,14 @@ func (d *diagnosis) typeWord(text []byte, i int) finding {
 		return finding{}
 	}
 	plain := strings.ToUpper(strings.TrimRight(word, " \t\r"))
-	f := finding{at: i, gist: excerpt(word, maxExcerpt) + " is no type of text format", cure: "Types are counter, gauge, histogram, summary and untyped."}
+	f := finding{at: i, gist: quote.Excerpt(word, quote.MaxExcerpt) + " is no type of text format", cure: "Types are counter, gauge, histogram, summary and untyped."}
 	switch {
 	case plain == "INFO" || plain == "STATESET" || plain == "UNKNOWN":
 		f.gist = strings.ToLower(plain) + " is a type of OpenMetrics, not of text format"
 		f.cure = omCure
 	case dto.MetricType_value[plain] != 0 || plain == "COUNTER" || plain == "GAUGEHISTOGRAM":
 		f.at = i + len(plain)
-		f.gist = "there is something behind the type: " + excerpt(word[len(plain):], maxExcerpt)
+		f.gist = "there is something behind the type: " + quote.Excerpt(word[len(plain):], quote.MaxExcerpt)
 		f.cure = "End the line right behind the type."
 	}
 	return f
@@ -168,7 +171,7 @@ func (d *diagnosis) typeWord(text []byte, i int) finding {
 
 // byState finds what is wrong only because of lines before.
 func (d *diagnosis) byState(text []byte, number int, said string) finding {
-	i := skipBlanks(text, 0)
+	i := decode.SkipBlanks(text, 0)
 	switch {
 	case strings.Contains(said, "second TYPE line"), strings.Contains(said, "second HELP line"):
 		keyword := "TYPE"
@@ -224,16 +227,16 @@ func (d *diagnosis) firstMention(name, keyword string, number int) (line int, is
 // commentName returns the metric name of a comment with the keyword, as it is
 // written, else "".
 func commentName(text []byte, keyword string) string {
-	i := skipBlanks(text, 0)
+	i := decode.SkipBlanks(text, 0)
 	if i == len(text) || text[i] != '#' {
 		return ""
 	}
-	i = skipBlanks(text, i+1)
+	i = decode.SkipBlanks(text, i+1)
 	rest, ok := bytes.CutPrefix(text[i:], []byte(keyword))
-	if !ok || len(rest) == 0 || !isBlank(rest[0]) {
+	if !ok || len(rest) == 0 || !decode.IsBlank(rest[0]) {
 		return ""
 	}
-	rest = rest[skipBlanks(rest, 0):]
+	rest = rest[decode.SkipBlanks(rest, 0):]
 	if len(rest) > 0 && rest[0] == '"' {
 		if end := quotedEnd(rest, 0); end > 0 {
 			return string(rest[1 : end-1])
@@ -248,13 +251,13 @@ func commentName(text []byte, keyword string) string {
 
 // isSampleOf tells whether a line has a sample of the name.
 func isSampleOf(text []byte, name string) bool {
-	text = text[skipBlanks(text, 0):]
+	text = text[decode.SkipBlanks(text, 0):]
 	if len(text) > 0 && text[0] == '{' {
-		text = text[1+skipBlanks(text[1:], 0):]
+		text = text[1+decode.SkipBlanks(text[1:], 0):]
 		return len(name) > 0 && bytes.HasPrefix(text, []byte(`"`+name+`"`))
 	}
 	rest, ok := bytes.CutPrefix(text, []byte(name))
-	return ok && name != "" && (len(rest) == 0 || !isNamePart(rest[0]))
+	return ok && name != "" && (len(rest) == 0 || !decode.IsNamePart(rest[0]))
 }
 
 // lineOfMetric returns the first line that has a sample of a metric, or of a

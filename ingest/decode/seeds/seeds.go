@@ -1,8 +1,10 @@
-package decode
+// Package seeds has the bodies that the fuzz targets of other packages start
+// from. Only tests import it.
+package seeds
 
-// textSeeds are text bodies, most of them those of the conformance suite with
+// Text are text bodies, most of them those of the conformance suite with
 // their metric names shortened.
-var textSeeds = []string{
+var Text = []string{
 	"m_a 1\nm_b 2\n",
 	"m_b 3\n",
 	"m_a{x=\"1\"} 1\nm_a{x=\"2\"} 2\n",
@@ -171,8 +173,8 @@ var textSeeds = []string{
 	"m_a 9\n",
 }
 
-// protobufSeeds are delimited protobuf bodies of the conformance suite.
-var protobufSeeds = []string{
+// Protobuf are delimited protobuf bodies of the conformance suite.
+var Protobuf = []string{
 	"\x1a\n\tctproto_p\x18\x01\"\x0b\x12\t\t\x00\x00\x00\x00\x00\x00\x1c@",
 	"$\n\x13ctprotoparamorder_p\x18\x01\"\x0b\x12\t\t\x00\x00\x00\x00\x00\x00\x1c@",
 	" \n\x0fctprotoquoted_p\x18\x01\"\x0b\x12\t\t\x00\x00\x00\x00\x00\x00\x1c@",
@@ -220,8 +222,8 @@ var protobufSeeds = []string{
 	"\x1a\n\tunproto_p\x18\x01\"\x0b\x12\t\t\x00\x00\x00\x00\x00\x00\x1c@",
 }
 
-// moreTextSeeds are bodies that the suite lacks.
-var moreTextSeeds = []string{
+// MoreText are bodies that the suite lacks.
+var MoreText = []string{
 	"",
 	"\n",
 	"# HELP a text\n# TYPE a gauge\na 1\n",

@@ -1,4 +1,4 @@
-package main
+package gateway
 
 import (
 	"log/slog"
@@ -45,9 +45,9 @@ type handlers struct {
 //	/-/reload /-/quit                      lifecycle
 //	/debug/pprof/...                       profiles
 //	/ /live /stream /status /static/...    the page
-func routes(cfg *config, h handlers) (http.Handler, error) {
+func routes(cfg *Config, h handlers) (http.Handler, error) {
 	front, own := h.front, h.own
-	prefix := cfg.prefix()
+	prefix := cfg.Prefix()
 	r := route.New()
 	for _, suffix := range []string{"", "@base64"} {
 		put := own.InstrumentPush(http.MethodPut, front.Push(store.OpPut, suffix != ""))
@@ -64,12 +64,12 @@ func routes(cfg *config, h handlers) (http.Handler, error) {
 		r.Get(prefix+api.GroupPath+"/job"+suffix+"/:job", one)
 		r.Get(prefix+api.GroupPath+"/job"+suffix+"/:job/*labels", one)
 	}
-	r.Get(path.Join(prefix, cfg.telemetryPath), h.scraper.ServeHTTP)
+	r.Get(path.Join(prefix, cfg.TelemetryPath), h.scraper.ServeHTTP)
 	r.Get(prefix+ownMetricsPath, h.ownOnly.ServeHTTP)
 	r.Get(prefix+"/-/healthy", own.Instrument("healthy", exposer.Healthy))
 	r.Get(prefix+"/-/ready", own.Instrument("ready", exposer.Ready(h.notReady, h.notScrapable)))
-	addLifecycle(r, prefix, cfg.lifecycle, h.quit)
-	addReload(r, prefix, cfg.lifecycle, h.reload)
+	addLifecycle(r, prefix, cfg.EnableLifecycle, h.quit)
+	addReload(r, prefix, cfg.EnableLifecycle, h.reload)
 	r.Get(prefix+"/debug/pprof/*pprof", servePprof)
 
 	v1 := route.New()
@@ -77,7 +77,7 @@ func routes(cfg *config, h handlers) (http.Handler, error) {
 	deleteSelected := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "the admin API is not enabled (--web.enable-admin-api)", http.StatusForbidden)
 	})
-	if cfg.adminAPI {
+	if cfg.EnableAdminAPI {
 		v1.Put("/admin/wipe", own.Instrument("wipe", front.Wipe()))
 		deleteSelected = front.DeleteSelected()
 	}
@@ -85,7 +85,7 @@ func routes(cfg *config, h handlers) (http.Handler, error) {
 	// What the page asks itself is no request of anybody.
 	uncounted := route.New()
 	h.api.Register(uncounted, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
-	pages, err := page.New(page.Config{API: uncounted, External: cfg.external(), Prefix: prefix, Metrics: cfg.telemetryPath}, h.logger.With("component", "page"))
+	pages, err := page.New(page.Config{API: uncounted, External: cfg.external(), Prefix: prefix, Metrics: cfg.TelemetryPath}, h.logger.With("component", "page"))
 	if err != nil {
 		return nil, err
 	}

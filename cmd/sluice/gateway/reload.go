@@ -1,12 +1,10 @@
-package main
+package gateway
 
 import (
 	"context"
 	"log/slog"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/prometheus/common/route"
 
@@ -17,15 +15,7 @@ import (
 type reloader struct {
 	file    *rules.File
 	logger  *slog.Logger
-	hangups chan os.Signal // SIGHUP
-}
-
-// hear returns a channel that gets SIGHUP from now on: what comes before the
-// gateway is up is a wish to reload as well.
-func hear() (hangups chan os.Signal, stop func()) {
-	hangups = make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	return hangups, func() { signal.Stop(hangups) }
+	hangups <-chan os.Signal // SIGHUP
 }
 
 // run does so on SIGHUP until ctx ends.

@@ -1,4 +1,4 @@
-package decode
+package explain
 
 import (
 	"bytes"
@@ -7,6 +7,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
+
+	"sluice/ingest/decode"
+	"sluice/ingest/quote"
 )
 
 const (
@@ -20,7 +23,7 @@ func (d *diagnosis) labels(text []byte, i int, inside bool) (int, finding) {
 	seen := map[string]int{}
 	named := !inside
 	for {
-		if i = skipBlanks(text, i); i == len(text) {
+		if i = decode.SkipBlanks(text, i); i == len(text) {
 			return i, d.openBrace(text, i)
 		}
 		if text[i] == '}' {
@@ -34,7 +37,7 @@ func (d *diagnosis) labels(text []byte, i int, inside bool) (int, finding) {
 		if f.found() {
 			return i, f
 		}
-		i = skipBlanks(text, next)
+		i = decode.SkipBlanks(text, next)
 		if !named && (i == len(text) || text[i] == ',' || text[i] == '}') {
 			named = true
 			if !d.opts.Scheme.IsValidMetricName(name) {
@@ -50,7 +53,7 @@ func (d *diagnosis) labels(text []byte, i int, inside bool) (int, finding) {
 		}
 		switch {
 		case i == len(text):
-			return i, finding{at: start, gist: fmt.Sprintf("label %s has no value, and the line ends", excerpt(name, maxExcerpt)), cure: labelCure}
+			return i, finding{at: start, gist: fmt.Sprintf("label %s has no value, and the line ends", quote.Excerpt(name, quote.MaxExcerpt)), cure: labelCure}
 		case text[i] != '=':
 			return i, d.noEquals(text, start, next, i)
 		case name == string(model.MetricNameLabel):
@@ -62,14 +65,14 @@ func (d *diagnosis) labels(text []byte, i int, inside bool) (int, finding) {
 			return i, d.oddInName(text, start, "label")
 		}
 		if first, ok := seen[name]; ok {
-			return i, finding{at: start, gist: fmt.Sprintf("the label %s is there twice, first in column %d", excerpt(name, maxExcerpt), column(text, first)), cure: "A series has each label once."}
+			return i, finding{at: start, gist: fmt.Sprintf("the label %s is there twice, first in column %d", quote.Excerpt(name, quote.MaxExcerpt), column(text, first)), cure: "A series has each label once."}
 		}
 		seen[name] = start
-		if i, f = d.labelValue(text, skipBlanks(text, i+1), name); f.found() {
+		if i, f = d.labelValue(text, decode.SkipBlanks(text, i+1), name); f.found() {
 			return i, f
 		}
 		end := i
-		if i = skipBlanks(text, i); i == len(text) {
+		if i = decode.SkipBlanks(text, i); i == len(text) {
 			return i, d.openBrace(text, i)
 		}
 		switch text[i] {
@@ -96,11 +99,11 @@ func (d *diagnosis) labelName(text []byte, i int) (name string, next int, f find
 			return "", i, finding{at: i, gist: "the quoted name that begins here is not closed", cure: labelCure}
 		}
 		return string(text[i+1 : end-1]), end, finding{}
-	case !isLabelStart(text[i]):
+	case !decode.IsLabelStart(text[i]):
 		return "", i, d.oddLabelStart(text, i)
 	}
 	start := i
-	for i < len(text) && isLabelPart(text[i]) {
+	for i < len(text) && decode.IsLabelPart(text[i]) {
 		i++
 	}
 	return string(text[start:i]), i, finding{}
@@ -119,7 +122,7 @@ func (d *diagnosis) oddLabelStart(text []byte, i int) finding {
 	case c == '=':
 		return finding{at: i, gist: "the label before the = has no name", cure: labelCure}
 	case '0' <= c && c <= '9':
-		return finding{at: i, gist: fmt.Sprintf("the label name %s begins with a digit", excerpt(word(text, i), maxExcerpt)), cure: d.nameCure(word(text, i), "label")}
+		return finding{at: i, gist: fmt.Sprintf("the label name %s begins with a digit", quote.Excerpt(word(text, i), quote.MaxExcerpt)), cure: d.nameCure(word(text, i), "label")}
 	}
 	if f := template(text, i); f.found() {
 		return f
@@ -129,7 +132,7 @@ func (d *diagnosis) oddLabelStart(text []byte, i int) finding {
 
 // noEquals says what stands where an equals sign should.
 func (d *diagnosis) noEquals(text []byte, start, next, i int) finding {
-	name := excerpt(text[start:next], maxExcerpt)
+	name := quote.Excerpt(text[start:next], quote.MaxExcerpt)
 	switch c := text[i]; {
 	case c == ':' && text[start] != '"' && i == next && d.hasColonName(text, i):
 		return d.oddInName(text, i, "label")
@@ -147,7 +150,7 @@ func (d *diagnosis) noEquals(text []byte, start, next, i int) finding {
 
 // hasColonName tells a name with a colon, a:b="c", from a:"c".
 func (d *diagnosis) hasColonName(text []byte, i int) bool {
-	return i+1 < len(text) && isLabelPart(text[i+1]) && bytes.IndexByte(text[i:], '=') > 0
+	return i+1 < len(text) && decode.IsLabelPart(text[i+1]) && bytes.IndexByte(text[i:], '=') > 0
 }
 
 func untilEquals(text []byte, i int) []byte {
@@ -160,7 +163,7 @@ func untilEquals(text []byte, i int) []byte {
 // labelValue reads a quoted value.
 func (d *diagnosis) labelValue(text []byte, i int, name string) (int, finding) {
 	if i == len(text) {
-		return i, finding{at: i, gist: fmt.Sprintf("the value of label %s is missing", excerpt(name, maxExcerpt)), cure: labelCure}
+		return i, finding{at: i, gist: fmt.Sprintf("the value of label %s is missing", quote.Excerpt(name, quote.MaxExcerpt)), cure: labelCure}
 	}
 	if text[i] != '"' {
 		return i, d.noQuote(text, i)
@@ -169,7 +172,7 @@ func (d *diagnosis) labelValue(text []byte, i int, name string) (int, finding) {
 	for i++; i < len(text) && text[i] != '"'; {
 		if text[i] == '\\' {
 			if i+1 < len(text) && strings.IndexByte(`\n"`, text[i+1]) < 0 {
-				return i, finding{at: i, gist: fmt.Sprintf("the backslash in %s must be written twice", excerpt(text[i:min(i+2, len(text))], maxExcerpt)), cure: escapeCure}
+				return i, finding{at: i, gist: fmt.Sprintf("the backslash in %s must be written twice", quote.Excerpt(text[i:min(i+2, len(text))], quote.MaxExcerpt)), cure: escapeCure}
 			}
 			i += 2
 			continue
@@ -181,7 +184,7 @@ func (d *diagnosis) labelValue(text []byte, i int, name string) (int, finding) {
 		i += size
 	}
 	if i >= len(text) {
-		return i, finding{at: start, gist: fmt.Sprintf("the value of label %s is not closed in this line: a quote is missing, or there is a raw line feed in the value", excerpt(name, maxExcerpt)), cure: escapeCure}
+		return i, finding{at: start, gist: fmt.Sprintf("the value of label %s is not closed in this line: a quote is missing, or there is a raw line feed in the value", quote.Excerpt(name, quote.MaxExcerpt)), cure: escapeCure}
 	}
 	return i + 1, finding{}
 }
@@ -204,18 +207,18 @@ func (d *diagnosis) noQuote(text []byte, i int) finding {
 	if f := template(text, i); f.found() {
 		return f
 	}
-	return finding{at: i, gist: "the label value " + excerpt(untilEquals(text, i), maxExcerpt) + " is not in quotes", cure: labelCure}
+	return finding{at: i, gist: "the label value " + quote.Excerpt(untilEquals(text, i), quote.MaxExcerpt) + " is not in quotes", cure: labelCure}
 }
 
 // behindValue says what follows a label value, which ends before end.
 func (d *diagnosis) behindValue(text []byte, end, i int) finding {
 	rest := text[i:]
-	if isLabelStart(rest[0]) {
+	if decode.IsLabelStart(rest[0]) {
 		next := 0
-		for next < len(rest) && isLabelPart(rest[next]) {
+		for next < len(rest) && decode.IsLabelPart(rest[next]) {
 			next++
 		}
-		if next = skipBlanks(rest, next); next < len(rest) && rest[next] == '=' {
+		if next = decode.SkipBlanks(rest, next); next < len(rest) && rest[next] == '=' {
 			return finding{at: i, gist: "there is no comma between two labels", cure: labelCure}
 		}
 	}
@@ -228,7 +231,7 @@ func (d *diagnosis) behindValue(text []byte, end, i int) finding {
 	if rest[0] == ')' || rest[0] == ']' {
 		return finding{at: i, gist: fmt.Sprintf("there is a %q where the closing brace should be", rest[0]), cure: labelCure}
 	}
-	return finding{at: i, gist: "the closing brace of the labels is missing before " + excerpt(firstField(rest), maxExcerpt), cure: labelCure}
+	return finding{at: i, gist: "the closing brace of the labels is missing before " + quote.Excerpt(firstField(rest), quote.MaxExcerpt), cure: labelCure}
 }
 
 // labelValueAt returns where the value of a label is written.
@@ -241,9 +244,9 @@ func labelValueAt(text []byte, label string) int {
 			}
 			return -1
 		}
-		if bytes.HasPrefix(text[i:], []byte(label)) && (i == 0 || !isLabelPart(text[i-1])) {
-			if next := skipBlanks(text, i+len(label)); next < len(text) && text[next] == '=' {
-				return skipBlanks(text, next+1)
+		if bytes.HasPrefix(text[i:], []byte(label)) && (i == 0 || !decode.IsLabelPart(text[i-1])) {
+			if next := decode.SkipBlanks(text, i+len(label)); next < len(text) && text[next] == '=' {
+				return decode.SkipBlanks(text, next+1)
 			}
 		}
 	}
@@ -252,11 +255,11 @@ func labelValueAt(text []byte, label string) int {
 
 // valueAt returns where the value of a good line is written.
 func valueAt(text []byte) int {
-	i := skipBlanks(text, 0)
-	for i < len(text) && !isBlank(text[i]) && text[i] != '{' {
+	i := decode.SkipBlanks(text, 0)
+	for i < len(text) && !decode.IsBlank(text[i]) && text[i] != '{' {
 		i++
 	}
-	if i = skipBlanks(text, i); i < len(text) && text[i] == '{' {
+	if i = decode.SkipBlanks(text, i); i < len(text) && text[i] == '{' {
 		for i++; i < len(text) && text[i] != '}'; i++ {
 			if text[i] == '"' {
 				if end := quotedEnd(text, i); end > 0 {
@@ -266,5 +269,5 @@ func valueAt(text []byte) int {
 		}
 		i++
 	}
-	return min(skipBlanks(text, min(i, len(text))), len(text))
+	return min(decode.SkipBlanks(text, min(i, len(text))), len(text))
 }

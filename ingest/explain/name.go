@@ -1,4 +1,4 @@
-package decode
+package explain
 
 import (
 	"bytes"
@@ -7,6 +7,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
+
+	"sluice/ingest/decode"
+	"sluice/ingest/quote"
 )
 
 // isUTF8Scheme tells whether quoted names may have any character.
@@ -14,7 +17,7 @@ func (d *diagnosis) isUTF8Scheme() bool { return d.opts.Scheme == model.UTF8Vali
 
 // metricName reads the name that begins a sample.
 func (d *diagnosis) metricName(text []byte, i int) (int, finding) {
-	if !isNameStart(text[i]) && text[i] != '"' {
+	if !decode.IsNameStart(text[i]) && text[i] != '"' {
 		return i, d.oddStart(text, i)
 	}
 	start := i
@@ -22,7 +25,7 @@ func (d *diagnosis) metricName(text []byte, i int) (int, finding) {
 	if f.found() {
 		return i, f
 	}
-	if i == len(text) || isBlank(text[i]) || text[i] == '{' {
+	if i == len(text) || decode.IsBlank(text[i]) || text[i] == '{' {
 		return i, finding{}
 	}
 	return i, d.behindName(text, start, i)
@@ -40,10 +43,10 @@ func (d *diagnosis) nameOf(text []byte, i int) (int, finding) {
 		}
 		return end, finding{}
 	}
-	if !isNameStart(text[i]) {
+	if !decode.IsNameStart(text[i]) {
 		return i, d.oddInName(text, i, "metric")
 	}
-	for i < len(text) && isNamePart(text[i]) {
+	for i < len(text) && decode.IsNamePart(text[i]) {
 		i++
 	}
 	return i, finding{}
@@ -57,13 +60,13 @@ func (d *diagnosis) badQuoted(text []byte, start, end int, what string) finding 
 		if r == utf8.RuneError && size == 1 {
 			return d.badUTF8(text, start+1+i)
 		}
-		valid := size == 1 && isLabelPart(name[i]) && (i > 0 || isLabelStart(name[i])) || what == "metric" && r == ':'
+		valid := size == 1 && decode.IsLabelPart(name[i]) && (i > 0 || decode.IsLabelStart(name[i])) || what == "metric" && r == ':'
 		if !valid && !d.isUTF8Scheme() {
-			return finding{at: start + 1 + i, gist: fmt.Sprintf("%s in the %s name %s", d.charName(r), what, excerpt(name, maxExcerpt)), cure: d.nameCure(name, what)}
+			return finding{at: start + 1 + i, gist: fmt.Sprintf("%s in the %s name %s", d.charName(r), what, quote.Excerpt(name, quote.MaxExcerpt)), cure: d.nameCure(name, what)}
 		}
 		i += size
 	}
-	return finding{at: start, gist: fmt.Sprintf("%s is no %s name", excerpt(name, maxExcerpt), what), cure: d.nameCure(name, what)}
+	return finding{at: start, gist: fmt.Sprintf("%s is no %s name", quote.Excerpt(name, quote.MaxExcerpt), what), cure: d.nameCure(name, what)}
 }
 
 // charName names a character.
@@ -100,7 +103,7 @@ func (d *diagnosis) nameCure(name []byte, what string) string {
 	if what == "metric" {
 		allowed = "letters, digits, _ and :"
 	}
-	quoted := excerpt(name, maxExcerpt/2)
+	quoted := quote.Excerpt(name, quote.MaxExcerpt/2)
 	if what == "metric" {
 		quoted = "{" + quoted + "}"
 	} else {
@@ -156,7 +159,7 @@ func (d *diagnosis) oddStart(text []byte, i int) finding {
 	case '0' <= r && r <= '9' && isNumber(string(firstField(rest))):
 		return finding{at: i, gist: "the line begins with a number instead of a metric name", cure: lineCure}
 	case '0' <= r && r <= '9':
-		return finding{at: i, gist: fmt.Sprintf("the metric name %s begins with a digit", excerpt(word(text, i), maxExcerpt)), cure: d.nameCure(word(text, i), "metric")}
+		return finding{at: i, gist: fmt.Sprintf("the metric name %s begins with a digit", quote.Excerpt(word(text, i), quote.MaxExcerpt)), cure: d.nameCure(word(text, i), "metric")}
 	case r == '}' || r == ',' || r == '|' || r == '=':
 		return finding{at: i, gist: fmt.Sprintf("the line begins with %q", r), cure: lineCure}
 	}
@@ -179,11 +182,11 @@ func template(text []byte, i int) finding {
 		{"<no value>", "a template had no value here"}, {"#{", "an expression was not replaced"}, {"%(", "a format was not replaced"},
 	} {
 		if bytes.HasPrefix(rest, []byte(mark.begin)) {
-			return finding{at: i, gist: fmt.Sprintf("%s: %s", mark.what, excerpt(rest, maxExcerpt)), cure: "Look at what makes the body; in a shell, double quotes let $VAR be replaced, single quotes do not."}
+			return finding{at: i, gist: fmt.Sprintf("%s: %s", mark.what, quote.Excerpt(rest, quote.MaxExcerpt)), cure: "Look at what makes the body; in a shell, double quotes let $VAR be replaced, single quotes do not."}
 		}
 	}
-	if len(rest) > 1 && (rest[0] == '$' || rest[0] == '%') && isLabelStart(rest[1]) {
-		return finding{at: i, gist: fmt.Sprintf("a variable was not replaced: %s", excerpt(firstField(rest), maxExcerpt)), cure: "Look at what makes the body; in a shell, double quotes let $VAR be replaced, single quotes do not."}
+	if len(rest) > 1 && (rest[0] == '$' || rest[0] == '%') && decode.IsLabelStart(rest[1]) {
+		return finding{at: i, gist: fmt.Sprintf("a variable was not replaced: %s", quote.Excerpt(firstField(rest), quote.MaxExcerpt)), cure: "Look at what makes the body; in a shell, double quotes let $VAR be replaced, single quotes do not."}
 	}
 	return finding{}
 }
@@ -197,7 +200,7 @@ func (d *diagnosis) behindName(text []byte, start, i int) finding {
 	case c == '|' || bytes.Contains(fields[0], []byte{'|'}):
 		return finding{at: i, gist: "the line looks like statsd", cure: "Statsd lines go to the statsd_exporter. " + lineCure}
 	case c == '=':
-		return finding{at: i, gist: "there is a = behind the metric name", cure: "Write a blank there: " + clip(string(text[start:i]), 60) + " 3.14"}
+		return finding{at: i, gist: "there is a = behind the metric name", cure: "Write a blank there: " + quote.Clip(string(text[start:i]), 60) + " 3.14"}
 	case c == ',' && bytes.IndexByte(rest, '=') > 0 && len(fields) > 1:
 		return finding{at: i, gist: "the line looks like the line protocol of InfluxDB", cure: "Influx lines go to the influxdb_exporter or to Telegraf. " + lineCure}
 	case c == ',' || c == ';':
@@ -228,5 +231,5 @@ func (d *diagnosis) oddInName(text []byte, i int, what string) finding {
 		start--
 	}
 	name := word(text, start)
-	return finding{at: i, gist: fmt.Sprintf("%s in the %s name %s", d.charName(r), what, excerpt(name, maxExcerpt)), cure: d.nameCure(name, what)}
+	return finding{at: i, gist: fmt.Sprintf("%s in the %s name %s", d.charName(r), what, quote.Excerpt(name, quote.MaxExcerpt)), cure: d.nameCure(name, what)}
 }
