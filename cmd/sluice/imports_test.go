@@ -14,11 +14,14 @@ import (
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{
 		"store":         {},
-		"bus":           {"sluice/store"},
+		"bus":           {"sluice/bus/event", "sluice/bus/limitlog", "sluice/store"},
 		"ingest/decode": {"sluice/ingest/quote", "sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode", "sluice/ingest/explain"},
 		"exposer":       {"sluice/store"},
 		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/cmd/sluice/gateway", "sluice/cmd/sluice/client"},
+
+		"bus/event":    {"sluice/store"},
+		"bus/limitlog": {},
 
 		"cmd/sluice/gateway": {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/importfile", "sluice/ingest/rules", "sluice/exposer", "sluice/exposer/api", "sluice/exposer/page"},
 
@@ -45,6 +48,8 @@ func TestImports(t *testing.T) {
 		"exposer/page":   {"github.com/nats-io/"},
 
 		"ingest/importfile": {"net", "github.com/nats-io/"},
+
+		"bus/event": {"os", "net", "log/slog", "github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
 	}
 	for dir, ours := range allowed {
 		files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(dir), "*.go"))

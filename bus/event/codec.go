@@ -1,4 +1,4 @@
-package bus
+package event
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -30,55 +31,60 @@ const (
 
 // Headers that the server reads or writes.
 const (
-	headerRollup      = "Nats-Rollup"
+	// HeaderRollup is on the events that remove older ones: of their subject, or
+	// with RollupAll of the whole stream.
+	HeaderRollup      = "Nats-Rollup"
+	RollupAll         = "all"
 	headerTTL         = "Nats-TTL"
 	headerMarker      = "Nats-Marker-Reason"
-	headerMsgID       = "Nats-Msg-Id"
-	headerExpectedSeq = "Nats-Expected-Last-Sequence"
-	headerExpectedID  = "Nats-Expected-Last-Msg-Id"
-	headerBatchID     = "Nats-Batch-Id"
-	headerBatchSeq    = "Nats-Batch-Sequence"
-	headerBatchCommit = "Nats-Batch-Commit"
 	headerKVOperation = "KV-Operation"
 	rollupSubject     = "sub"
-	rollupAll         = "all"
 	kvPurge           = "PURGE"
 	versionKnown      = "1"
 	maxOrigin         = 256  // bytes; it is for people
 	maxRefusal        = 4096 // bytes as a header; likewise
-	maxHeaderBytes    = 65535
-	roomForAppend     = 512 // bytes of the headers that Append adds
 )
 
-// errDamaged is what decoding fails with; the text says why.
-var errDamaged = errors.New("damaged event")
+// TombstoneTTL is how long deletes, wipes and expiry markers stay in the
+// stream. A gateway that was away for less than half of it resumes; whoever
+// was away longer replays. An hour outlasts a reboot and costs about 200
+// bytes for each group deleted within it.
+const TombstoneTTL = time.Hour
+
+// ErrDamaged is what Decode fails with, matched with errors.Is; the text says why.
+var ErrDamaged = errors.New("damaged event")
 
 func damagedf(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{errDamaged}, args...)...)
+	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
 }
 
-// codec turns events into messages of the stream and back.
-type codec struct {
-	log       string // the subjects' first part, with a dot at the end
-	tombstone string // how long deletes and wipes stay, as the server reads it
+// Codec turns events into messages of the stream and back. Its methods may be
+// called concurrently.
+type Codec struct {
+	// Tombstone is how long deletes and wipes stay in the stream. It must not be
+	// changed while events are encoded.
+	Tombstone time.Duration
+
+	log string // the subjects' first part, with a dot at the end
 
 	mu     sync.Mutex
 	hashed map[string]store.Key // keys of groups whose token is a hash, by token
 }
 
-func newCodec(prefix string) *codec {
-	return &codec{log: prefix + logPart, tombstone: tombstoneTTL.String(), hashed: map[string]store.Key{}}
+// NewCodec returns the codec for the stream of a prefix (Subjects).
+func NewCodec(prefix string) *Codec {
+	return &Codec{log: prefix + logPart, Tombstone: TombstoneTTL, hashed: map[string]store.Key{}}
 }
 
-// encode makes the message of an event. The headers do not yet say behind which
+// Encode makes the message of an event. The headers do not yet say behind which
 // sequence it belongs.
-func (c *codec) encode(e store.Event) (*nats.Msg, error) {
+func (c *Codec) Encode(e store.Event) (*nats.Msg, error) {
 	h := make(nats.Header, 12)
 	m := &nats.Msg{Header: h}
 	h[headerVersion] = []string{versionKnown}
 	h[headerOp] = []string{e.Op.String()}
 	if e.Origin != "" {
-		h[headerOrigin] = []string{headerText(e.Origin)}
+		h[headerOrigin] = []string{HeaderText(e.Origin)}
 	}
 	subject := append(make([]byte, 0, 128), c.log...)
 	switch e.Op {
@@ -92,17 +98,17 @@ func (c *codec) encode(e store.Event) (*nats.Msg, error) {
 		}
 		// It replaces what older events the subject may have, and it stays: what
 		// makes an end of it is the delete by which the group is forgotten.
-		h[headerRollup] = []string{rollupSubject}
+		h[HeaderRollup] = []string{rollupSubject}
 		encodeTimes(h, e)
 	case store.OpDelete:
 		c.entomb(h, rollupSubject)
 	case store.OpWipe:
-		c.entomb(h, rollupAll)
+		c.entomb(h, RollupAll)
 		m.Subject = string(append(subject, wipeToken...))
 		return m, nil
 	case store.OpImport, store.OpImported:
 		if e.Op == store.OpImport {
-			h[headerRollup] = []string{rollupAll}
+			h[HeaderRollup] = []string{RollupAll}
 		}
 		m.Subject = string(append(subject, importToken...))
 		return m, nil
@@ -120,9 +126,9 @@ func (c *codec) encode(e store.Event) (*nats.Msg, error) {
 // entomb makes a message the only one of its subject or of the stream, and
 // temporary. The KV header is a convention that the server knows: without it,
 // it would write an expiry marker when the tombstone itself expires.
-func (c *codec) entomb(h nats.Header, rollup string) {
-	h[headerRollup] = []string{rollup}
-	h[headerTTL] = []string{c.tombstone}
+func (c *Codec) entomb(h nats.Header, rollup string) {
+	h[HeaderRollup] = []string{rollup}
+	h[headerTTL] = []string{c.Tombstone.String()}
 	h[headerKVOperation] = []string{kvPurge}
 }
 
@@ -147,15 +153,15 @@ func decodeTimes(m *nats.Msg, e *store.Event) (err error) {
 		header string
 		nanos  *int64
 	}{{headerPushTime, &e.PushTime}, {headerFailureTime, &e.FailTime}, {headerExpires, &e.Expires}, {headerForget, &e.Forget}} {
-		if *t.nanos, err = parseTime(header(m, t.header)); err != nil {
+		if *t.nanos, err = parseTime(Header(m, t.header)); err != nil {
 			return damagedf("%s: %v", t.header, err)
 		}
 	}
-	if text := header(m, headerRefusal); text != "" {
+	if text := Header(m, headerRefusal); text != "" {
 		e.Refusal = parseRefusal(refusalHeader(parseRefusal(text))) // bounded like our own
 	}
 	if dies := e.Op == store.OpExpire; dies != (e.Forget != 0) || dies && e.Expires == 0 {
-		return damagedf("%s with %s %q and %s %q", e.Op, headerExpires, header(m, headerExpires), headerForget, header(m, headerForget))
+		return damagedf("%s with %s %q and %s %q", e.Op, headerExpires, Header(m, headerExpires), headerForget, Header(m, headerForget))
 	}
 	return nil
 }
@@ -178,46 +184,46 @@ func encodeState(m *nats.Msg, e store.Event) error {
 	return nil
 }
 
-// decode reads an event. Its error is an errDamaged and says why. ok is false
+// Decode reads an event. Its error is an ErrDamaged and says why. ok is false
 // for a message that is none of ours to apply, such as the marker of a group
 // that is unknown. Nothing of the event shares memory with the message.
-func (c *codec) decode(m *nats.Msg) (e store.Event, ok bool, err error) {
+func (c *Codec) Decode(m *nats.Msg) (e store.Event, ok bool, err error) {
 	token, found := strings.CutPrefix(m.Subject, c.log)
 	if !found {
 		return e, false, damagedf("subject %q is not one of the stream", m.Subject)
 	}
-	if reason := header(m, headerMarker); reason != "" {
+	if reason := Header(m, headerMarker); reason != "" {
 		return c.decodeMarker(token, reason)
 	}
-	switch version := header(m, headerVersion); version {
+	switch version := Header(m, headerVersion); version {
 	case versionKnown:
 	case "":
 		return e, false, damagedf("no %s", headerVersion)
 	default:
 		return e, false, damagedf("format version %.20q, and this Sluice knows version %s", version, versionKnown)
 	}
-	if e.Op, err = store.ParseOp(header(m, headerOp)); err != nil {
+	if e.Op, err = store.ParseOp(Header(m, headerOp)); err != nil {
 		return e, false, damagedf("%s: %v", headerOp, err)
 	}
-	e.Origin = strings.Clone(headerText(header(m, headerOrigin)))
+	e.Origin = strings.Clone(HeaderText(Header(m, headerOrigin)))
 	switch e.Op {
 	case store.OpWipe:
 		if token != wipeToken {
 			return e, false, damagedf("wipe on the subject of a group")
 		}
-		c.forgetAll()
+		c.Forget()
 		return e, true, nil
 	case store.OpImport, store.OpImported:
 		if token != importToken {
 			return e, false, damagedf("%s on the subject of a group", e.Op)
 		}
 		if e.Op == store.OpImport {
-			c.forgetAll()
+			c.Forget()
 		}
 		return e, true, nil
 	}
 	// Keys are kept: a copy leaves the message's headers to the collector.
-	if e.Key, err = store.ParseKey(strings.Clone(header(m, headerGroup))); err != nil {
+	if e.Key, err = store.ParseKey(strings.Clone(Header(m, headerGroup))); err != nil {
 		return e, false, damagedf("%s: %v", headerGroup, err)
 	}
 	var buf [maxToken + 64]byte
@@ -243,11 +249,11 @@ func decodeState(m *nats.Msg, e *store.Event) (err error) {
 	if err = decodeTimes(m, e); err != nil {
 		return err
 	}
-	e.Families, err = decodePayload(m.Data, header(m, headerContentType), header(m, headerProtoFamilies))
+	e.Families, err = decodePayload(m.Data, Header(m, headerContentType), Header(m, headerProtoFamilies))
 	if err != nil {
 		return damagedf("payload: %v", err)
 	}
-	if err := parseFamilyTimes(header(m, headerFamilyTimes), e.Families); err != nil {
+	if err := parseFamilyTimes(Header(m, headerFamilyTimes), e.Families); err != nil {
 		return damagedf("%s: %v", headerFamilyTimes, err)
 	}
 	return nil
@@ -255,7 +261,7 @@ func decodeState(m *nats.Msg, e *store.Event) (err error) {
 
 // decodeMarker reads what the server writes when a group's time to live has
 // passed, or when somebody has removed its last event by hand.
-func (c *codec) decodeMarker(token, reason string) (e store.Event, ok bool, err error) {
+func (c *Codec) decodeMarker(token, reason string) (e store.Event, ok bool, err error) {
 	if token == wipeToken || token == importToken {
 		return e, false, nil
 	}
@@ -271,12 +277,12 @@ func (c *codec) decodeMarker(token, reason string) (e store.Event, ok bool, err 
 	return store.Event{Op: store.OpExpire, Key: key, Origin: "nats " + reason}, true, nil
 }
 
-// noteOwn does for an event that need not be decoded what decoding would do
-// besides.
-func (c *codec) noteOwn(subject string, e store.Event) {
+// Note does for an event that need not be decoded, since this gateway has sent it,
+// what decoding would do besides.
+func (c *Codec) Note(subject string, e store.Event) {
 	switch e.Op {
 	case store.OpWipe, store.OpImport:
-		c.forgetAll()
+		c.Forget()
 		return
 	case store.OpImported:
 		return
@@ -286,7 +292,7 @@ func (c *codec) noteOwn(subject string, e store.Event) {
 
 // remember keeps the key of a group that exists and whose token does not tell
 // it, so that there are never more of them than such groups.
-func (c *codec) remember(token string, e store.Event) {
+func (c *Codec) remember(token string, e store.Event) {
 	if token[0] != mark {
 		return
 	}
@@ -299,23 +305,30 @@ func (c *codec) remember(token string, e store.Event) {
 	c.hashed[strings.Clone(token)] = e.Key
 }
 
-// forgetAll forgets the keys, since the groups are gone or about to be replayed.
-func (c *codec) forgetAll() {
+// Know makes the codec know a group whose subject does not tell its key.
+func (c *Codec) Know(key store.Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hashed[string(appendToken(nil, key))] = key
+}
+
+// Forget forgets the keys, since the groups are gone or about to be replayed.
+func (c *Codec) Forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.hashed)
 }
 
-// header returns a header's value without canonicalising its name.
-func header(m *nats.Msg, name string) string {
+// Header returns a header's value without canonicalising its name.
+func Header(m *nats.Msg, name string) string {
 	if values := m.Header[name]; len(values) > 0 {
 		return values[0]
 	}
 	return ""
 }
 
-// headerText makes a text fit for a header: one line of printable ASCII.
-func headerText(s string) string {
+// HeaderText makes a text fit for a header: one line of printable ASCII.
+func HeaderText(s string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'
@@ -345,9 +358,9 @@ func parseRefusal(h string) string {
 	return strings.Clone(h)
 }
 
-// messageSize returns the bytes that an encoded message takes, and those of its
+// Size returns the bytes that an encoded message takes, and those of its
 // headers.
-func messageSize(m *nats.Msg) (total, headers int) {
+func Size(m *nats.Msg) (total, headers int) {
 	headers = len("NATS/1.0\r\n\r\n")
 	for name, values := range m.Header {
 		for _, v := range values {

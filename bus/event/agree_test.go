@@ -1,4 +1,4 @@
-package bus
+package event
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
+	"sluice/e2e/testkit"
 	"sluice/ingest/decode"
 	"sluice/store"
 )
@@ -18,8 +19,8 @@ import (
 // What ingest makes of a push in protobuf comes out of the stream as the same
 // families, to the byte: ingest and the codec write texts by two programs.
 func TestPushesInProtobufSurviveTheStream(t *testing.T) {
-	key := mustKey("/job/x")
-	c := newCodec("sluice")
+	key := testkit.MustKey("/job/x")
+	c := NewCodec("sluice")
 	rapid.Check(t, func(t *rapid.T) {
 		var body []byte
 		for _, mf := range rapid.SliceOfN(rapid.Custom(drawFamily), 1, 4).Draw(t, "families") {
@@ -33,11 +34,11 @@ func TestPushesInProtobufSurviveTheStream(t *testing.T) {
 		if err != nil {
 			t.Skip(err)
 		}
-		m, err := c.encode(store.Event{Op: store.OpPut, Key: key, Families: want})
+		m, err := c.Encode(store.Event{Op: store.OpPut, Key: key, Families: want})
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, ok, err := c.decode(m)
+		e, ok, err := c.Decode(m)
 		if err != nil || !ok || len(e.Families) != len(want) {
 			t.Fatalf("got %d families, %v, %v, want %d", len(e.Families), ok, err, len(want))
 		}

@@ -1,4 +1,4 @@
-package bus
+package event
 
 import (
 	"crypto/sha256"
@@ -25,6 +25,17 @@ const (
 	// importToken is the subject of what begins and ends an import.
 	importToken = string(mark) + "import"
 )
+
+// Subjects returns the subjects of all events, with a wildcard.
+func Subjects(prefix string) string { return prefix + logPart + "*" }
+
+// Subject returns the subject of a group's events.
+func Subject(prefix string, key store.Key) string {
+	return string(appendToken([]byte(prefix+logPart), key))
+}
+
+// IsWipe tells whether a subject is that of wipes.
+func IsWipe(subject string) bool { return strings.HasSuffix(subject, wipeToken) }
 
 // appendToken writes the subject token of a group, for example
 // job=backup,instance=db1: job first, then the other labels by name, all that

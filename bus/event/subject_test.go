@@ -1,4 +1,4 @@
-package bus
+package event
 
 import (
 	"strings"
@@ -7,13 +7,14 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"pgregory.net/rapid"
 
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
 func TestTokensAreReadableWhereLabelsArePlain(t *testing.T) {
 	f := func(path, want string) {
 		t.Helper()
-		if got := string(appendToken(nil, mustKey(path))); got != want {
+		if got := string(appendToken(nil, testkit.MustKey(path))); got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
 	}

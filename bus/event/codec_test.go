@@ -1,4 +1,4 @@
-package bus
+package event
 
 import (
 	"fmt"
@@ -11,82 +11,19 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
-	dto "github.com/prometheus/client_model/go"
-	"google.golang.org/protobuf/encoding/prototext"
-	"google.golang.org/protobuf/proto"
 
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
-// protoFamily is a family that text does not carry.
-func protoFamily(t testing.TB, text, canonical string) store.Family {
-	t.Helper()
-	mf := &dto.MetricFamily{}
-	if err := prototext.Unmarshal([]byte(text), mf); err != nil {
-		t.Fatal(err)
-	}
-	f := store.Family{Name: mf.GetName(), Type: mf.GetType()}
-	if canonical != "" {
-		parsed := families(canonical)[0]
-		parsed.Type = mf.GetType()
-		f = parsed
-	}
-	var err error
-	if f.Proto, err = (proto.MarshalOptions{Deterministic: true}).Marshal(mf); err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
-const (
-	nativeText = `name: "h" type: HISTOGRAM metric { label { name: "instance" value: "" } label { name: "job" value: "x" }
-		histogram { sample_count: 3 sample_sum: 4.5 schema: 3 zero_threshold: 0.001 zero_count: 1 positive_span { offset: 0 length: 1 } positive_delta: 2 } }`
-	nativeCanonical = "# TYPE h histogram\nh_bucket{instance=\"\",job=\"x\",le=\"+Inf\"} 3\nh_sum{instance=\"\",job=\"x\"} 4.5\nh_count{instance=\"\",job=\"x\"} 3\n"
-
-	leText      = `name: "l" type: HISTOGRAM metric { label { name: "instance" value: "" } label { name: "job" value: "x" } label { name: "le" value: "odd" } histogram { sample_count: 1 sample_sum: 2 bucket { cumulative_count: 1 upper_bound: 1 } } }`
-	leCanonical = "# TYPE l histogram\nl_bucket{instance=\"\",job=\"x\",le=\"1\"} 1\nl_bucket{instance=\"\",job=\"x\",le=\"+Inf\"} 1\nl_sum{instance=\"\",job=\"x\"} 2\nl_count{instance=\"\",job=\"x\"} 1\n"
-
-	gaugeHistogramText      = `name: "g" type: GAUGE_HISTOGRAM metric { label { name: "instance" value: "" } label { name: "job" value: "x" } histogram { sample_count_float: 1.5 sample_sum: -2 bucket { cumulative_count_float: 1.5 upper_bound: inf } } }`
-	gaugeHistogramCanonical = "# TYPE g histogram\ng_bucket{instance=\"\",job=\"x\",le=\"+Inf\"} 1.5\ng_sum{instance=\"\",job=\"x\"} -2\ng_count{instance=\"\",job=\"x\"} 1.5\n"
-)
-
-// richEvents are events with all that a format version can say.
-func richEvents(t testing.TB) map[string]store.Event {
-	text := families("# HELP a Text with \\\\ and \\n.\n# TYPE a counter\na{instance=\"\",job=\"x\"} 1.5\n" +
-		"# TYPE s summary\ns{instance=\"\",job=\"x\",quantile=\"0.5\"} NaN\ns_sum{instance=\"\",job=\"x\"} 3\ns_count{instance=\"\",job=\"x\"} 2\n" +
-		"# TYPE \"ü m\" untyped\n{\"ü m\",instance=\"\",job=\"x\"} -0\n")
-	timed := slices.Clone(text)
-	timed[0].PushTime = 1_600_000_000_500_000_000
-	timed[1].PushTime = 1_600_000_001_000_000_001
-	timed[2].PushTime = 1_600_000_000_500_000_000
-	mixed := append([]store.Family{text[0], protoFamily(t, `name: "empty" type: GAUGE help: "No metric."`, ""),
-		protoFamily(t, gaugeHistogramText, gaugeHistogramCanonical), protoFamily(t, nativeText, nativeCanonical),
-		protoFamily(t, leText, leCanonical)}, text[1])
-	key := mustKey("/job/x")
-	return map[string]store.Event{
-		"put":     {Op: store.OpPut, Key: key, PushTime: 1_700_000_000_123_456_789, Families: text, Origin: "http 192.0.2.1"},
-		"post":    {Op: store.OpPost, Key: key, PushTime: 1_700_000_000_000_000_000, FailTime: 1_650_000_000_000_000_000, Families: timed},
-		"fail":    {Op: store.OpFail, Key: key, FailTime: 1_700_000_000_000_000_001, Families: []store.Family{}, Origin: "nats user"},
-		"refused": {Op: store.OpPost, Key: key, PushTime: 1_700_000_000_000_000_000, FailTime: 1_650_000_000_000_000_000, Families: []store.Family{}, Refusal: "a is a gauge here, \"ü\" there:\nsee\tC:\\docs"},
-		"timed":   {Op: store.OpPut, Key: key, PushTime: 1_700_000_000_000_000_000, Expires: 1_700_000_600_500_000_000, Families: text},
-		"expire":  {Op: store.OpExpire, Key: key, PushTime: 1_700_000_000_000_000_000, FailTime: 1, Expires: 1_700_000_600_500_000_000, Forget: 1_700_004_200_500_000_000, Refusal: "why", Origin: "time to live"},
-		"proto":   {Op: store.OpPut, Key: key, PushTime: 1, Families: mixed},
-		"delete":  {Op: store.OpDelete, Key: mustKey("/job/" + strings.Repeat("long", 60)), Origin: "http 192.0.2.1"},
-		"wipe":    {Op: store.OpWipe, Origin: "http 192.0.2.1"},
-
-		"import":   {Op: store.OpImport, Origin: "persistence file /var/lib/pushgateway.data"},
-		"imported": {Op: store.OpImported, Origin: "persistence file /var/lib/pushgateway.data"},
-	}
-}
-
 func TestEventsSurviveTheStream(t *testing.T) {
-	c := newCodec("sluice")
-	for name, want := range richEvents(t) {
-		m, err := c.encode(want)
+	c := NewCodec("sluice")
+	for name, want := range testkit.Events(t) {
+		m, err := c.Encode(want)
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		got, ok, err := c.decode(m)
+		got, ok, err := c.Decode(m)
 		if err != nil || !ok {
 			t.Errorf("%s: %v, %v", name, ok, err)
 			continue
@@ -127,12 +64,12 @@ func undump(text string) *nats.Msg {
 // Events of version 1 are in streams of users: they must be read for ever, and
 // their files must not be changed. SLUICE_WRITE_TESTDATA=1 writes missing ones.
 func TestEventsOfEachVersionAreRead(t *testing.T) {
-	c := newCodec("sluice")
-	for name, want := range richEvents(t) {
+	c := NewCodec("sluice")
+	for name, want := range testkit.Events(t) {
 		file := fileName("1", name)
 		data, err := os.ReadFile(file)
 		if os.IsNotExist(err) && os.Getenv("SLUICE_WRITE_TESTDATA") != "" {
-			m, err := c.encode(want)
+			m, err := c.Encode(want)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,27 +81,27 @@ func TestEventsOfEachVersionAreRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, ok, err := c.decode(undump(string(data)))
+		got, ok, err := c.Decode(undump(string(data)))
 		if err != nil || !ok || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, %v, %v\nwant %+v", name, got, ok, err, want)
 		}
-		if m, err := c.encode(want); err != nil || name != "proto" && dump(m) != string(data) {
+		if m, err := c.Encode(want); err != nil || name != "proto" && dump(m) != string(data) {
 			t.Errorf("%s is written differently now, which needs a new version: %v\n%s", name, err, dump(m))
 		}
 	}
 }
 
 func TestDamagesAreNamed(t *testing.T) {
-	events := richEvents(t)
+	events := testkit.Events(t)
 	f := func(name string, event string, damage func(m *nats.Msg), want string) {
 		t.Helper()
-		c := newCodec("sluice")
-		m, err := c.encode(events[event])
+		c := NewCodec("sluice")
+		m, err := c.Encode(events[event])
 		if err != nil {
 			t.Fatal(err)
 		}
 		damage(m)
-		if e, _, err := c.decode(m); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 300 {
+		if e, _, err := c.Decode(m); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 300 {
 			t.Errorf("%s: got %+v, %v, want an error with %q", name, e, err, want)
 		}
 	}
@@ -205,9 +142,9 @@ func TestDamagesAreNamed(t *testing.T) {
 }
 
 func TestMarkersExpireGroupsThatAreKnown(t *testing.T) {
-	c := newCodec("sluice")
+	c := NewCodec("sluice")
 	marker := func(token string) (store.Event, bool) {
-		e, ok, err := c.decode(&nats.Msg{Subject: "sluice.log." + token, Header: nats.Header{headerMarker: {"MaxAge"}}})
+		e, ok, err := c.Decode(&nats.Msg{Subject: "sluice.log." + token, Header: nats.Header{headerMarker: {"MaxAge"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -216,8 +153,8 @@ func TestMarkersExpireGroupsThatAreKnown(t *testing.T) {
 	if e, ok := marker("job=x"); !ok || e.Op != store.OpExpire || e.Key.Path() != "/job/x" {
 		t.Errorf("got %+v, %v", e, ok)
 	}
-	long := put("/job/"+strings.Repeat("long", 60), 1)
-	m, err := c.encode(long)
+	long := testkit.Put("/job/"+strings.Repeat("long", 60), 1)
+	m, err := c.Encode(long)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +162,7 @@ func TestMarkersExpireGroupsThatAreKnown(t *testing.T) {
 	if e, ok := marker(token); ok {
 		t.Errorf("got %+v of a group that nobody knows", e)
 	}
-	if _, _, err := c.decode(m); err != nil {
+	if _, _, err := c.Decode(m); err != nil {
 		t.Fatal(err)
 	}
 	if e, ok := marker(token); !ok || e.Op != store.OpExpire || e.Key.Path() != long.Key.Path() {
@@ -242,9 +179,9 @@ func TestMarkersExpireGroupsThatAreKnown(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	c := newCodec("sluice")
-	for _, e := range richEvents(f) {
-		m, err := c.encode(e)
+	c := NewCodec("sluice")
+	for _, e := range testkit.Events(f) {
+		m, err := c.Encode(e)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -252,15 +189,15 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		m := undump(text)
-		e, ok, err := c.decode(m)
-		if err != nil || !ok || header(m, headerMarker) != "" {
+		e, ok, err := c.Decode(m)
+		if err != nil || !ok || Header(m, headerMarker) != "" {
 			return
 		}
-		again, err := c.encode(e)
+		again, err := c.Encode(e)
 		if err != nil {
 			t.Fatalf("cannot encode what was decoded: %v", err)
 		}
-		if got, ok, err := c.decode(again); err != nil || !ok || !reflect.DeepEqual(got, e) {
+		if got, ok, err := c.Decode(again); err != nil || !ok || !reflect.DeepEqual(got, e) {
 			t.Fatalf("got %+v, %v, %v, want %+v", got, ok, err, e)
 		}
 	})
