@@ -47,7 +47,7 @@ func (g *gateway) deleteSelected(tb testing.TB, dryRun bool, match ...string) (c
 }
 
 func TestDeleteSelected(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	for _, path := range []string{"/job/x/instance/old-1", "/job/x/instance/old-2", "/job/x/instance/new", "/job/y/instance/old-1"} {
 		g.do("PUT", "/metrics"+path, "a 1\n")
 	}
@@ -68,7 +68,7 @@ func TestDeleteSelected(t *testing.T) {
 
 // A search chooses, too, alone or of what selectors choose.
 func TestDeleteSearched(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	for _, path := range []string{"/job/x/instance/old-1", "/job/x/instance/new", "/job/y/instance/old-1", "/job/z/instance/old-2"} {
 		g.do("PUT", "/metrics"+path, "a 1\n")
 	}
@@ -91,7 +91,7 @@ func TestDeleteSearched(t *testing.T) {
 
 // What does not say which groups deletes none.
 func TestDeleteSelectedNeedsASelector(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	g.do("PUT", "/metrics/job/x", "a 1\n")
 	for _, match := range [][]string{nil, {""}, {"{}"}, {`{job=~".*"}`}, {`{job!="y"}`}, {`{job="x"}`, `{job=""}`}, {"up"}, {`{job="x"`}} {
 		if code, _ := g.deleteSelected(t, false, match...); code != 400 {
@@ -110,9 +110,9 @@ func TestDeleteSelectedNeedsASelector(t *testing.T) {
 
 // More groups than may wait for their verdict at once, dead ones among them.
 func TestDeleteSelectedMany(t *testing.T) {
-	ledger := defaultLedger
-	ledger.MaxWaiting = deletesAtOnce + 10
-	g := startGateway(t, bus.Config{}, ledger)
+	committer := defaultCommitter
+	committer.MaxWaiting = deletesAtOnce + 10
+	g := startGateway(t, bus.Config{}, committer)
 	const n = 3*deletesAtOnce + 7
 	for i := range n {
 		g.do("PUT", fmt.Sprintf("/metrics/job/x/instance/%d", i), "a 1\n")
@@ -122,14 +122,14 @@ func TestDeleteSelectedMany(t *testing.T) {
 	}
 	g.do("PUT", "/metrics/job/x", "a 1\n")
 	g.cancel()
-	<-g.ledger.ended
+	<-g.committer.ended
 	if code, _ := g.deleteSelected(t, false, `{job="x"}`); code != 503 {
 		t.Errorf("while stopping: got %d, want 503", code)
 	}
 }
 
 func TestQuota(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger, func(_ *store.Settings, f *FrontConfig) {
+	g := startGateway(t, bus.Config{}, defaultCommitter, func(_ *store.Settings, f *FrontConfig) {
 		f.Terms = func(key store.Key) Terms {
 			if job, _ := key.Get(store.JobLabel); job == "ci" {
 				return Terms{MaxOfJob: 2}

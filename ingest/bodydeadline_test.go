@@ -33,7 +33,7 @@ func dial(t *testing.T, server *httptest.Server, head string) net.Conn {
 }
 
 func TestSlowBodies(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	const timeout = 300 * time.Millisecond
 	server := httptest.NewServer(Paced(g.handler, timeout))
 	t.Cleanup(server.Close)

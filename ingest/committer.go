@@ -23,11 +23,11 @@ const (
 	retryPause = 100 * time.Millisecond
 )
 
-// Ledger decides: one goroutine takes all changes that wait, judges them one
+// Committer decides: one goroutine takes all changes that wait, judges them one
 // after another, and appends the resulting events to the stream as one
 // compare-and-swap. If another gateway came first it judges again. Whoever
 // waits is answered when the store has what the stream has.
-type Ledger struct {
+type Committer struct {
 	bus         *bus.Bus
 	store       *store.Store
 	logger      *slog.Logger
@@ -42,8 +42,8 @@ type Ledger struct {
 	pulse       pulse
 }
 
-// LedgerConfig are the settings of a Ledger.
-type LedgerConfig struct {
+// CommitterConfig are the settings of a Committer.
+type CommitterConfig struct {
 	// Wait is how long a change may take from its submission to its verdict.
 	Wait time.Duration
 	// ForgetAfter is how long a group that has expired is remembered.
@@ -54,9 +54,9 @@ type LedgerConfig struct {
 	MaxWaitingBytes int64
 }
 
-// NewLedger returns a ledger that does nothing until Run.
-func NewLedger(b *bus.Bus, s *store.Store, cfg LedgerConfig, logger *slog.Logger, m *Metrics) *Ledger {
-	return &Ledger{
+// NewCommitter returns a committer that does nothing until Run.
+func NewCommitter(b *bus.Bus, s *store.Store, cfg CommitterConfig, logger *slog.Logger, m *Metrics) *Committer {
+	return &Committer{
 		bus: b, store: s, logger: logger, metrics: m,
 		wait:        cfg.Wait,
 		forgetAfter: cfg.ForgetAfter,
@@ -72,7 +72,7 @@ func NewLedger(b *bus.Bus, s *store.Store, cfg LedgerConfig, logger *slog.Logger
 // stream and visible, else an *Error. That takes no longer than the configured
 // wait. It returns when ctx ends, too; then the outcome is unknown, unless the
 // change was not judged yet: then it is dropped.
-func (l *Ledger) Submit(ctx context.Context, c Change) error {
+func (l *Committer) Submit(ctx context.Context, c Change) error {
 	verdict := make(chan error, 1)
 	if err := l.Enqueue(ctx, c, func(err error) { verdict <- err }); err != nil {
 		return err
@@ -88,10 +88,10 @@ func (l *Ledger) Submit(ctx context.Context, c Change) error {
 }
 
 // Enqueue asks for a change and returns at once. If it returns nil done is
-// called exactly once with the verdict, from the ledger's goroutine: it must
+// called exactly once with the verdict, from the committer's goroutine: it must
 // not block. A change whose ctx ends or whose time is over before it is judged
 // is dropped.
-func (l *Ledger) Enqueue(ctx context.Context, c Change, done func(error)) error {
+func (l *Committer) Enqueue(ctx context.Context, c Change, done func(error)) error {
 	if err := l.ready(c.Op); err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (l *Ledger) Enqueue(ctx context.Context, c Change, done func(error)) error 
 
 // ready refuses changes while the store does not know yet what the stream has,
 // and while an import goes on, which only a wipe may call off.
-func (l *Ledger) ready(op store.Op) error {
+func (l *Committer) ready(op store.Op) error {
 	if status := l.bus.Status(); !status.Ready {
 		if status.Waiting != "" {
 			return refuse(CodeNotReady, "not ready: %s", status.Waiting)
@@ -129,7 +129,7 @@ func errImporting() error {
 }
 
 // Run decides until ctx ends. What is queued then is refused.
-func (l *Ledger) Run(ctx context.Context) error {
+func (l *Committer) Run(ctx context.Context) error {
 	defer close(l.ended)
 	var beating sync.WaitGroup
 	beatCtx, stop := context.WithCancel(ctx)
@@ -155,7 +155,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 }
 
 // collect takes what waits besides the first change: group commit.
-func (l *Ledger) collect(first *pending) []*pending {
+func (l *Committer) collect(first *pending) []*pending {
 	batch := append(make([]*pending, 0, 64), first)
 	bytes := first.size()
 	for len(batch) < maxBatch && bytes < maxBatchBytes {
@@ -172,7 +172,7 @@ func (l *Ledger) collect(first *pending) []*pending {
 
 // decide brings every change of a batch to its verdict. No attempt goes on
 // longer than the change that has waited longest may.
-func (l *Ledger) decide(ctx context.Context, batch []*pending) {
+func (l *Committer) decide(ctx context.Context, batch []*pending) {
 	for {
 		if l.pulse.thawing(time.Now()) {
 			pause(ctx, thawPause) // until it is known whose client has gone
@@ -195,7 +195,7 @@ func (l *Ledger) decide(ctx context.Context, batch []*pending) {
 
 // attempt judges a batch and appends its events. It returns the changes that
 // have to be judged again.
-func (l *Ledger) attempt(ctx context.Context, batch []*pending) []*pending {
+func (l *Committer) attempt(ctx context.Context, batch []*pending) []*pending {
 	l.bus.AwaitTurn(ctx)
 	draft := l.store.Draft()
 	var events []store.Event
@@ -221,7 +221,7 @@ func (l *Ledger) attempt(ctx context.Context, batch []*pending) []*pending {
 
 // dropAbandoned answers those whose client has gone or whose time is over: a
 // push that nobody waits for must not cost the others anything.
-func (l *Ledger) dropAbandoned(batch []*pending) []*pending {
+func (l *Committer) dropAbandoned(batch []*pending) []*pending {
 	now := time.Now()
 	kept := batch[:0]
 	for _, p := range batch {
@@ -291,7 +291,7 @@ func reasonOf(refusal error) string {
 
 // append puts events into the stream and answers their owners. It returns
 // those to be judged again, and rest.
-func (l *Ledger) append(ctx context.Context, draft *store.Draft, events []store.Event, owners, rest []*pending) []*pending {
+func (l *Committer) append(ctx context.Context, draft *store.Draft, events []store.Event, owners, rest []*pending) []*pending {
 	if len(events) == 0 {
 		return rest
 	}
@@ -329,7 +329,7 @@ func (l *Ledger) append(ctx context.Context, draft *store.Draft, events []store.
 // caughtUp waits until the store has what the stream has now, and returns the
 // changes, to be judged again. If the stream does not tell, those whose time is
 // not over wait on.
-func (l *Ledger) caughtUp(ctx context.Context, batch []*pending) []*pending {
+func (l *Committer) caughtUp(ctx context.Context, batch []*pending) []*pending {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -349,14 +349,14 @@ func (l *Ledger) caughtUp(ctx context.Context, batch []*pending) []*pending {
 	return batch
 }
 
-func (l *Ledger) answerAll(batch []*pending, err error) {
+func (l *Committer) answerAll(batch []*pending, err error) {
 	for _, p := range batch {
 		l.answer(p, err)
 	}
 }
 
 // answer hands the verdict over and frees the place of the change.
-func (l *Ledger) answer(p *pending, err error) {
+func (l *Committer) answer(p *pending, err error) {
 	l.held.give(p.bytes)
 	<-l.room
 	p.done(err)

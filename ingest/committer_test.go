@@ -31,19 +31,19 @@ func putChange(tb testing.TB, path, body string) Change {
 // In one batch a bad change is answered alone, and each change sees those
 // before it.
 func TestBatch(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	var mu sync.Mutex
 	var order []string
 	var answered sync.WaitGroup
 	answered.Add(4)
-	// All four wait before the ledger gets to the first: it is busy with this.
+	// All four wait before the committer gets to the first: it is busy with this.
 	block := make(chan struct{})
 	hold := putChange(t, "/job/hold", "h 1\n")
-	if err := g.ledger.Enqueue(t.Context(), hold, func(error) { <-block }); err != nil {
+	if err := g.committer.Enqueue(t.Context(), hold, func(error) { <-block }); err != nil {
 		t.Fatal(err)
 	}
 	for i, body := range []string{"# TYPE m gauge\nm 1\n", "# TYPE m counter\nm 1\n", "# TYPE m gauge\nm 2\n", "n 1\n"} {
-		err := g.ledger.Enqueue(t.Context(), putChange(t, fmt.Sprintf("/job/j%d", i), body), func(err error) {
+		err := g.committer.Enqueue(t.Context(), putChange(t, fmt.Sprintf("/job/j%d", i), body), func(err error) {
 			mu.Lock()
 			defer mu.Unlock()
 			order = append(order, fmt.Sprintf("%d:%v", i, err == nil))
@@ -63,18 +63,18 @@ func TestBatch(t *testing.T) {
 // Nobody changes anything while an import goes on, not even those who were let in
 // before it began; only a wipe ends it.
 func TestAnImportExcludesChanges(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
-	// The ledger is busy with the answer to this one while an import begins.
+	g := startGateway(t, bus.Config{}, defaultCommitter)
+	// The committer is busy with the answer to this one while an import begins.
 	held, block := make(chan struct{}), make(chan struct{})
 	release := sync.OnceFunc(func() { close(block) })
 	defer release()
-	err := g.ledger.Enqueue(t.Context(), putChange(t, "/job/hold", "h 1\n"), func(error) { close(held); <-block })
+	err := g.committer.Enqueue(t.Context(), putChange(t, "/job/hold", "h 1\n"), func(error) { close(held); <-block })
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-held
 	early := make(chan error, 1)
-	if err := g.ledger.Enqueue(t.Context(), putChange(t, "/job/early", "a 1\n"), func(err error) { early <- err }); err != nil {
+	if err := g.committer.Enqueue(t.Context(), putChange(t, "/job/early", "a 1\n"), func(err error) { early <- err }); err != nil {
 		t.Fatal(err)
 	}
 	last, err := g.bus.CatchUp(t.Context())
@@ -111,11 +111,11 @@ func TestAnImportExcludesChanges(t *testing.T) {
 
 // A change that nobody waits for any more costs nothing and changes nothing.
 func TestAbandonedChangeIsDropped(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	verdict := make(chan error, 1)
-	if err := g.ledger.Enqueue(ctx, putChange(t, "/job/gone", "a 1\n"), func(err error) { verdict <- err }); err != nil {
+	if err := g.committer.Enqueue(ctx, putChange(t, "/job/gone", "a 1\n"), func(err error) { verdict <- err }); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-verdict; err == nil {
@@ -127,15 +127,15 @@ func TestAbandonedChangeIsDropped(t *testing.T) {
 }
 
 func TestTooManyWaiting(t *testing.T) {
-	g := startGateway(t, bus.Config{}, LedgerConfig{Wait: patience, MaxWaiting: 3})
+	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 3})
 	block, answered := make(chan struct{}), make(chan error, 10)
-	if err := g.ledger.Enqueue(t.Context(), putChange(t, "/job/hold", "h 1\n"), func(error) { <-block }); err != nil {
+	if err := g.committer.Enqueue(t.Context(), putChange(t, "/job/hold", "h 1\n"), func(error) { <-block }); err != nil {
 		t.Fatal(err)
 	}
 	accepted := 0
 	var refused error
 	for i := range 5 {
-		err := g.ledger.Enqueue(t.Context(), putChange(t, fmt.Sprintf("/job/j%d", i), "a 1\n"), func(err error) { answered <- err })
+		err := g.committer.Enqueue(t.Context(), putChange(t, fmt.Sprintf("/job/j%d", i), "a 1\n"), func(err error) { answered <- err })
 		if err == nil {
 			accepted++
 		} else {
@@ -160,7 +160,7 @@ func TestTooManyWaiting(t *testing.T) {
 // Many at once: all that were accepted are there, and the conflicting ones have
 // one side only.
 func TestConcurrentPushes(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	var accepted atomic.Int64
 	var all sync.WaitGroup
 	for i := range 40 {
