@@ -157,7 +157,7 @@ func TestQuota(t *testing.T) {
 
 // The answers stay the same, byte for byte.
 func TestDeleteAnswers(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	g.do("PUT", "/metrics/job/x/instance/1", "a 1\n")
 	g.do("PUT", "/metrics/job/x", "a 1\n")
 	check := func(query string, code int, retry, want string) {
@@ -177,6 +177,6 @@ func TestDeleteAnswers(t *testing.T) {
 	check("search=job!=x", 400, "", `{"error":"parameter search: it chooses groups by nothing that they have","errorType":"bad_data","status":"error"}`)
 	check("match[]={}", 400, "", `{"error":"parameter match[]: {} chooses groups by nothing that they have: at least one label must not be allowed to be empty","errorType":"bad_data","status":"error"}`)
 	g.cancel()
-	<-g.ledger.ended
+	<-g.committer.ended
 	check("search=job=x", 503, "1", `{"data":{"count":0,"deleted":[]},"error":"the gateway is stopping","errorType":"unavailable","status":"error"}`)
 }
