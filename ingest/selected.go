@@ -35,12 +35,12 @@ func (f *Front) DeleteSelected() http.HandlerFunc {
 			replyJSON(w, http.StatusBadRequest, map[string]any{"status": "error", "errorType": "bad_data", "error": err.Error()})
 			return
 		}
-		if err := f.ledger.ready(store.OpDelete); err != nil {
+		if err := f.committer.ready(store.OpDelete); err != nil {
 			f.failSelected(w, nil, err)
 			return
 		}
 		var keys []store.Key
-		for g := range f.ledger.store.View().All() {
+		for g := range f.committer.store.View().All() {
 			if r.Context().Err() != nil {
 				return // nobody waits for it any more
 			}
@@ -119,7 +119,7 @@ func (f *Front) deleteAll(ctx context.Context, keys []store.Key, origin string) 
 				failed = v.err
 			}
 			return true
-		case <-f.ledger.ended:
+		case <-f.committer.ended:
 			failed = refuse(CodeUnavailable, "the gateway is stopping")
 			return false
 		}
@@ -129,7 +129,7 @@ func (f *Front) deleteAll(ctx context.Context, keys []store.Key, origin string) 
 			break
 		}
 		c := Change{Op: store.OpDelete, Key: key, Time: f.now(), Origin: origin}
-		if failed = f.ledger.Enqueue(ctx, c, func(err error) { verdicts <- verdict{key, err} }); failed != nil {
+		if failed = f.committer.Enqueue(ctx, c, func(err error) { verdicts <- verdict{key, err} }); failed != nil {
 			break
 		}
 		waiting++

@@ -47,7 +47,7 @@ func (g *gateway) deleteSelected(tb testing.TB, dryRun bool, match ...string) (c
 }
 
 func TestDeleteSelected(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	for _, path := range []string{"/job/x/instance/old-1", "/job/x/instance/old-2", "/job/x/instance/new", "/job/y/instance/old-1"} {
 		g.do("PUT", "/metrics"+path, "a 1\n")
 	}
@@ -68,7 +68,7 @@ func TestDeleteSelected(t *testing.T) {
 
 // A search chooses, too, alone or of what selectors choose.
 func TestDeleteSearched(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	for _, path := range []string{"/job/x/instance/old-1", "/job/x/instance/new", "/job/y/instance/old-1", "/job/z/instance/old-2"} {
 		g.do("PUT", "/metrics"+path, "a 1\n")
 	}
@@ -91,7 +91,7 @@ func TestDeleteSearched(t *testing.T) {
 
 // What does not say which groups deletes none.
 func TestDeleteSelectedNeedsASelector(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	g.do("PUT", "/metrics/job/x", "a 1\n")
 	for _, match := range [][]string{nil, {""}, {"{}"}, {`{job=~".*"}`}, {`{job!="y"}`}, {`{job="x"}`, `{job=""}`}, {"up"}, {`{job="x"`}} {
 		if code, _ := g.deleteSelected(t, false, match...); code != 400 {
@@ -110,9 +110,9 @@ func TestDeleteSelectedNeedsASelector(t *testing.T) {
 
 // More groups than may wait for their verdict at once, dead ones among them.
 func TestDeleteSelectedMany(t *testing.T) {
-	ledger := defaultLedger
-	ledger.MaxWaiting = deletesAtOnce + 10
-	g := startGateway(t, bus.Config{}, ledger)
+	committer := defaultCommitter
+	committer.MaxWaiting = deletesAtOnce + 10
+	g := startGateway(t, bus.Config{}, committer)
 	const n = 3*deletesAtOnce + 7
 	for i := range n {
 		g.do("PUT", fmt.Sprintf("/metrics/job/x/instance/%d", i), "a 1\n")
@@ -122,14 +122,14 @@ func TestDeleteSelectedMany(t *testing.T) {
 	}
 	g.do("PUT", "/metrics/job/x", "a 1\n")
 	g.cancel()
-	<-g.ledger.ended
+	<-g.committer.ended
 	if code, _ := g.deleteSelected(t, false, `{job="x"}`); code != 503 {
 		t.Errorf("while stopping: got %d, want 503", code)
 	}
 }
 
 func TestQuota(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger, func(_ *store.Settings, f *FrontConfig) {
+	g := startGateway(t, bus.Config{}, defaultCommitter, func(_ *store.Settings, f *FrontConfig) {
 		f.Terms = func(key store.Key) Terms {
 			if job, _ := key.Get(store.JobLabel); job == "ci" {
 				return Terms{MaxOfJob: 2}
@@ -153,4 +153,30 @@ func TestQuota(t *testing.T) {
 	if code, _ := g.do("PUT", "/metrics/job/ci/instance/3", "a 1\n"); code != 200 {
 		t.Errorf("after a delete: got %d", code)
 	}
+}
+
+// The answers stay the same, byte for byte.
+func TestDeleteAnswers(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultCommitter)
+	g.do("PUT", "/metrics/job/x/instance/1", "a 1\n")
+	g.do("PUT", "/metrics/job/x", "a 1\n")
+	check := func(query string, code int, retry, want string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		g.front.DeleteSelected()(w, httptest.NewRequest(http.MethodDelete, "/api/v1/groups?"+query, nil))
+		if got := w.Body.String(); w.Code != code || got != want+"\n" || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("Retry-After") != retry {
+			t.Errorf("%s: got %d %v\n%s, want %d %s\n%s", query, w.Code, w.Header(), got, code, retry, want)
+		}
+	}
+	check("search=job=x&dry-run=true", 200, "", `{"data":{"count":2,"deleted":[{"group":"/job/x","labels":{"job":"x"}},{"group":"/job/x/instance/1","labels":{"instance":"1","job":"x"}}],"dry_run":true},"status":"success"}`)
+	check("match[]={instance=\"1\"}", 200, "", `{"data":{"count":1,"deleted":[{"group":"/job/x/instance/1","labels":{"instance":"1","job":"x"}}],"dry_run":false},"status":"success"}`)
+	check("search=none", 200, "", `{"data":{"count":0,"deleted":[],"dry_run":false},"status":"success"}`)
+	check("search=job=x&dry-run=perhaps", 400, "", `{"error":"parameter dry-run: \"perhaps\" is neither true nor false","errorType":"bad_data","status":"error"}`)
+	check("search=~(", 400, "", `{"error":"parameter search: cannot read the regular expression \"(\": missing closing )","errorType":"bad_data","status":"error"}`)
+	check("", 400, "", `{"error":"parameter match[] is missing: say which groups, for example match[]={job=\"x\"}; all of them go by PUT /api/v1/admin/wipe","errorType":"bad_data","status":"error"}`)
+	check("search=job!=x", 400, "", `{"error":"parameter search: it chooses groups by nothing that they have","errorType":"bad_data","status":"error"}`)
+	check("match[]={}", 400, "", `{"error":"parameter match[]: {} chooses groups by nothing that they have: at least one label must not be allowed to be empty","errorType":"bad_data","status":"error"}`)
+	g.cancel()
+	<-g.committer.ended
+	check("search=job=x", 503, "1", `{"data":{"count":0,"deleted":[]},"error":"the gateway is stopping","errorType":"unavailable","status":"error"}`)
 }

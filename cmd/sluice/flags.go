@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"sluice/bus"
+	"sluice/cmd/sluice/gateway"
 	"sluice/ingest"
 )
 
@@ -34,7 +35,6 @@ const (
 	// Four times what Prometheus and its neighbours usually allow. The time of the
 	// text parser grows with the square of the number.
 	defaultMaxLabels = 128
-	maxMaxLabels     = 512
 	// Room for error texts, queries and command lines, which people push as labels;
 	// a grouping key, which each series repeats, has to be as short.
 	defaultMaxLabelBytes = 16 << 10
@@ -48,38 +48,10 @@ const (
 	defaultMaxHeaderBytes = http.DefaultMaxHeaderBytes // Pushgateway's
 )
 
-// Where the gateway's own metrics are, besides at ownMetricsPath.
-const (
-	ownTogether = "together" // in every scrape, as in Pushgateway
-	ownSeparate = "separate" // nowhere
-)
-
-// config is all that serve can be told. It is checked whole before anything is
-// started; below this package nobody reads flags.
-type config struct {
-	listenAddresses []string
-	systemdSocket   bool
-	webConfigFile   string
-	telemetryPath   string
-	ownMetrics      string // ownTogether or ownSeparate
-	externalURL     string
-	routePrefix     string
-	lifecycle       bool
-	adminAPI        bool
-	readTimeout     time.Duration
-	headerTimeout   time.Duration
-	idleTimeout     time.Duration
-	maxConnections  int
-	maxHeaderBytes  int
-	logLevel        string
-	logFormat       string
-	maxGroups       int
-	persistence     persistenceConfig
-	groupTTL        time.Duration
-	groupRules      string
-	bus             bus.Config
-	ledger          ingest.LedgerConfig
-	front           ingest.FrontConfig
+// options is all that serve can be told. Below this package nobody reads flags.
+type options struct {
+	gateway             gateway.Config
+	logLevel, logFormat string
 }
 
 func serveFlags() []cli.Flag {
@@ -88,7 +60,7 @@ func serveFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "web.systemd-socket", Usage: "use systemd socket activation instead of listening on addresses"},
 		&cli.StringFlag{Name: "web.config.file", Usage: "`file` with TLS and authentication settings of the exporter toolkit"},
 		&cli.StringFlag{Name: "web.telemetry-path", Value: "/metrics", Usage: "`path` of the scrape"},
-		&cli.StringFlag{Name: "web.own-metrics", Value: ownTogether, Usage: "where the gateway's own metrics are: together (with the pushed ones, and at /-/metrics) or separate (at /-/metrics only)"},
+		&cli.StringFlag{Name: "web.own-metrics", Value: gateway.SelfTogether, Usage: "where the gateway's own metrics are: together (with the pushed ones, and at /-/metrics) or separate (at /-/metrics only)"},
 		&cli.StringFlag{Name: "web.external-url", Usage: "`URL` under which the gateway is reached from outside"},
 		&cli.StringFlag{Name: "web.route-prefix", Usage: "`prefix` of all paths; default is the path of --web.external-url"},
 		&cli.BoolFlag{Name: "web.enable-lifecycle", Usage: "allow shutdown by HTTP request"},
@@ -176,7 +148,7 @@ func addEnv(f cli.Flag) {
 
 // readConfig takes the flags. What it returns is checked as far as that is
 // possible without starting anything.
-func readConfig(c *cli.Context) (*config, error) {
+func readConfig(c *cli.Context) (*options, error) {
 	if c.Args().Present() {
 		return nil, fmt.Errorf("unexpected argument %q", c.Args().First())
 	}
@@ -188,28 +160,27 @@ func readConfig(c *cli.Context) (*config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--group.ttl: %w", err)
 	}
-	cfg := &config{
-		listenAddresses: c.StringSlice("web.listen-address"),
-		systemdSocket:   c.Bool("web.systemd-socket"),
-		webConfigFile:   c.String("web.config.file"),
-		telemetryPath:   c.String("web.telemetry-path"),
-		ownMetrics:      c.String("web.own-metrics"),
-		externalURL:     c.String("web.external-url"),
-		routePrefix:     c.String("web.route-prefix"),
-		lifecycle:       c.Bool("web.enable-lifecycle"),
-		adminAPI:        c.Bool("web.enable-admin-api"),
-		readTimeout:     c.Duration("web.read-timeout"),
-		headerTimeout:   c.Duration("web.read-header-timeout"),
-		idleTimeout:     c.Duration("web.idle-timeout"),
-		maxConnections:  c.Int("web.max-connections"),
-		maxHeaderBytes:  c.Int("web.max-header-bytes"),
-		logLevel:        c.String("log.level"),
-		logFormat:       c.String("log.format"),
-		maxGroups:       c.Int("push.max-groups"),
-		groupTTL:        ttl,
-		groupRules:      c.String("group.rules"),
-		persistence:     persistenceConfig{file: c.String("persistence.file"), intervalSet: c.IsSet("persistence.interval")},
-		bus: bus.Config{
+	opts := &options{logLevel: c.String("log.level"), logFormat: c.String("log.format"), gateway: gateway.Config{
+		ListenAddresses:        c.StringSlice("web.listen-address"),
+		SystemdSocket:          c.Bool("web.systemd-socket"),
+		WebConfigFile:          c.String("web.config.file"),
+		TelemetryPath:          c.String("web.telemetry-path"),
+		SelfMetrics:            c.String("web.own-metrics"),
+		ExternalURL:            c.String("web.external-url"),
+		RoutePrefix:            c.String("web.route-prefix"),
+		EnableLifecycle:        c.Bool("web.enable-lifecycle"),
+		EnableAdminAPI:         c.Bool("web.enable-admin-api"),
+		ReadTimeout:            c.Duration("web.read-timeout"),
+		ReadHeaderTimeout:      c.Duration("web.read-header-timeout"),
+		IdleTimeout:            c.Duration("web.idle-timeout"),
+		MaxConnections:         c.Int("web.max-connections"),
+		MaxHeaderBytes:         c.Int("web.max-header-bytes"),
+		MaxGroups:              c.Int("push.max-groups"),
+		GroupTTL:               ttl,
+		GroupRules:             c.String("group.rules"),
+		PersistenceFile:        c.String("persistence.file"),
+		PersistenceIntervalSet: c.IsSet("persistence.interval"),
+		Bus: bus.Config{
 			DataDir: c.String("bus.data-dir"), URL: c.String("bus.url"),
 			Creds: c.String("bus.creds"), NKey: c.String("bus.nkey"),
 			TLSCA: c.String("bus.tls-ca"), TLSCert: c.String("bus.tls-cert"), TLSKey: c.String("bus.tls-key"),
@@ -226,18 +197,19 @@ func readConfig(c *cli.Context) (*config, error) {
 				AllowInsecureListen: c.Bool("cluster.allow-insecure-listen"), Leave: c.Bool("cluster.leave"),
 			},
 		},
-		ledger: ingest.LedgerConfig{ForgetAfter: c.Duration("group.forget-after"), Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
-		front: ingest.FrontConfig{
+		Committer: ingest.CommitterConfig{ForgetAfter: c.Duration("group.forget-after"), Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
+		Front: ingest.FrontConfig{
 			MaxBytes: c.Int64("push.max-bytes"), MaxReading: c.Int64("push.max-waiting-bytes"), UTF8Names: c.Bool("push.enable-utf8-names"),
 			Unchecked: c.Bool("push.disable-consistency-check"),
 			Limits: ingest.Limits{
 				Series: c.Int("push.max-series"), Labels: c.Int("push.max-labels"), LabelBytes: c.Int("push.max-label-bytes"),
 			},
 		},
-	}
-	cfg.bus.MaxPayload = maxEvent(cfg.front.MaxBytes)
-	cfg.front.Limits.TextBytes = cfg.bus.MaxPayload // what is larger fits into no event
-	return cfg, cfg.check()
+	}}
+	cfg := &opts.gateway
+	cfg.Bus.MaxPayload = maxEvent(cfg.Front.MaxBytes)
+	cfg.Front.Limits.TextBytes = cfg.Bus.MaxPayload // what is larger fits into no event
+	return opts, cfg.Check()
 }
 
 // maxEvent is the largest event that the stream must take so that pushes up to

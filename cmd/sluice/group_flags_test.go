@@ -13,7 +13,7 @@ import (
 )
 
 // configOf reads the flags as serve does, and starts nothing.
-func configOf(args ...string) (cfg *config, err error) {
+func configOf(args ...string) (cfg *options, err error) {
 	app := &cli.App{Name: "sluice", Flags: serveFlags(), Writer: io.Discard, ErrWriter: io.Discard,
 		Action: func(c *cli.Context) error {
 			cfg, err = readConfig(c)
@@ -36,8 +36,8 @@ func TestFlagsOfGroups(t *testing.T) {
 		cfg, err := configOf(strings.Fields(args)...)
 		if err != nil {
 			t.Errorf("%s: %v", args, err)
-		} else if cfg.groupTTL != want.ttl || cfg.ledger.ForgetAfter != want.forget || cfg.groupRules != want.rules {
-			t.Errorf("%s: got %s, %s, %q", args, cfg.groupTTL, cfg.ledger.ForgetAfter, cfg.groupRules)
+		} else if cfg.gateway.GroupTTL != want.ttl || cfg.gateway.Committer.ForgetAfter != want.forget || cfg.gateway.GroupRules != want.rules {
+			t.Errorf("%s: got %s, %s, %q", args, cfg.gateway.GroupTTL, cfg.gateway.Committer.ForgetAfter, cfg.gateway.GroupRules)
 		}
 	}
 	for args, want := range map[string]string{
@@ -60,10 +60,10 @@ func TestGroupsByEnvironment(t *testing.T) {
 	t.Setenv("SLUICE_GROUP_RULES", "b.yml")
 	t.Setenv("SLUICE_GROUP_FORGET_AFTER", "3m")
 	cfg, err := configOf()
-	if err != nil || cfg.groupTTL != 2*time.Hour || cfg.groupRules != "b.yml" || cfg.ledger.ForgetAfter != 3*time.Minute {
+	if err != nil || cfg.gateway.GroupTTL != 2*time.Hour || cfg.gateway.GroupRules != "b.yml" || cfg.gateway.Committer.ForgetAfter != 3*time.Minute {
 		t.Errorf("got %+v, %v", cfg, err)
 	}
-	if cfg, err := configOf("--group.ttl=never"); err != nil || cfg.groupTTL != 0 {
+	if cfg, err := configOf("--group.ttl=never"); err != nil || cfg.gateway.GroupTTL != 0 {
 		t.Errorf("the flag does not come first: %+v, %v", cfg, err)
 	}
 }

@@ -1,4 +1,4 @@
 // Package testkit holds the helpers that the tests of several packages share. Only
-// tests import it, and it imports no other package of this module, so that each of
-// them can use it.
+// tests import it. It imports no package of this module except store, so that the
+// tests of all other packages can use it.
 package testkit

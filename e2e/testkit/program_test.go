@@ -7,7 +7,11 @@ import (
 )
 
 func TestProgram(t *testing.T) {
-	if got, want := Program(t, "go", "the distribution"), Must(exec.LookPath("go")); got != want {
+	want, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Program(t, "go", "the distribution"); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	got := said(func(tb testing.TB) { Program(tb, "no-such-program", "Debian package none") })

@@ -55,7 +55,7 @@ func appendName(dst []byte, name string) []byte {
 }
 
 // appendLabel writes name="value".
-func appendLabel(dst []byte, name, value string) []byte {
+func AppendLabel(dst []byte, name, value string) []byte {
 	dst = appendName(dst, name)
 	dst = append(dst, '=', '"')
 	dst = store.AppendEscaped(dst, value)

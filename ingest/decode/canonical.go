@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/common/model"
 	"google.golang.org/protobuf/proto"
 
+	"sluice/ingest/quote"
 	"sluice/store"
 )
 
@@ -28,8 +29,8 @@ func canonical(families map[string]*dto.MetricFamily, key store.Key, opts Option
 	for _, name := range names {
 		for _, m := range families[name].GetMetric() {
 			if m.TimestampMs != nil {
-				refused := refusef("pushed metrics must not have timestamps: metric %s has %d", excerpt(name, maxExcerpt), m.GetTimestampMs())
-				refused.Reason, refused.name = HasTimestamp, name
+				refused := refusef("pushed metrics must not have timestamps: metric %s has %d", quote.Excerpt(name, quote.MaxExcerpt), m.GetTimestampMs())
+				refused.Reason, refused.Metric = HasTimestamp, name
 				return nil, refused
 			}
 		}
@@ -81,7 +82,7 @@ func (w *writer) family(mf *dto.MetricFamily) (store.Family, error) {
 		w.series += seriesOf(mf.GetType(), m)
 	}
 	if w.limits.Series > 0 && w.series > w.limits.Series {
-		return store.Family{}, w.limits.tooManySeries("metric " + excerpt(mf.GetName(), maxExcerpt) + " is where they end")
+		return store.Family{}, w.limits.tooManySeries("metric " + quote.Excerpt(mf.GetName(), quote.MaxExcerpt) + " is where they end")
 	}
 	if err := w.limits.checkFamily(mf, w.grouping.instance); err != nil {
 		return store.Family{}, err
@@ -135,7 +136,7 @@ func (w *writer) sort(mf *dto.MetricFamily) (repeated bool, err error) {
 			if len(w.labels) > start {
 				w.labels = append(w.labels, ',')
 			}
-			w.labels = appendLabel(w.labels, l.GetName(), l.GetValue())
+			w.labels = AppendLabel(w.labels, l.GetName(), l.GetValue())
 		}
 		if w.limits.TextBytes > 0 && len(w.labels) > w.limits.TextBytes {
 			return false, w.limits.textTooLarge() // the text would be larger yet
@@ -154,8 +155,8 @@ func (w *writer) sort(mf *dto.MetricFamily) (repeated bool, err error) {
 		if !w.unchecked {
 			labels := string(w.labelText(i))
 			refused := refusef("collected metric %s {%s} was collected before with the same name and label values",
-				excerpt(mf.GetName(), maxExcerpt), clip(labels, maxLabelText))
-			refused.Reason, refused.name, refused.labels = DuplicateSeries, mf.GetName(), labels
+				quote.Excerpt(mf.GetName(), quote.MaxExcerpt), quote.Clip(labels, maxLabelText))
+			refused.Reason, refused.Metric, refused.Labels = DuplicateSeries, mf.GetName(), labels
 			return true, refused
 		}
 	}

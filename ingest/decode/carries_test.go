@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"google.golang.org/protobuf/proto"
+
+	"sluice/ingest/decode/seeds"
 )
 
 // TestTextCarries says of each odd family whether its text says all.
@@ -67,12 +69,12 @@ func TestTextMatchesExpfmt(t *testing.T) {
 	for name, mf := range oddFamilies() {
 		check(name, map[string]*dto.MetricFamily{mf.GetName(): mf})
 	}
-	for _, seed := range slices.Concat(textSeeds, moreTextSeeds) {
+	for _, seed := range slices.Concat(seeds.Text, seeds.MoreText) {
 		if families, err := parseText([]byte(seed), model.UTF8Validation, Limits{}); err == nil {
 			check(seed, families)
 		}
 	}
-	for _, seed := range protobufSeeds {
+	for _, seed := range seeds.Protobuf {
 		if families, err := parseProtobuf([]byte(seed)); err == nil {
 			check(seed, families)
 		}

@@ -6,6 +6,8 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
+
+	"sluice/ingest/quote"
 )
 
 // checkFamily checks what a family is without its metrics.
@@ -15,14 +17,14 @@ func checkFamily(mf *dto.MetricFamily) error {
 	// legacy names can be exposed, escaped or quoted; names like these cannot:
 	// Prometheus takes a NUL for the end.
 	if !model.UTF8Validation.IsValidMetricName(name) || strings.Contains(name, "\x00") {
-		return refusef("invalid metric name %s", excerpt(name, maxExcerpt))
+		return refusef("invalid metric name %s", quote.Excerpt(name, quote.MaxExcerpt))
 	}
 	if _, ok := dto.MetricType_name[int32(mf.GetType())]; !ok {
-		return refusef("metric %s has the unknown type %d", excerpt(name, maxExcerpt), mf.GetType())
+		return refusef("metric %s has the unknown type %d", quote.Excerpt(name, quote.MaxExcerpt), mf.GetType())
 	}
 	// Prometheus refuses a whole scrape for such a text.
 	if !utf8.ValidString(mf.GetHelp()) {
-		return refusef("help of metric %s is not valid UTF-8: %s", excerpt(name, maxExcerpt), excerpt(mf.GetHelp(), maxExcerpt))
+		return refusef("help of metric %s is not valid UTF-8: %s", quote.Excerpt(name, quote.MaxExcerpt), quote.Excerpt(mf.GetHelp(), quote.MaxExcerpt))
 	}
 	return nil
 }
@@ -41,21 +43,21 @@ func (g *grouping) checkMetric(mf *dto.MetricFamily, m *dto.Metric) error {
 		switch {
 		case label == previous && label != "":
 			return refusef("collected metric %s {%s} has two or more labels with the same name: %s",
-				nameText(mf), labelText(m), printable(clip(label, maxExcerpt)))
+				nameText(mf), labelText(m), quote.Printable(quote.Clip(label, quote.MaxExcerpt)))
 		case !IsLabelName(label):
 			return refusef("collected metric %s {%s} has a label with an invalid name: %s",
-				nameText(mf), labelText(m), excerpt(label, maxExcerpt))
+				nameText(mf), labelText(m), quote.Excerpt(label, quote.MaxExcerpt))
 		case m.Summary != nil && label == model.QuantileLabel:
 			return refusef("collected metric %s {%s} must not have an explicit %s label",
-				nameText(mf), labelText(m), excerpt(label, maxExcerpt))
+				nameText(mf), labelText(m), quote.Excerpt(label, quote.MaxExcerpt))
 		case g.le && label == model.BucketLabel && isHistogram(mf.GetType()):
 			// The text of a histogram has no room for such a label. A pushed one
 			// is left out of it, but a group that is not told from others by its
 			// own labels would share their series.
-			return refusef("histogram %s cannot be pushed to a group that has the label %s", nameText(mf), excerpt(label, maxExcerpt))
+			return refusef("histogram %s cannot be pushed to a group that has the label %s", nameText(mf), quote.Excerpt(label, quote.MaxExcerpt))
 		case !utf8.ValidString(l.GetValue()):
 			return refusef("collected metric %s {%s} has a label named %s whose value is not utf8: %s",
-				nameText(mf), labelText(m), excerpt(label, maxExcerpt), excerpt(l.GetValue(), maxExcerpt))
+				nameText(mf), labelText(m), quote.Excerpt(label, quote.MaxExcerpt), quote.Excerpt(l.GetValue(), quote.MaxExcerpt))
 		}
 		previous = label
 	}
@@ -115,17 +117,17 @@ func checkExemplars(name string, m *dto.Metric) error {
 func checkExemplar(name string, exemplar *dto.Exemplar) error {
 	for _, l := range exemplar.GetLabel() {
 		if !IsLabelName(l.GetName()) || !utf8.ValidString(l.GetValue()) {
-			return refusef("exemplar of metric %s has an invalid label: %s=%s", excerpt(name, maxExcerpt), excerpt(l.GetName(), maxExcerpt), excerpt(l.GetValue(), maxExcerpt))
+			return refusef("exemplar of metric %s has an invalid label: %s=%s", quote.Excerpt(name, quote.MaxExcerpt), quote.Excerpt(l.GetName(), quote.MaxExcerpt), quote.Excerpt(l.GetValue(), quote.MaxExcerpt))
 		}
 	}
 	if exemplar.GetTimestamp() != nil && exemplar.GetTimestamp().CheckValid() != nil {
-		return refusef("exemplar of metric %s has an invalid timestamp", excerpt(name, maxExcerpt))
+		return refusef("exemplar of metric %s has an invalid timestamp", quote.Excerpt(name, quote.MaxExcerpt))
 	}
 	return nil
 }
 
 // nameText is the name of a family for a message.
-func nameText(mf *dto.MetricFamily) string { return excerpt(mf.GetName(), maxExcerpt) }
+func nameText(mf *dto.MetricFamily) string { return quote.Excerpt(mf.GetName(), quote.MaxExcerpt) }
 
 // maxLabelText bounds in bytes what a message shows of the labels of a metric.
 const maxLabelText = 300
@@ -140,7 +142,7 @@ func labelText(m *dto.Metric) string {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		text = appendLabel(text, l.GetName(), l.GetValue())
+		text = AppendLabel(text, l.GetName(), l.GetValue())
 	}
-	return clip(string(text), maxLabelText)
+	return quote.Clip(string(text), maxLabelText)
 }

@@ -22,8 +22,8 @@ import (
 	"sluice/store"
 )
 
-// protobufType is the media type of a delimited protobuf body.
-const protobufType = "application/vnd.google.protobuf"
+// ProtobufType is the media type of a delimited protobuf body.
+const ProtobufType = "application/vnd.google.protobuf"
 
 // Options say how a body is read. The zero value is Pushgateway's default.
 type Options struct {
@@ -47,12 +47,12 @@ type Options struct {
 // caller's. Families may be called concurrently.
 //
 // The error is a *SyntaxError, a *RefusedError or a *LimitError; no family is
-// returned then. Explain says more about it.
+// returned then. Package explain says more about it.
 func Families(body []byte, contentType string, key store.Key, opts Options) ([]store.Family, error) {
 	if opts.Scheme == model.UnsetValidation {
 		opts.Scheme = model.LegacyValidation
 	}
-	if isDelimitedProtobuf(contentType) {
+	if IsDelimitedProtobuf(contentType) {
 		families, err := parseProtobuf(body)
 		if err != nil {
 			return nil, err
@@ -77,15 +77,15 @@ func textFamilies(body []byte, key store.Key, opts Options) ([]store.Family, err
 	return canonical(families, key, opts)
 }
 
-// isDelimitedProtobuf tells what Pushgateway takes for protobuf. A type that
+// IsDelimitedProtobuf tells what Pushgateway takes for protobuf. A type that
 // cannot be parsed is none.
-func isDelimitedProtobuf(contentType string) bool {
+func IsDelimitedProtobuf(contentType string) bool {
 	base, _, _ := strings.Cut(contentType, ";")
-	if !strings.EqualFold(strings.TrimSpace(base), protobufType) {
+	if !strings.EqualFold(strings.TrimSpace(base), ProtobufType) {
 		return false // without the price of parsing all of it
 	}
 	mediaType, params, err := mime.ParseMediaType(contentType)
-	return err == nil && mediaType == protobufType &&
+	return err == nil && mediaType == ProtobufType &&
 		params["proto"] == "io.prometheus.client.MetricFamily" &&
 		params["encoding"] == "delimited"
 }

@@ -257,7 +257,7 @@ func TestUncheckedKeepsDuplicates(t *testing.T) {
 func TestIsDelimitedProtobuf(t *testing.T) {
 	f := func(contentType string, want bool) {
 		t.Helper()
-		if got := isDelimitedProtobuf(contentType); got != want {
+		if got := IsDelimitedProtobuf(contentType); got != want {
 			t.Errorf("%q: %v, want %v", contentType, got, want)
 		}
 	}

@@ -2,12 +2,9 @@ package decode
 
 import (
 	"fmt"
-	"strings"
-)
 
-// maxMessage bounds an error's text in bytes. It may quote what was pushed, and
-// it goes into an answer and perhaps into a log.
-const maxMessage = 900
+	"sluice/ingest/quote"
+)
 
 // SyntaxError says that a body cannot be read. Nothing is known of what it
 // should have changed, so the push leaves no trace.
@@ -15,7 +12,7 @@ type SyntaxError struct {
 	// Line of a text body at which reading ended, from 1, or 0 if there is none.
 	Line int
 	// Message is the whole text, with the line. Its first line is expfmt's for a
-	// text body; Explain says more.
+	// text body; package explain says more.
 	Message string
 }
 
@@ -30,7 +27,9 @@ type RefusedError struct {
 	// Reason is one of the constants below.
 	Reason string
 
-	name, labels string // of the series that is there twice, to find its lines
+	// Metric is the name of the family, and Labels are the labels of the series
+	// that is there twice, in canonical form; empty where they are not known.
+	Metric, Labels string
 }
 
 // The reasons of a RefusedError.
@@ -44,12 +43,5 @@ const (
 func (e *RefusedError) Error() string { return e.Message }
 
 func refusef(format string, args ...any) *RefusedError {
-	return &RefusedError{Message: shorten(fmt.Sprintf(format, args...)), Reason: InvalidSeries}
-}
-
-func shorten(message string) string {
-	if len(message) <= maxMessage {
-		return message
-	}
-	return strings.ToValidUTF8(message[:maxMessage], "") + "..."
+	return &RefusedError{Message: quote.Shorten(fmt.Sprintf(format, args...)), Reason: InvalidSeries}
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"sluice/ingest/decode/seeds"
 	"sluice/store"
 )
 
@@ -69,7 +70,7 @@ func TestFastPathOfOddKeys(t *testing.T) {
 // kinds.
 func TestFamiliesConcurrently(t *testing.T) {
 	want := map[string][]store.Family{}
-	for _, seed := range moreTextSeeds {
+	for _, seed := range seeds.MoreText {
 		if families, err := Families([]byte(seed), "", benchKey, Options{}); err == nil {
 			want[seed] = families
 		}

@@ -25,7 +25,7 @@ const maxFastLabels = 64
 // histogram and quantile of a summary in s.part.
 func (s *scanner) readLabels(typ dto.MetricType) bool {
 	s.labels, s.part = s.labels[:0], nil
-	separated := isBlank(s.body[s.pos])
+	separated := IsBlank(s.body[s.pos])
 	s.skipBlanks()
 	if s.body[s.pos] != '{' {
 		return separated
@@ -76,22 +76,22 @@ func (s *scanner) readLabels(typ dto.MetricType) bool {
 func (s *scanner) readLabel() (l label, ok bool) {
 	body, i := s.body, s.pos
 	start := i
-	if !isLabelStart(body[i]) {
+	if !IsLabelStart(body[i]) {
 		return l, false
 	}
-	for i++; isLabelPart(body[i]); i++ {
+	for i++; IsLabelPart(body[i]); i++ {
 	}
 	l.name = body[start:i]
 	if len(l.name) > 1 && l.name[0] == '_' && l.name[1] == '_' {
 		return l, false // reserved
 	}
-	for isBlank(body[i]) {
+	for IsBlank(body[i]) {
 		i++
 	}
 	if body[i] != '=' {
 		return l, false
 	}
-	for i++; isBlank(body[i]); i++ {
+	for i++; IsBlank(body[i]); i++ {
 	}
 	if body[i] != '"' {
 		return l, false
@@ -113,7 +113,7 @@ func (s *scanner) readLabel() (l label, ok bool) {
 	if len(l.name) > s.limits.LabelBytes || len(l.value) > s.limits.LabelBytes {
 		return l, false // the escaped value may be longer than the value, but hardly ever is
 	}
-	for i++; isBlank(body[i]); i++ {
+	for i++; IsBlank(body[i]); i++ {
 	}
 	s.pos = i
 	return l, true

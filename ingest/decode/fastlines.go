@@ -21,7 +21,7 @@ func (s *scanner) line() bool {
 	case c == '#':
 		s.pos++
 		return s.comment()
-	case isNameStart(c):
+	case IsNameStart(c):
 		return s.sample()
 	}
 	return false
@@ -38,7 +38,7 @@ func (s *scanner) comment() bool {
 	}
 	s.skipBlanks()
 	name := s.name()
-	if len(name) == 0 || !isBlank(s.body[s.pos]) {
+	if len(name) == 0 || !IsBlank(s.body[s.pos]) {
 		return false
 	}
 	f := s.family(name)
@@ -205,8 +205,8 @@ func (s *scanner) add(f *scanned, m span) bool {
 // name reads a legacy metric name, which may be empty.
 func (s *scanner) name() []byte {
 	start, i := s.pos, s.pos
-	if isNameStart(s.body[i]) {
-		for i++; isNamePart(s.body[i]); i++ {
+	if IsNameStart(s.body[i]) {
+		for i++; IsNamePart(s.body[i]); i++ {
 		}
 	}
 	s.pos = i
@@ -216,7 +216,7 @@ func (s *scanner) name() []byte {
 // word reads up to a blank or the end of the line.
 func (s *scanner) word() []byte {
 	start := s.pos
-	for c := s.body[s.pos]; !isBlank(c) && c != '\n'; c = s.body[s.pos] {
+	for c := s.body[s.pos]; !IsBlank(c) && c != '\n'; c = s.body[s.pos] {
 		s.pos++
 	}
 	return s.body[start:s.pos]
@@ -231,41 +231,10 @@ func (s *scanner) rest() []byte {
 }
 
 func (s *scanner) skipBlanks() {
-	for isBlank(s.body[s.pos]) {
+	for IsBlank(s.body[s.pos]) {
 		s.pos++
 	}
 }
-
-func isBlank(c byte) bool { return c == ' ' || c == '\t' }
-
-// nameBytes says for each byte where it may stand in a legacy name.
-var nameBytes = func() (table [256]uint8) {
-	for c := range table {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '_':
-			table[c] = nameStart | namePart | labelPart
-		case '0' <= c && c <= '9':
-			table[c] = namePart | labelPart
-		case c == ':':
-			table[c] = nameStart | namePart
-		}
-	}
-	return table
-}()
-
-const (
-	nameStart uint8 = 1 << iota // of a metric name; of a label name it is labelPart, too
-	namePart
-	labelPart
-)
-
-func isNameStart(c byte) bool { return nameBytes[c]&nameStart != 0 }
-
-func isNamePart(c byte) bool { return nameBytes[c]&namePart != 0 }
-
-func isLabelStart(c byte) bool { return nameBytes[c]&(nameStart|labelPart) == nameStart|labelPart }
-
-func isLabelPart(c byte) bool { return nameBytes[c]&labelPart != 0 }
 
 // partLabel is the label that tells the lines of a metric of the type apart.
 func partLabel(typ dto.MetricType) string {

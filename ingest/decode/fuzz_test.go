@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"sluice/ingest/decode/seeds"
 	"sluice/store"
 )
 
@@ -59,7 +60,7 @@ func slowly(body []byte, key store.Key, opts Options) ([]store.Family, error) {
 // FuzzFastPathAgrees holds the fast path against the slow one: what it takes
 // comes out the same.
 func FuzzFastPathAgrees(f *testing.F) {
-	for i, seed := range slices.Concat(textSeeds, moreTextSeeds) {
+	for i, seed := range slices.Concat(seeds.Text, seeds.MoreText) {
 		f.Add([]byte(seed), uint8(i%4), i%2 == 0)
 		f.Add([]byte(seed), uint8(0), false)
 	}
@@ -85,7 +86,7 @@ func FuzzFastPathAgrees(f *testing.F) {
 
 // FuzzCanonicalTextStays pushes canonical text again: it comes out the same.
 func FuzzCanonicalTextStays(f *testing.F) {
-	for i, seed := range slices.Concat(textSeeds, moreTextSeeds) {
+	for i, seed := range slices.Concat(seeds.Text, seeds.MoreText) {
 		f.Add([]byte(seed), uint8(i), i%2 == 0, i%3 == 0)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, key uint8, utf8, unchecked bool) {
@@ -118,7 +119,7 @@ func FuzzCanonicalTextStays(f *testing.F) {
 // FuzzProtobuf reads anything as protobuf: what is taken can be read by the
 // parsers of scrapes.
 func FuzzProtobuf(f *testing.F) {
-	for i, seed := range protobufSeeds {
+	for i, seed := range seeds.Protobuf {
 		f.Add([]byte(seed), uint8(0), false)
 		f.Add([]byte(seed), uint8(i), i%2 == 0)
 	}

@@ -6,6 +6,8 @@ import (
 	"math"
 
 	dto "github.com/prometheus/client_model/go"
+
+	"sluice/ingest/quote"
 )
 
 // Limits bound what one push may hold, whatever its format. 0 is no limit.
@@ -48,7 +50,8 @@ type LimitError struct {
 	// Message names the limit, the value and the flag.
 	Message string
 
-	name string // of the metric, to find its line
+	// Metric is the name of the family, empty if it is not known.
+	Metric string
 }
 
 // Error returns the message.
@@ -88,8 +91,8 @@ func (l Limits) textTooLarge() *LimitError {
 func (l Limits) checkFamily(mf *dto.MetricFamily, instance *dto.LabelPair) error {
 	name := mf.GetName()
 	if l.LabelBytes > 0 && len(name) > l.LabelBytes {
-		return &LimitError{Reason: LabelTooLong, name: name, Message: fmt.Sprintf(
-			"a metric name has %d bytes, the limit is %d (--push.max-label-bytes): %s", len(name), l.LabelBytes, excerpt(name, maxExcerpt))}
+		return &LimitError{Reason: LabelTooLong, Metric: name, Message: fmt.Sprintf(
+			"a metric name has %d bytes, the limit is %d (--push.max-label-bytes): %s", len(name), l.LabelBytes, quote.Excerpt(name, quote.MaxExcerpt))}
 	}
 	for i, m := range mf.GetMetric() {
 		count := 0
@@ -98,15 +101,15 @@ func (l Limits) checkFamily(mf *dto.MetricFamily, instance *dto.LabelPair) error
 				count++
 			}
 			if longest := max(len(pair.GetName()), len(pair.GetValue())); l.LabelBytes > 0 && longest > l.LabelBytes {
-				return &LimitError{Reason: LabelTooLong, name: name, Message: fmt.Sprintf(
+				return &LimitError{Reason: LabelTooLong, Metric: name, Message: fmt.Sprintf(
 					"label %s of metric %s, series %d, has %d bytes, the limit is %d (--push.max-label-bytes): %s",
-					excerpt(pair.GetName(), maxExcerpt), excerpt(name, maxExcerpt), i+1, longest, l.LabelBytes, excerpt(pair.GetValue(), maxExcerpt))}
+					quote.Excerpt(pair.GetName(), quote.MaxExcerpt), quote.Excerpt(name, quote.MaxExcerpt), i+1, longest, l.LabelBytes, quote.Excerpt(pair.GetValue(), quote.MaxExcerpt))}
 			}
 		}
 		if l.Labels > 0 && count > l.Labels {
-			return &LimitError{Reason: TooManyLabels, name: name, Message: fmt.Sprintf(
+			return &LimitError{Reason: TooManyLabels, Metric: name, Message: fmt.Sprintf(
 				"metric %s, series %d, has %d labels with those of its group, the limit is %d (--push.max-labels)",
-				excerpt(name, maxExcerpt), i+1, count, l.Labels)}
+				quote.Excerpt(name, quote.MaxExcerpt), i+1, count, l.Labels)}
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/textparse"
 	"google.golang.org/protobuf/proto"
 
+	"sluice/ingest/decode/seeds"
 	"sluice/store"
 )
 
@@ -42,7 +43,7 @@ var openMetricsSeeds = []string{
 // FuzzOpenMetrics reads anything as OpenMetrics: what is taken is canonical,
 // and Prometheus reads the scrapes that are made of it.
 func FuzzOpenMetrics(f *testing.F) {
-	for i, seed := range slices.Concat(openMetricsSeeds, textSeeds) {
+	for i, seed := range slices.Concat(openMetricsSeeds, seeds.Text) {
 		f.Add([]byte(seed), uint8(0), i%2 == 0, false)
 		f.Add([]byte(seed), uint8(i), true, i%3 == 0)
 		f.Add([]byte(seed+"# EOF\n"), uint8(i), i%2 == 1, false)

@@ -8,6 +8,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"sluice/ingest/quote"
 )
 
 // parseProtobuf reads families that have their length before them. Of two
@@ -20,9 +22,9 @@ func parseProtobuf(body []byte) (map[string]*dto.MetricFamily, error) {
 	total := len(body)
 	for count := 1; len(body) > 0; count++ {
 		at := total - len(body)
-		mf, rest, err := cutFamily(body)
+		mf, rest, err := CutFamily(body)
 		if err != nil {
-			return nil, &SyntaxError{Message: shorten(fmt.Sprintf("%s: in family %d, which begins at byte %d of %d", errorText(err), count, at, total))}
+			return nil, &SyntaxError{Message: quote.Shorten(fmt.Sprintf("%s: in family %d, which begins at byte %d of %d", errorText(err), count, at, total))}
 		}
 		body = rest
 		families[mf.GetName()] = mf
@@ -30,8 +32,8 @@ func parseProtobuf(body []byte) (map[string]*dto.MetricFamily, error) {
 	return families, nil
 }
 
-// cutFamily reads the first family and returns what is behind it.
-func cutFamily(body []byte) (mf *dto.MetricFamily, rest []byte, err error) {
+// CutFamily reads the first family and returns what is behind it.
+func CutFamily(body []byte) (mf *dto.MetricFamily, rest []byte, err error) {
 	size, n := protowire.ConsumeVarint(body)
 	if n < 0 {
 		return nil, nil, protowire.ParseError(n)

@@ -8,6 +8,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"sluice/ingest/quote"
 )
 
 // maxLineLabels bounds the labels of a text line. expfmt looks for duplicates
@@ -34,7 +36,7 @@ func parseText(body []byte, scheme model.ValidationScheme, limits Limits) (famil
 	parser := expfmt.NewTextParser(scheme)
 	families, err = parser.TextToMetricFamilies(bytes.NewReader(body))
 	if err != nil {
-		syntax := &SyntaxError{Message: shorten(err.Error())}
+		syntax := &SyntaxError{Message: quote.Shorten(err.Error())}
 		if parse, ok := errors.AsType[expfmt.ParseError](err); ok {
 			syntax.Line = parse.Line
 		}
@@ -72,7 +74,7 @@ func countLabels(text []byte) int {
 		case quoted && c == '\\':
 			i++
 		case !quoted && c == '=':
-			if next := skipBlanks(text, i+1); next < len(text) && text[next] == '"' {
+			if next := SkipBlanks(text, i+1); next < len(text) && text[next] == '"' {
 				n++
 			}
 		}

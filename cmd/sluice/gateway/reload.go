@@ -1,0 +1,63 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"github.com/prometheus/common/route"
+
+	"sluice/ingest/rules"
+)
+
+// reloader reads the rules anew when somebody asks for it.
+type reloader struct {
+	file    *rules.File
+	logger  *slog.Logger
+	hangups <-chan os.Signal // SIGHUP
+}
+
+// run does so on SIGHUP until ctx ends.
+func (r *reloader) run(ctx context.Context) error {
+	for {
+		select {
+		case <-r.hangups:
+			_ = r.reload() // which is in the log
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (r *reloader) reload() error {
+	err := r.file.Reload()
+	if err != nil {
+		r.logger.Error("cannot reload the rules, they stay as they were", "err", err)
+	}
+	return err
+}
+
+// addReload adds the request that reloads, or its refusal, like /-/quit: 200 when
+// it is done, 500 with the reason when the rules are wrong.
+func addReload(r *route.Router, prefix string, enabled bool, reload func() error) {
+	handler := func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		w.Write([]byte("Lifecycle API is not enabled."))
+	}
+	if enabled {
+		handler = func(w http.ResponseWriter, _ *http.Request) {
+			if err := reload(); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+			}
+		}
+	}
+	r.Put(prefix+reloadPath, handler)
+	r.Post(prefix+reloadPath, handler)
+	r.Get(prefix+reloadPath, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		w.Write([]byte("Only POST or PUT requests allowed."))
+	})
+}
+
+const reloadPath = "/-/reload"

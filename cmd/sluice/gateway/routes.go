@@ -1,0 +1,151 @@
+package gateway
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"path"
+	"strings"
+
+	"github.com/prometheus/common/route"
+
+	"sluice/exposer"
+	"sluice/exposer/api"
+	"sluice/exposer/page"
+	"sluice/ingest"
+	"sluice/store"
+)
+
+// ownMetricsPath is where the gateway's own metrics are, without those pushed.
+const ownMetricsPath = "/-/metrics"
+
+// handlers are what the routes lead to.
+type handlers struct {
+	front        *ingest.Front
+	paths        *ingest.Paths
+	scraper      *exposer.Scraper
+	api          *api.API
+	own          *exposer.OwnMetrics
+	ownOnly      http.Handler
+	notReady     func() string // the reason why the gateway is not ready for pushes, "" for none
+	notScrapable func() string // likewise for scrapes
+	reload       func() error
+	quit         func()
+	logger       *slog.Logger
+}
+
+// routes has all that the gateway serves, at Pushgateway's paths.
+//
+//	/metrics/job/<job>{/<label>/<value>}   push and delete
+//	/metrics                               scrape
+//	/group/job/<job>{/<label>/<value>}     scrape of one group
+//	/-/metrics                             the gateway's own metrics alone
+//	/api/v1/...                            query API, admin API
+//	/-/healthy /-/ready                    health
+//	/-/reload /-/quit                      lifecycle
+//	/debug/pprof/...                       profiles
+//	/ /live /stream /status /static/...    the page
+func routes(cfg *Config, h handlers) (http.Handler, error) {
+	front, own := h.front, h.own
+	prefix := cfg.Prefix()
+	r := route.New()
+	for _, suffix := range []string{"", "@base64"} {
+		put := own.InstrumentPush(http.MethodPut, front.Push(store.OpPut, suffix != ""))
+		post := own.InstrumentPush(http.MethodPost, front.Push(store.OpPost, suffix != ""))
+		del := own.Instrument("delete", front.Delete(suffix != ""))
+		for _, group := range []string{"/metrics/job" + suffix + "/:job", "/metrics/job" + suffix + "/:job/*labels"} {
+			r.Put(prefix+group, put)
+			r.Post(prefix+group, post)
+			r.Del(prefix+group, del)
+		}
+	}
+	for _, suffix := range []string{"", "@base64"} {
+		one := own.Instrument("group", h.scraper.Group(front.KeyOf(suffix != "")))
+		r.Get(prefix+api.GroupPath+"/job"+suffix+"/:job", one)
+		r.Get(prefix+api.GroupPath+"/job"+suffix+"/:job/*labels", one)
+	}
+	r.Get(path.Join(prefix, cfg.TelemetryPath), h.scraper.ServeHTTP)
+	r.Get(prefix+ownMetricsPath, h.ownOnly.ServeHTTP)
+	r.Get(prefix+"/-/healthy", own.Instrument("healthy", exposer.Healthy))
+	r.Get(prefix+"/-/ready", own.Instrument("ready", exposer.Ready(h.notReady, h.notScrapable)))
+	addLifecycle(r, prefix, cfg.EnableLifecycle, h.quit)
+	addReload(r, prefix, cfg.EnableLifecycle, h.reload)
+	r.Get(prefix+"/debug/pprof/*pprof", servePprof)
+
+	v1 := route.New()
+	h.api.Register(v1, own.Instrument)
+	deleteSelected := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "the admin API is not enabled (--web.enable-admin-api)", http.StatusForbidden)
+	})
+	if cfg.EnableAdminAPI {
+		v1.Put("/admin/wipe", own.Instrument("wipe", front.Wipe()))
+		deleteSelected = front.DeleteSelected()
+	}
+	v1.Del("/groups", own.Instrument("delete_selected", deleteSelected))
+	// What the page asks itself is no request of anybody.
+	uncounted := route.New()
+	h.api.Register(uncounted, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
+	pages, err := page.New(page.Config{API: uncounted, External: cfg.external(), Prefix: prefix, Metrics: cfg.TelemetryPath}, h.logger.With("component", "page"))
+	if err != nil {
+		return nil, err
+	}
+	pages.Register(r, prefix, own.Instrument)
+	mux := http.NewServeMux()
+	mux.Handle("/", front.CheckEncoding(r))
+	mux.Handle(prefix+"/api/v1/", http.StripPrefix(prefix+"/api/v1", v1))
+	guarded, err := front.SameSite(cfg.external(), mux)
+	if err != nil {
+		return nil, err
+	}
+	return h.paths.Watch(guarded), nil
+}
+
+// taken tells whether the path is one that routes gives to something else than
+// scrapes.
+func taken(telemetryPath string) bool {
+	switch p := path.Clean(telemetryPath); p {
+	case "/", "/live", "/stream", "/status", "/-/healthy", "/-/ready", "/-/quit", reloadPath, ownMetricsPath:
+		return true
+	default:
+		return strings.HasPrefix(p+"/", "/debug/pprof/") || strings.HasPrefix(p+"/", "/static/")
+	}
+}
+
+// addLifecycle adds the request that ends the process, or its refusal.
+func addLifecycle(r *route.Router, prefix string, enabled bool, quit func()) {
+	quitPath := prefix + "/-/quit"
+	handler := func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		w.Write([]byte("Lifecycle API is not enabled."))
+	}
+	if enabled {
+		handler = func(w http.ResponseWriter, _ *http.Request) {
+			w.Write([]byte("Requesting termination... Goodbye!"))
+			quit()
+		}
+	}
+	r.Put(quitPath, handler)
+	r.Post(quitPath, handler)
+	r.Get(quitPath, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		w.Write([]byte("Only POST or PUT requests allowed."))
+	})
+}
+
+// servePprof dispatches by the rest of the path, since the router knows no
+// fixed paths beside a catch-all.
+func servePprof(w http.ResponseWriter, r *http.Request) {
+	switch route.Param(r.Context(), "pprof") {
+	case "/cmdline":
+		pprof.Cmdline(w, r)
+	case "/profile":
+		pprof.Profile(w, r)
+	case "/symbol":
+		pprof.Symbol(w, r)
+	case "/trace":
+		pprof.Trace(w, r)
+	default:
+		r.URL.Path = "/debug/pprof" + route.Param(r.Context(), "pprof")
+		pprof.Index(w, r)
+	}
+}

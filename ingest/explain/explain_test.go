@@ -1,0 +1,190 @@
+package explain
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"google.golang.org/protobuf/encoding/protodelim"
+
+	"sluice/ingest/decode"
+	"sluice/ingest/decode/seeds"
+	"sluice/store"
+)
+
+const protobufContentType = decode.ProtobufType + "; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+
+var key = mustKey("j")
+
+func mustKey(job string, labels ...store.Label) store.Key {
+	key, err := store.NewKey(job, labels...)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// delimited is the body of a push in protobuf that says what a text says.
+func delimited(t *testing.T, texts ...string) string {
+	t.Helper()
+	var b bytes.Buffer
+	for _, text := range texts {
+		parser := expfmt.NewTextParser(model.LegacyValidation)
+		families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, mf := range families {
+			if _, err := protodelim.MarshalTo(&b, mf); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return b.String()
+}
+
+// explained reads a body that is refused.
+func explained(t *testing.T, body string, req Request, opts decode.Options) string {
+	t.Helper()
+	_, err := decode.Families([]byte(body), req.ContentType, key, opts)
+	if err == nil {
+		t.Fatalf("%.100q is taken", body)
+	}
+	return Explain(err, []byte(body), req, key, opts).Error()
+}
+
+func TestExplainProtobuf(t *testing.T) {
+	f := func(body string, wants ...string) {
+		t.Helper()
+		text := explained(t, body, Request{ContentType: protobufContentType}, decode.Options{})
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("%.100q: %q lacks %q", body, text, want)
+			}
+		}
+	}
+	good := delimited(t, "a 1\n", "b 2\n")
+	f("some_metric 1\n", "looks like text", "text/plain; version=0.0.4")
+	f("# TYPE a gauge\na 1\n", "looks like text", "text/plain")
+	f(good+"\x05\n", "in family 3", fmt.Sprintf("byte %d of %d", len(good), len(good)+2), "unexpected EOF")
+	f(good+"\x02\n\x05", "in family 3", "proto")
+	f("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "in family 1", "varint")
+	f("\x1f\x8b\x08\x00\x00\x00\x00", "looks like gzip", "Content-Encoding: gzip")
+	f(delimited(t, "a 1\n", "b{x=\"1\"} 1\nb 1 5\n"),
+		"must not have timestamps", `family 2 ("b"), metric 2`, "Remove the timestamp")
+}
+
+func TestExplainNamesWithTheFlag(t *testing.T) {
+	f := func(body string, wants ...string) {
+		t.Helper()
+		text := explained(t, body, Request{}, decode.Options{Scheme: model.UTF8Validation})
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q: %q lacks %q", body, text, want)
+			}
+		}
+		if strings.Contains(text, "--push.enable-utf8-names") {
+			t.Errorf("%q: %q names a flag that is set", body, text)
+		}
+	}
+	f("a.b 1\n", "column 2: a dot in the metric name", `write any other as {"a.b"}`)
+	f("m{a.b=\"1\"} 1\n", "column 4: a dot in the label name", `{"a.b"="value"}`)
+	f("größe 1\n", "column 3", `{"größe"}`)
+	f("{\"a\xff\"} 1\n", "column 4: the byte 0xff")
+}
+
+// Errors of other kinds, and those of which nothing more is known, stay.
+func TestExplainKeepsWhatItDoesNotKnow(t *testing.T) {
+	other := errors.New("other")
+	if got := Explain(other, nil, Request{}, key, decode.Options{}); got != other {
+		t.Errorf("got %v", got)
+	}
+	openMetrics := &decode.SyntaxError{Line: 3, Message: "OpenMetrics parsing error in line 3: odd"}
+	if got := Explain(openMetrics, []byte("a 1\n"), Request{}, key, decode.Options{}); got.Error() != openMetrics.Message {
+		t.Errorf("got %v", got)
+	}
+}
+
+// The time is linear in the body.
+func TestExplainLargeBodies(t *testing.T) {
+	const size = 2 << 20
+	f := func(name, body string) {
+		t.Helper()
+		for _, err := range []error{
+			&decode.SyntaxError{Line: 1, Message: "text format parsing error in line 1: x"},
+			&decode.SyntaxError{Line: 1 + strings.Count(body, "\n"), Message: "text format parsing error in line 1: second TYPE line for metric name \"m\""},
+			&decode.RefusedError{Message: "m", Reason: decode.HasTimestamp, Metric: "m"},
+			&decode.RefusedError{Message: "m", Reason: decode.DuplicateSeries, Metric: "m", Labels: "never"},
+			&decode.LimitError{Message: "m", Reason: decode.LabelTooLong, Metric: "other"},
+		} {
+			start := time.Now()
+			text := Explain(err, []byte(body), Request{}, key, decode.Options{}).Error()
+			// It takes a fraction of a second; the square of it would take hours.
+			if took := time.Since(start); took > time.Minute {
+				t.Errorf("%s: %s", name, took)
+			}
+			checkMessage(t, text)
+		}
+	}
+	for _, part := range []string{"m", "m 1\n", "m{a=\"1\"} 1\n", "\n", "\r", " ", "\"", "\\", "{", "a=\"1\",", "1 ", "\xff", "# TYPE m gauge\n", "m 1 1\n", ",", "\x00"} {
+		f(fmt.Sprintf("%q", part), strings.Repeat(part, size/len(part)))
+		f(fmt.Sprintf("in braces %q", part), "m{"+strings.Repeat(part, size/len(part)))
+	}
+}
+
+// checkMessage holds what is true of all texts.
+func checkMessage(t *testing.T, text string) {
+	t.Helper()
+	if text == "" || len(text) > 920 || !utf8.ValidString(text) {
+		t.Fatalf("%d bytes: %q", len(text), text)
+	}
+	for _, r := range text {
+		if unicode.IsControl(r) && r != '\n' {
+			t.Fatalf("control character %q in %q", r, text)
+		}
+	}
+	if first, _, _ := strings.Cut(text, "\n"); strings.TrimSpace(first) == "" {
+		t.Fatalf("no gist in %q", text)
+	}
+}
+
+// FuzzExplain explains whatever is refused.
+func FuzzExplain(f *testing.F) {
+	for i, seed := range slices.Concat(seeds.Text, seeds.MoreText, seeds.Protobuf) {
+		f.Add([]byte(seed), i%3 == 0, i%5 == 0, "", "")
+	}
+	for _, seed := range []string{"m{a=\"1\" b", "{\"a.b\"", "m 1\r\n", "\xef\xbb\xbf", "m {{ x }}\n", "m{a=“1”} 1\n", "\"m 1\"\r\n", "$ m 1\n", "m 1,5\n", "m 1 2 3\n", "m 1 # {a=\"b\"} 1\n", "# TYPE m info\n"} {
+		f.Add([]byte(seed), false, false, "text/plain", "br")
+		f.Add([]byte(seed), true, true, "application/x-protobuf", "gzip")
+	}
+	keys := []store.Key{key, mustKey("j", store.Label{Name: "instance", Value: ""}, store.Label{Name: "zone", Value: "e\"u\\\n"}), mustKey("j", store.Label{Name: "le", Value: "5"})}
+	f.Fuzz(func(t *testing.T, body []byte, utf8, decoded bool, contentType, encoding string) {
+		opts := decode.Options{Scheme: model.LegacyValidation, Limits: decode.Limits{Series: 20, Labels: 5, LabelBytes: 50, TextBytes: 2000}}
+		if utf8 {
+			opts.Scheme = model.UTF8Validation
+		}
+		key := keys[len(body)%len(keys)]
+		req := Request{ContentType: contentType, Encoding: encoding, Decoded: decoded, RemoteWrite: len(encoding) == 3}
+		for _, contentType := range []string{contentType, protobufContentType} {
+			req.ContentType = contentType
+			_, err := decode.Families(body, contentType, key, opts)
+			if err == nil {
+				continue
+			}
+			text := Explain(err, body, req, key, opts).Error()
+			checkMessage(t, text)
+			if syntax, ok := errors.AsType[*decode.SyntaxError](err); ok && contentType != protobufContentType && syntax.Line > 0 &&
+				!strings.HasPrefix(text, fmt.Sprintf("text format parsing error in line %d: ", syntax.Line)) {
+				t.Fatalf("%q does not begin as Pushgateway's", text)
+			}
+		}
+	})
+}

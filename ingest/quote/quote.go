@@ -1,0 +1,38 @@
+// Package quote makes what was pushed safe to show in a message: short, valid
+// UTF-8, and without control characters.
+package quote
+
+import (
+	"strconv"
+	"strings"
+)
+
+// MaxExcerpt bounds in bytes what a message quotes of a name, value or token.
+const MaxExcerpt = 80
+
+// Excerpt quotes what was pushed, so that it has no control characters and is
+// valid UTF-8, up to a length in bytes of the quoted text.
+func Excerpt[T string | []byte](s T, most int) string {
+	head := s
+	if len(head) > most {
+		head = head[:most]
+	}
+	quoted := strconv.Quote(string(head))
+	cut := len(s) > len(head)
+	for len(quoted) > most+2 && len(head) > 0 { // escapes are longer than what they stand for
+		head = head[:len(head)*3/4]
+		quoted, cut = strconv.Quote(string(head)), true
+	}
+	if cut {
+		return quoted + "..."
+	}
+	return quoted
+}
+
+// Clip shortens a text that needs no quotes around it, such as labels.
+func Clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
+}
