@@ -79,7 +79,7 @@ func routes(cfg *Config, h handlers) (http.Handler, error) {
 	})
 	if cfg.EnableAdminAPI {
 		v1.Put("/admin/wipe", own.Instrument("wipe", front.Wipe()))
-		deleteSelected = front.DeleteSelected()
+		deleteSelected = h.api.DeleteGroups(front)
 	}
 	v1.Del("/groups", own.Instrument("delete_selected", deleteSelected))
 	// What the page asks itself is no request of anybody.

@@ -1,4 +1,4 @@
-package ingest
+package api
 
 import (
 	"context"
@@ -7,15 +7,25 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"sluice/store"
 	"sluice/store/search"
 	"sluice/store/selector"
 )
 
-// deletesAtOnce is how many deletes of one request wait for their verdict
-// together, so that it leaves room for pushes.
-const deletesAtOnce = 256
+// Deleter deletes groups for the API. An error that has the methods
+// Status() int and Retry() time.Duration says by them how it is answered: the
+// HTTP status, and after how long the client may try again, 0 where that does not
+// help.
+type Deleter interface {
+	// ReadyToDelete returns why no group can be deleted now, nil if groups can.
+	ReadyToDelete() error
+	// DeleteGroups deletes groups for the client at an address (host:port), and
+	// waits until each is gone from the store, or ctx ends. It returns those that
+	// are deleted, and the first reason why others are not.
+	DeleteGroups(ctx context.Context, keys []store.Key, client string) ([]store.Key, error)
+}
 
 // selected is a group in the answer.
 type selected struct {
@@ -23,24 +33,24 @@ type selected struct {
 	Labels map[string]string `json:"labels"`
 }
 
-// DeleteSelected returns the handler that deletes the groups which a match[]
+// DeleteGroups returns the handler that deletes the groups which a match[]
 // parameter and the parameter search choose, living and dead, and answers which these were. With
 // dry-run=true it only says so. Each group is deleted like by a request of its
 // own: what is pushed meanwhile comes first or afterwards. If the stream fails in
 // between, the answer is an error with those that are deleted.
-func (f *Front) DeleteSelected() http.HandlerFunc {
+func (a *API) DeleteGroups(d Deleter) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		chosen, dryRun, err := selectionOf(r)
 		if err != nil {
 			replyJSON(w, http.StatusBadRequest, map[string]any{"status": "error", "errorType": "bad_data", "error": err.Error()})
 			return
 		}
-		if err := f.committer.ready(store.OpDelete); err != nil {
-			f.failSelected(w, nil, err)
+		if err := d.ReadyToDelete(); err != nil {
+			failSelected(w, nil, err)
 			return
 		}
 		var keys []store.Key
-		for g := range f.committer.store.View().All() {
+		for g := range a.store.View().All() {
 			if r.Context().Err() != nil {
 				return // nobody waits for it any more
 			}
@@ -49,9 +59,9 @@ func (f *Front) DeleteSelected() http.HandlerFunc {
 			}
 		}
 		if !dryRun {
-			done, err := f.deleteAll(r.Context(), keys, originHTTP(r))
+			done, err := d.DeleteGroups(r.Context(), keys, r.RemoteAddr)
 			if err != nil {
-				f.failSelected(w, done, err)
+				failSelected(w, done, err)
 				return
 			}
 		}
@@ -99,54 +109,17 @@ func selectionOf(r *http.Request) (chosen selection, dryRun bool, err error) {
 	return chosen, dryRun, nil
 }
 
-// deleteAll deletes groups and waits for the verdicts. It returns those that are
-// deleted, and the first reason why others are not.
-func (f *Front) deleteAll(ctx context.Context, keys []store.Key, origin string) (done []store.Key, failed error) {
-	type verdict struct {
-		key store.Key
-		err error
-	}
-	verdicts := make(chan verdict, deletesAtOnce)
-	waiting := 0
-	receive := func() bool {
-		select {
-		case v := <-verdicts:
-			waiting--
-			f.settle(store.OpDelete, viaHTTP, v.key, v.err, func() string { return origin })
-			if v.err == nil {
-				done = append(done, v.key)
-			} else if failed == nil {
-				failed = v.err
-			}
-			return true
-		case <-f.committer.ended:
-			failed = refuse(CodeUnavailable, "the gateway is stopping")
-			return false
-		}
-	}
-	for _, key := range keys {
-		if waiting == deletesAtOnce && !receive() || failed != nil {
-			break
-		}
-		c := Change{Op: store.OpDelete, Key: key, Time: f.now(), Origin: origin}
-		if failed = f.committer.Enqueue(ctx, c, func(err error) { verdicts <- verdict{key, err} }); failed != nil {
-			break
-		}
-		waiting++
-	}
-	for waiting > 0 && receive() {
-	}
-	return done, failed
-}
-
 // failSelected answers that not all was deleted, with what was.
-func (f *Front) failSelected(w http.ResponseWriter, done []store.Key, err error) {
+func failSelected(w http.ResponseWriter, done []store.Key, err error) {
 	status := http.StatusInternalServerError
-	var own *Error
-	if errors.As(err, &own) {
-		status = own.Status()
-		if own.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(own.RetryAfter.Seconds())))
+	var refused interface {
+		Status() int
+		Retry() time.Duration
+	}
+	if errors.As(err, &refused) {
+		status = refused.Status()
+		if retry := refused.Retry(); retry > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(retry.Seconds())))
 		}
 	}
 	replyJSON(w, status, map[string]any{"status": "error", "errorType": "unavailable", "error": err.Error(), "data": map[string]any{

@@ -1,17 +1,12 @@
-package ingest
+package api
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
-	"strings"
 	"testing"
-
-	"sluice/bus"
-	"sluice/store"
 )
 
 // deleteSelected asks for the deletion of what selectors choose.
@@ -22,7 +17,7 @@ func (g *gateway) deleteSelected(tb testing.TB, dryRun bool, match ...string) (c
 		query.Set("dry-run", "true")
 	}
 	w := httptest.NewRecorder()
-	g.front.DeleteSelected()(w, httptest.NewRequest(http.MethodDelete, "/api/v1/groups?"+query.Encode(), nil))
+	g.handler(w, httptest.NewRequest(http.MethodDelete, "/api/v1/groups?"+query.Encode(), nil))
 	var answer struct {
 		Status, Error string
 		Data          struct {
@@ -47,9 +42,9 @@ func (g *gateway) deleteSelected(tb testing.TB, dryRun bool, match ...string) (c
 }
 
 func TestDeleteSelected(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultCommitter)
+	g := startGateway(t)
 	for _, path := range []string{"/job/x/instance/old-1", "/job/x/instance/old-2", "/job/x/instance/new", "/job/y/instance/old-1"} {
-		g.do("PUT", "/metrics"+path, "a 1\n")
+		g.push(t, path)
 	}
 	old := []string{"/job/x/instance/old-1", "/job/x/instance/old-2"}
 	if code, got := g.deleteSelected(t, true, `{job="x",instance=~"old-.*"}`); code != 200 || !slices.Equal(got, old) || g.store.Groups() != 4 {
@@ -68,9 +63,9 @@ func TestDeleteSelected(t *testing.T) {
 
 // A search chooses, too, alone or of what selectors choose.
 func TestDeleteSearched(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultCommitter)
+	g := startGateway(t)
 	for _, path := range []string{"/job/x/instance/old-1", "/job/x/instance/new", "/job/y/instance/old-1", "/job/z/instance/old-2"} {
-		g.do("PUT", "/metrics"+path, "a 1\n")
+		g.push(t, path)
 	}
 	for _, c := range []struct {
 		query string
@@ -82,7 +77,7 @@ func TestDeleteSearched(t *testing.T) {
 		{`match[]={job="x"}&search=old`, 200, 3}, {"search=~old+instance~2", 200, 2}, {"search=old+job%3Dy", 200, 1},
 	} {
 		w := httptest.NewRecorder()
-		g.front.DeleteSelected()(w, httptest.NewRequest(http.MethodDelete, "/api/v1/groups?"+c.query, nil))
+		g.handler(w, httptest.NewRequest(http.MethodDelete, "/api/v1/groups?"+c.query, nil))
 		if w.Code != c.code || g.store.Groups() != c.left {
 			t.Errorf("%s: got %d %s and %d groups left, want %d and %d", c.query, w.Code, w.Body, g.store.Groups(), c.code, c.left)
 		}
@@ -91,15 +86,15 @@ func TestDeleteSearched(t *testing.T) {
 
 // What does not say which groups deletes none.
 func TestDeleteSelectedNeedsASelector(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultCommitter)
-	g.do("PUT", "/metrics/job/x", "a 1\n")
+	g := startGateway(t)
+	g.push(t, "/job/x")
 	for _, match := range [][]string{nil, {""}, {"{}"}, {`{job=~".*"}`}, {`{job!="y"}`}, {`{job="x"}`, `{job=""}`}, {"up"}, {`{job="x"`}} {
 		if code, _ := g.deleteSelected(t, false, match...); code != 400 {
 			t.Errorf("%q: got %d, want 400", match, code)
 		}
 	}
 	w := httptest.NewRecorder()
-	g.front.DeleteSelected()(w, httptest.NewRequest(http.MethodDelete, `/api/v1/groups?match[]={job="x"}&dry-run=perhaps`, nil))
+	g.handler(w, httptest.NewRequest(http.MethodDelete, `/api/v1/groups?match[]={job="x"}&dry-run=perhaps`, nil))
 	if w.Code != 400 {
 		t.Errorf("dry-run=perhaps: got %d", w.Code)
 	}
@@ -108,62 +103,15 @@ func TestDeleteSelectedNeedsASelector(t *testing.T) {
 	}
 }
 
-// More groups than may wait for their verdict at once, dead ones among them.
-func TestDeleteSelectedMany(t *testing.T) {
-	committer := defaultCommitter
-	committer.MaxWaiting = deletesAtOnce + 10
-	g := startGateway(t, bus.Config{}, committer)
-	const n = 3*deletesAtOnce + 7
-	for i := range n {
-		g.do("PUT", fmt.Sprintf("/metrics/job/x/instance/%d", i), "a 1\n")
-	}
-	if code, got := g.deleteSelected(t, false, `{job="x"}`); code != 200 || len(got) != n || g.store.Groups() != 0 {
-		t.Errorf("got %d with %d groups, %d are left", code, len(got), g.store.Groups())
-	}
-	g.do("PUT", "/metrics/job/x", "a 1\n")
-	g.cancel()
-	<-g.committer.ended
-	if code, _ := g.deleteSelected(t, false, `{job="x"}`); code != 503 {
-		t.Errorf("while stopping: got %d, want 503", code)
-	}
-}
-
-func TestQuota(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultCommitter, func(_ *store.Settings, f *FrontConfig) {
-		f.Terms = func(key store.Key) Terms {
-			if job, _ := key.Get(store.JobLabel); job == "ci" {
-				return Terms{MaxOfJob: 2}
-			}
-			return Terms{}
-		}
-	})
-	for i := range 3 {
-		code, text := g.do("PUT", fmt.Sprintf("/metrics/job/ci/instance/%d", i), "a 1\n")
-		if want := map[bool]int{true: 200, false: 429}[i < 2]; code != want {
-			t.Errorf("group %d: got %d %q, want %d", i, code, text, want)
-		}
-		if code == 429 && (!strings.Contains(text, `job "ci" has 2 groups`) || !strings.Contains(text, "--group.rules")) {
-			t.Errorf("got %q, want job, limit and where it is from", text)
-		}
-	}
-	if code, _ := g.do("PUT", "/metrics/job/other", "a 1\n"); code != 200 {
-		t.Errorf("another job: got %d", code)
-	}
-	g.do("DELETE", "/metrics/job/ci/instance/0", "")
-	if code, _ := g.do("PUT", "/metrics/job/ci/instance/3", "a 1\n"); code != 200 {
-		t.Errorf("after a delete: got %d", code)
-	}
-}
-
 // The answers stay the same, byte for byte.
 func TestDeleteAnswers(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultCommitter)
-	g.do("PUT", "/metrics/job/x/instance/1", "a 1\n")
-	g.do("PUT", "/metrics/job/x", "a 1\n")
+	g := startGateway(t)
+	g.push(t, "/job/x/instance/1")
+	g.push(t, "/job/x")
 	check := func(query string, code int, retry, want string) {
 		t.Helper()
 		w := httptest.NewRecorder()
-		g.front.DeleteSelected()(w, httptest.NewRequest(http.MethodDelete, "/api/v1/groups?"+query, nil))
+		g.handler(w, httptest.NewRequest(http.MethodDelete, "/api/v1/groups?"+query, nil))
 		if got := w.Body.String(); w.Code != code || got != want+"\n" || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("Retry-After") != retry {
 			t.Errorf("%s: got %d %v\n%s, want %d %s\n%s", query, w.Code, w.Header(), got, code, retry, want)
 		}
@@ -177,6 +125,6 @@ func TestDeleteAnswers(t *testing.T) {
 	check("search=job!=x", 400, "", `{"error":"parameter search: it chooses groups by nothing that they have","errorType":"bad_data","status":"error"}`)
 	check("match[]={}", 400, "", `{"error":"parameter match[]: {} chooses groups by nothing that they have: at least one label must not be allowed to be empty","errorType":"bad_data","status":"error"}`)
 	g.cancel()
-	<-g.committer.ended
+	<-g.ended
 	check("search=job=x", 503, "1", `{"data":{"count":0,"deleted":[]},"error":"the gateway is stopping","errorType":"unavailable","status":"error"}`)
 }
