@@ -104,6 +104,9 @@ func (e *Error) Error() string { return e.Message }
 // Status returns the HTTP status.
 func (e *Error) Status() int { return httpStatus[e.Code] }
 
+// Retry returns when the client may try again: RetryAfter.
+func (e *Error) Retry() time.Duration { return e.RetryAfter }
+
 // isClients tells whether the client has caused the refusal, not the state of the
 // gateway.
 func (e *Error) isClients() bool {

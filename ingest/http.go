@@ -156,10 +156,13 @@ func (f *Front) CheckEncoding(next http.Handler) http.Handler {
 	})
 }
 
-func originHTTP(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+func originHTTP(r *http.Request) string { return originOf(r.RemoteAddr) }
+
+// originOf is the origin of what a client at an address has sent over HTTP.
+func originOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		host = r.RemoteAddr
+		host = address
 	}
 	return viaHTTP + " " + host
 }

@@ -19,6 +19,7 @@ import (
 
 	"sluice/bus"
 	"sluice/exposer"
+	"sluice/exposer/api"
 	"sluice/ingest"
 	"sluice/ingest/rules"
 	"sluice/store"
@@ -142,7 +143,7 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 	if err := b.Introduce(bus.Introduction{Store: s, Version: version.Version, Started: start, Ready: ready}); err != nil {
 		return err
 	}
-	live := exposer.NewLive()
+	live := api.NewLive()
 	b.Observe(live.Event)
 	refusals.Observe(live.Refusal)
 	judge := exposer.NewJudge(s, scraped, logger.With("component", "scrape"))
@@ -150,12 +151,12 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 		front:   front,
 		paths:   ingest.NewPaths(cfg.Prefix(), ingestMetrics, logger.With("component", "http")),
 		scraper: exposer.NewScraper(s, scraped, ready, judge, logger.With("component", "scrape")),
-		api: exposer.NewAPI(s, exposer.APIConfig{
+		api: api.NewAPI(s, api.APIConfig{
 			Ready: ready, Recent: refusals.Latest,
-			Reached: exposer.Reached{External: cfg.external(), Prefix: cfg.Prefix()},
-			Status:  exposer.Status{Build: buildInfo(), Flags: flags, Start: start},
-			Cluster: exposer.Cluster{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways},
-			Stream:  exposer.Stream{Status: b.Status, Known: b.Known, Waiting: waiting},
+			Reached: api.Reached{External: cfg.external(), Prefix: cfg.Prefix()},
+			Status:  api.Status{Build: buildInfo(), Flags: flags, Start: start},
+			Cluster: api.Cluster{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways},
+			Stream:  api.Stream{Status: b.Status, Known: b.Known, Waiting: waiting},
 			Live:    live,
 			History: b.History,
 		}, logger.With("component", "api")),
