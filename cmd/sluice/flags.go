@@ -201,7 +201,7 @@ func readConfig(c *cli.Context) (*options, error) {
 			Replicas: c.Int("bus.replicas"), History: c.Int("bus.history"),
 			Prefix: c.String("bus.prefix"), MaxBytes: c.Int64("bus.max-bytes"),
 		},
-		Ledger: ingest.LedgerConfig{ForgetAfter: c.Duration("group.forget-after"), Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
+		Committer: ingest.CommitterConfig{ForgetAfter: c.Duration("group.forget-after"), Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
 		Front: ingest.FrontConfig{
 			MaxBytes: c.Int64("push.max-bytes"), MaxReading: c.Int64("push.max-waiting-bytes"), UTF8Names: c.Bool("push.enable-utf8-names"),
 			Unchecked: c.Bool("push.disable-consistency-check"),

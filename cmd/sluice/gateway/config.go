@@ -33,8 +33,8 @@ func (c *Config) Check() error {
 		{"push.max-labels", int64(c.Front.Limits.Labels)},
 		{"push.max-label-bytes", int64(c.Front.Limits.LabelBytes)},
 		{"web.max-header-bytes", int64(c.MaxHeaderBytes)},
-		{"push.max-waiting", int64(c.Ledger.MaxWaiting)},
-		{"push.wait", int64(c.Ledger.Wait)},
+		{"push.max-waiting", int64(c.Committer.MaxWaiting)},
+		{"push.wait", int64(c.Committer.Wait)},
 		{"bus.history", int64(c.Bus.History)},
 	} {
 		if positive.value < 1 {
@@ -45,9 +45,9 @@ func (c *Config) Check() error {
 		flag  string
 		value int64
 	}{
-		{"push.max-waiting-bytes", c.Ledger.MaxWaitingBytes},
+		{"push.max-waiting-bytes", c.Committer.MaxWaitingBytes},
 		{"bus.replicas", int64(c.Bus.Replicas)},
-		{"group.forget-after", int64(c.Ledger.ForgetAfter)},
+		{"group.forget-after", int64(c.Committer.ForgetAfter)},
 		{"push.max-groups", int64(c.MaxGroups)},
 		{"push.max-series", int64(c.Front.Limits.Series)},
 		{"web.read-header-timeout", int64(c.ReadHeaderTimeout)},

@@ -19,6 +19,7 @@ import (
 
 	"sluice/bus"
 	"sluice/exposer"
+	"sluice/exposer/api"
 	"sluice/ingest"
 	"sluice/ingest/rules"
 	"sluice/store"
@@ -61,14 +62,14 @@ type Config struct {
 	GroupTTL               time.Duration
 	GroupRules             string
 	Bus                    bus.Config
-	Ledger                 ingest.LedgerConfig
+	Committer              ingest.CommitterConfig
 	Front                  ingest.FrontConfig
 }
 
 // Serve runs a gateway until ctx ends or a part of it fails.
 //
 //	listeners (1..n) ── HTTP server ──┐
-//	NATS service ─────────────────────┴─ ledger ── bus ── embedded or external server
+//	NATS service ─────────────────────┴─ committer ── bus ── embedded or external server
 //	scraper, API ── store ── follow ───────────────┘
 //
 // What was started last is stopped first, and each part is waited for.
@@ -97,7 +98,7 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 	}
 	cfg.Front.Terms = terms.Terms
 	ingestMetrics := ingest.NewMetrics(own.Registerer())
-	cfg.Bus.PublishTimeout = cfg.Ledger.Wait // an election of a leader takes most of it
+	cfg.Bus.PublishTimeout = cfg.Committer.Wait // an election of a leader takes most of it
 	b, err := bus.Open(ctx, cfg.Bus, logger.With("component", "bus"), own.Registerer())
 	if err != nil {
 		return err
@@ -123,10 +124,10 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 	if address := b.ClientURL(); address != "" {
 		logger.Info("NATS listening", "address", strings.TrimPrefix(address, "nats://"))
 	}
-	ledger := ingest.NewLedger(b, s, cfg.Ledger, logger.With("component", "ledger"), ingestMetrics)
+	committer := ingest.NewCommitter(b, s, cfg.Committer, logger.With("component", "committer"), ingestMetrics)
 	refusals := ingest.NewRefusals()
-	front := ingest.NewFront(ledger, refusals, cfg.Front, ingestMetrics)
-	watchdog, err := newWatchdog(notify, ledger, s, cfg.Ledger.Wait, logger.With("component", "watchdog"))
+	front := ingest.NewFront(committer, refusals, cfg.Front, ingestMetrics)
+	watchdog, err := newWatchdog(notify, committer, s, cfg.Committer.Wait, logger.With("component", "watchdog"))
 	if err != nil {
 		return err
 	}
@@ -135,14 +136,14 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 	signalled := ctx
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	expirer := ingest.NewExpirer(b, s, ledger, logger.With("component", "expirer"))
+	expirer := ingest.NewExpirer(b, s, committer, logger.With("component", "expirer"))
 	reload := &reloader{file: terms, hangups: hangups, logger: logger.With("component", "rules")}
 	waiting := func() string { return notReady(b.Status(), notImported(s), expirer.Swept()) }
 	ready := func() bool { return b.Status().Ready && !notImported(s) && expirer.Swept() }
 	if err := b.Introduce(bus.Introduction{Store: s, Version: version.Version, Started: start, Ready: ready}); err != nil {
 		return err
 	}
-	live := exposer.NewLive()
+	live := api.NewLive()
 	b.Observe(live.Event)
 	refusals.Observe(live.Refusal)
 	judge := exposer.NewJudge(s, scraped, logger.With("component", "scrape"))
@@ -150,12 +151,12 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 		front:   front,
 		paths:   ingest.NewPaths(cfg.Prefix(), ingestMetrics, logger.With("component", "http")),
 		scraper: exposer.NewScraper(s, scraped, ready, judge, logger.With("component", "scrape")),
-		api: exposer.NewAPI(s, exposer.APIConfig{
+		api: api.NewAPI(s, api.APIConfig{
 			Ready: ready, Recent: refusals.Latest,
-			Reached: exposer.Reached{External: cfg.external(), Prefix: cfg.Prefix()},
-			Status:  exposer.Status{Build: buildInfo(), Flags: flags, Start: start},
-			Cluster: exposer.Cluster{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways},
-			Stream:  exposer.Stream{Status: b.Status, Known: b.Known, Waiting: waiting},
+			Reached: api.Reached{External: cfg.external(), Prefix: cfg.Prefix()},
+			Status:  api.Status{Build: buildInfo(), Flags: flags, Start: start},
+			Cluster: api.Cluster{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways},
+			Stream:  api.Stream{Status: b.Status, Known: b.Known, Waiting: waiting},
 			Live:    live,
 			History: b.History,
 		}, logger.With("component", "api")),
@@ -204,7 +205,7 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 	core.Go(func() error { return notify.run(ctx, b.Status, waiting) })
 	core.Go(func() error { return watchdog.run(inner) })
 	core.Go(fail(func() error { return b.Follow(inner, s) }))
-	core.Go(fail(func() error { return ledger.Run(inner) }))
+	core.Go(fail(func() error { return committer.Run(inner) }))
 	core.Go(fail(func() error { return expirer.Run(inner) }))
 	core.Go(func() error { return reload.run(ctx) })
 	core.Go(func() error {
