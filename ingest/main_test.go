@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/bus"
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
@@ -49,11 +50,11 @@ func (g *gateway) advance(d time.Duration) { g.ahead.Add(int64(d)) }
 // settings.
 func startGateway(tb testing.TB, cfg bus.Config, committer CommitterConfig, options ...func(*store.Settings, *FrontConfig)) *gateway {
 	tb.Helper()
-	if cfg.URL == "" && cfg.DataDir == "" {
-		cfg.DataDir = tb.TempDir()
+	if cfg.URL == "" && cfg.Server.DataDir == "" {
+		cfg.Server.DataDir = tb.TempDir()
 	}
-	if cfg.Sync == "" {
-		cfg.Sync = bus.SyncInterval
+	if cfg.Server.Sync == "" {
+		cfg.Server.Sync = embed.SyncInterval
 	}
 	logger := promslog.NewNopLogger()
 	b, err := bus.Open(tb.Context(), cfg, logger, nil)
