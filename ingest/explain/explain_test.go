@@ -95,7 +95,7 @@ func TestExplainNamesWithTheFlag(t *testing.T) {
 			t.Errorf("%q: %q names a flag that is set", body, text)
 		}
 	}
-	f("a.b 1\n", "column 2: a dot in the metric name", `write any other as {"a.b"}`)
+	f("a.b 1\n", "column 2: a dot in the metric name", `Write any other name as {"a.b"}`)
 	f("m{a.b=\"1\"} 1\n", "column 4: a dot in the label name", `{"a.b"="value"}`)
 	f("größe 1\n", "column 3", `{"größe"}`)
 	f("{\"a\xff\"} 1\n", "column 4: the byte 0xff")
