@@ -104,9 +104,9 @@ func TestRefusalsNameTheMistake(t *testing.T) {
 		f("Q: NUL in a name", "m\x00x 1\n", "1:2", "NUL byte", "")
 		f("Q: column in characters", "m{a=\"ÄÖÜ\" b=\"1\"} 1\n", "1:11", "no comma", "")
 
-		f("Q: curl -d", "a 1b 2", "", "curl -d drops", "--data-binary", "Content-Type", "application/x-www-form-urlencoded")
-		f("Q: curl -d of one line", "a 1", "", "curl -d drops", "--data-binary", "Content-Type", "application/x-www-form-urlencoded")
-		f("Q: form fields", "a=1&b=2", "", "curl -d drops", "", "Content-Type", "application/x-www-form-urlencoded")
+		f("Q: curl -d", "a 1b 2", "", "curl -d removes", "--data-binary", "Content-Type", "application/x-www-form-urlencoded")
+		f("Q: curl -d of one line", "a 1", "1:4", lf, "--data-binary", "Content-Type", "application/x-www-form-urlencoded")
+		f("Q: form fields", "a=1&b=2", "", "curl -d removes", "", "Content-Type", "application/x-www-form-urlencoded")
 		f("Q: multipart", "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\na 1\r\n--b--\r\n", "", "multipart form", "--data-binary", "Content-Type", "multipart/form-data; boundary=b")
 		f("Q: multipart without header", "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\na 1\r\n--b--\r\n", "", "multipart form", "")
 		f("Q: JSON", `{"a":1}`, "", "JSON", "", "Content-Type", "application/json")

@@ -187,6 +187,10 @@ func (d *diagnosis) unknownEncoding() finding {
 	}
 }
 
+// formType is the content type of curl where none is given, with -d and with
+// --data-binary.
+const formType = "application/x-www-form-urlencoded"
+
 // form finds the bodies of web forms, which curl -d and Postman make.
 func (d *diagnosis) form() finding {
 	media, _, _ := mime.ParseMediaType(d.req.ContentType)
@@ -195,8 +199,8 @@ func (d *diagnosis) form() finding {
 	case strings.HasPrefix(media, "multipart/") || bytes.HasPrefix(d.body, []byte("--")) && bytes.Contains(d.body[:min(len(d.body), 1024)], []byte("Content-Disposition:")):
 		return finding{gist: "the body is a multipart form, not text format",
 			cure: file + " (not -F), or in Postman the body kind binary or raw."}
-	case media == "application/x-www-form-urlencoded" && bytes.IndexByte(d.body, '\n') < 0:
-		return finding{gist: "the body has no line feed at all: curl -d drops those of a file", cure: file + " (not -d)."}
+	case media == formType && bytes.IndexByte(d.body, '\n') < 0 && d.lex(d.body).found():
+		return finding{gist: "the body has no line feed at all: curl -d removes those of a file", cure: file + " (not -d)."}
 	}
 	return finding{}
 }

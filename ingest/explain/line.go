@@ -26,7 +26,7 @@ func (d *diagnosis) line(text []byte, last bool, number int, said string) findin
 	switch {
 	case last && strings.HasPrefix(said, "unexpected end of input"):
 		g := finding{at: len(text), gist: "the last line does not end with a line feed",
-			cure: "End the body with a line feed (\\n); with curl use --data-binary, since -d drops line feeds."}
+			cure: d.lineFeedCure()}
 		if f.found() {
 			g.gist += ", or the body was cut off"
 		}
@@ -35,6 +35,16 @@ func (d *diagnosis) line(text []byte, last bool, number int, said string) findin
 		return f
 	}
 	return d.byState(text, number, said)
+}
+
+// lineFeedCure tells how to end the last line. A body without any line feed may
+// be a file of which curl has removed them.
+func (d *diagnosis) lineFeedCure() string {
+	const example = "printf 'some_metric 3.14\\n'"
+	if bytes.IndexByte(d.body, '\n') >= 0 {
+		return "End the last line with a line feed (\\n), for example: " + example
+	}
+	return "End each line with a line feed (\\n), for example: " + example + " | curl --data-binary @-\nTo send a file use --data-binary as well: curl -d removes its line feeds."
 }
 
 // wrapped finds what stands around a line that is good without it: a carriage
