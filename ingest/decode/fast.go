@@ -239,7 +239,7 @@ func (s *scanner) result() []store.Family {
 
 // isKept tells whether the family is part of the push: a family without
 // samples is none.
-func (f *scanned) isKept() bool { return f.last > f.first && !store.IsOwnName(f.name) }
+func (f *scanned) isKept() bool { return f.last > f.first && !store.IsDerivedName(f.name) }
 
 // isComposite tells whether a metric of the family has several lines.
 func (f *scanned) isComposite() bool {
