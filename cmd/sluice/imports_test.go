@@ -15,12 +15,13 @@ import (
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{
 		"store":         {},
-		"bus":           {"sluice/bus/event", "sluice/bus/limitlog", "sluice/store"},
+		"bus":           {"sluice/bus/embed", "sluice/bus/event", "sluice/bus/limitlog", "sluice/store"},
 		"ingest/decode": {"sluice/ingest/quote", "sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode", "sluice/ingest/explain"},
 		"exposer":       {"sluice/store"},
-		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/cmd/sluice/gateway", "sluice/cmd/sluice/client"},
+		"cmd/sluice":    {"sluice/bus", "sluice/bus/embed", "sluice/store", "sluice/ingest", "sluice/cmd/sluice/gateway", "sluice/cmd/sluice/client"},
 
+		"bus/embed":    {"sluice/bus/limitlog"},
 		"bus/event":    {"sluice/store"},
 		"bus/limitlog": {},
 
@@ -45,13 +46,14 @@ func TestImports(t *testing.T) {
 		"ingest/decode":  {"os", "net", "log/slog", "github.com/nats-io/"},
 		"ingest/explain": {"os", "net", "log/slog", "github.com/nats-io/"},
 		"ingest":         {"github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
-		"bus":            {"net/http"},
+		"bus":            {"net/http", "github.com/nats-io/nats-server"},
 		"exposer":        {"github.com/nats-io/"},
 		"exposer/api":    {"github.com/nats-io/"},
 		"exposer/page":   {"github.com/nats-io/"},
 
 		"ingest/importfile": {"net", "github.com/nats-io/"},
 
+		"bus/embed": {"net/http", "github.com/nats-io/nats.go/jetstream", "github.com/nats-io/jsm.go"},
 		"bus/event": {"os", "net", "log/slog", "github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
 	}
 	for dir, ours := range allowed {
