@@ -149,7 +149,7 @@ func (g *gateway) do(method, path, body string, header ...string) (int, string) 
 func (g *gateway) text() string {
 	var b strings.Builder
 	for _, f := range g.store.View().Families() {
-		if store.IsOwnName(f.Name()) {
+		if store.IsDerivedName(f.Name()) {
 			continue
 		}
 		for block := range f.Blocks() {
