@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -13,49 +12,52 @@ import (
 )
 
 const (
-	// maxReaders is how many may read events at a time.
-	maxReaders = 100
-	// liveRing is how many of the last events are kept for those who read. A
-	// reader that has not come for them by then has lost them: what makes the
-	// events never waits.
-	liveRing = 4096
+	// maxWatchers is how many clients may watch events at the same time.
+	maxWatchers = 100
+	// eventRing is how many of the last events are kept for watchers. A watcher
+	// that takes longer loses events: what makes them never waits.
+	eventRing = 4096
 )
 
-// Live hands events of the stream on to those who watch. While nobody does, an
-// event costs one look at a number.
-type Live struct {
-	readers atomic.Int32
+// Broadcaster hands events of the stream on to clients that watch them. While
+// nobody watches, an event costs one atomic load. Its methods may be called
+// concurrently, and never wait for a client.
+type Broadcaster struct {
+	watchers atomic.Int32
 
 	mu      sync.Mutex
-	ring    [liveRing]*liveEvent
-	next    uint64        // events so far: the next one's place is the rest by liveRing
-	counts  liveCounts    // of all events so far
+	ring    [eventRing]*broadcast
+	next    uint64        // events so far: the next one's place is the rest by eventRing
+	counts  EventCounts   // of all events so far
 	changed chan struct{} // closed by the next event; nil while nobody waits
 	done    bool
 	closed  chan struct{}
 }
 
-// liveCounts are how many events there were of the kinds that are counted.
-type liveCounts struct {
+// EventCounts is the data of an event "rate": how many events of all groups there
+// were in the last second.
+type EventCounts struct {
 	Pushes   uint64 `json:"pushes"`
 	Deletes  uint64 `json:"deletes"`
 	Refusals uint64 `json:"refusals"`
 	Expiries uint64 `json:"expiries"`
 }
 
-func (c liveCounts) since(before liveCounts) liveCounts {
-	return liveCounts{c.Pushes - before.Pushes, c.Deletes - before.Deletes, c.Refusals - before.Refusals, c.Expiries - before.Expiries}
+func (c EventCounts) since(before EventCounts) EventCounts {
+	return EventCounts{c.Pushes - before.Pushes, c.Deletes - before.Deletes, c.Refusals - before.Refusals, c.Expiries - before.Expiries}
 }
 
-// liveEvent is an event for those who watch. It is written once for all of them.
-type liveEvent struct {
+// broadcast is an event on its way to watchers. It is encoded once for all of them.
+type broadcast struct {
 	kind string
 	key  store.Key // zero for all groups
-	data liveData
+	data Event
 	text func() []byte // as it is sent
 }
 
-type liveData struct {
+// Event is the data of an event of /api/v1/events, whose kind is push, delete,
+// refusal, expire, forget, wipe or import.
+type Event struct {
 	Sequence uint64            `json:"sequence,omitempty"` // 0 for what is not in the stream
 	Time     time.Time         `json:"time"`
 	Group    string            `json:"group,omitempty"`
@@ -67,47 +69,44 @@ type liveData struct {
 	Message  string            `json:"message,omitempty"`
 }
 
-// NewLive returns what nobody watches yet.
-func NewLive() *Live { return &Live{closed: make(chan struct{})} }
+// NewBroadcaster returns a broadcaster that nobody watches yet.
+func NewBroadcaster() *Broadcaster { return &Broadcaster{closed: make(chan struct{})} }
 
-// Close ends all that watch, and lets nobody watch any more. It may be called
-// more than once.
-func (l *Live) Close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.done {
-		l.done = true
-		close(l.closed)
+// Close ends all watching, and allows no more. It does not wait for the requests
+// that watch. It may be called more than once.
+func (b *Broadcaster) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.done {
+		b.done = true
+		close(b.closed)
 	}
 }
 
-// ended tells whether nobody may watch any more.
-func (l *Live) ended() bool {
+// ended tells whether the broadcaster is closed.
+func (b *Broadcaster) ended() bool {
 	select {
-	case <-l.closed:
+	case <-b.closed:
 		return true
 	default:
 		return false
 	}
 }
 
-// Event takes an event that the store has applied. It keeps nothing of it but
-// texts for people.
-func (l *Live) Event(seq uint64, e *store.Event) {
-	if l.readers.Load() == 0 {
+// Event takes an event that the store has applied. It keeps the event's strings,
+// not its families.
+func (b *Broadcaster) Event(seq uint64, e *store.Event) {
+	if b.watchers.Load() == 0 {
 		return
 	}
-	ev := &liveEvent{kind: kindOf(e), key: e.Key}
-	ev.data = liveData{Sequence: seq, Origin: e.Origin}
+	ev := &broadcast{kind: kindOf(e), key: e.Key}
+	ev.data = Event{Sequence: seq, Origin: e.Origin}
 	at := int64(0)
 	switch ev.kind {
 	case kindPush:
 		at = e.PushTime
 		ev.data.Replaced = e.Op == store.OpPut
-		ev.data.Families = len(e.Families)
-		for _, f := range e.Families {
-			ev.data.Series += bytes.Count(f.Samples(), []byte{'\n'})
-		}
+		ev.data.Families, ev.data.Series = len(e.Families), countSeries(e.Families)
 	case kindRefusal:
 		at = e.FailTime
 		ev.data.Message = e.Refusal
@@ -119,15 +118,15 @@ func (l *Live) Event(seq uint64, e *store.Event) {
 			ev.data.Message = "complete"
 		}
 	}
-	l.add(ev, at)
+	b.add(ev, at)
 }
 
-// Refusal takes a refusal that is not in the stream.
-func (l *Live) Refusal(r store.Refusal) {
-	if l.readers.Load() == 0 {
+// Refusal takes a refusal that no event of the stream records.
+func (b *Broadcaster) Refusal(r store.Refusal) {
+	if b.watchers.Load() == 0 {
 		return
 	}
-	l.add(&liveEvent{kind: kindRefusal, key: r.Key, data: liveData{Origin: r.Origin, Message: r.Message}}, r.Time)
+	b.add(&broadcast{kind: kindRefusal, key: r.Key, data: Event{Origin: r.Origin, Message: r.Message}}, r.Time)
 }
 
 // The kinds of events.
@@ -141,7 +140,7 @@ const (
 	kindImport  = "import"
 )
 
-// kindOf is the word for what has happened.
+// kindOf returns the kind of an event.
 func kindOf(e *store.Event) string {
 	switch e.Op {
 	case store.OpPut, store.OpPost:
@@ -164,36 +163,36 @@ func kindOf(e *store.Event) string {
 	return kindImport
 }
 
-// add hands an event on, which has happened at a time in nanoseconds since 1970,
-// 0 for now.
-func (l *Live) add(ev *liveEvent, at int64) {
+// add hands an event on that has happened at a time in nanoseconds since 1970; 0 is
+// now.
+func (b *Broadcaster) add(ev *broadcast, at int64) {
 	ev.data.Time = time.Now().UTC()
 	if at != 0 {
 		ev.data.Time = time.Unix(0, at).UTC()
 	}
 	ev.text = sync.OnceValue(ev.write)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ring[l.next%liveRing] = ev
-	l.next++
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ring[b.next%eventRing] = ev
+	b.next++
 	switch ev.kind {
 	case kindPush:
-		l.counts.Pushes++
+		b.counts.Pushes++
 	case kindDelete:
-		l.counts.Deletes++
+		b.counts.Deletes++
 	case kindRefusal:
-		l.counts.Refusals++
+		b.counts.Refusals++
 	case kindExpire:
-		l.counts.Expiries++
+		b.counts.Expiries++
 	}
-	if l.changed != nil {
-		close(l.changed)
-		l.changed = nil
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
 	}
 }
 
-// write returns the event as a server-sent one.
-func (ev *liveEvent) write() []byte {
+// write encodes the event as a server-sent one.
+func (ev *broadcast) write() []byte {
 	if !ev.key.IsZero() {
 		ev.data.Group, ev.data.Labels = ev.key.Path(), ev.key.Map()
 	}
@@ -201,77 +200,77 @@ func (ev *liveEvent) write() []byte {
 }
 
 var (
-	errReaders = errors.New("as many as there may be read events already")
-	errClosed  = errors.New("the gateway is stopping")
+	errWatchers = errors.New("as many as there may be read events already")
+	errClosed   = errors.New("the gateway is stopping")
 )
 
-// liveReader is one who watches.
-type liveReader struct {
-	live   *Live
+// watcher is a client that watches. It is used by one goroutine.
+type watcher struct {
+	from   *Broadcaster
 	next   uint64 // the event that it has not seen yet
-	counts liveCounts
+	counts EventCounts
 }
 
-// join returns a reader that sees what comes from now on. It must leave.
-func (l *Live) join() (*liveReader, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// watch returns a watcher that sees the events from now on. It must be stopped.
+func (b *Broadcaster) watch() (*watcher, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	switch {
-	case l.done:
+	case b.done:
 		return nil, errClosed
-	case l.readers.Load() == maxReaders:
-		return nil, errReaders
+	case b.watchers.Load() == maxWatchers:
+		return nil, errWatchers
 	}
-	l.readers.Add(1)
-	return &liveReader{live: l, next: l.next, counts: l.counts}, nil
+	b.watchers.Add(1)
+	return &watcher{from: b, next: b.next, counts: b.counts}, nil
 }
 
-// leave ends a reader. The last one to leave frees the memory.
-func (r *liveReader) leave() {
-	r.live.mu.Lock()
-	defer r.live.mu.Unlock()
-	if r.live.readers.Add(-1) == 0 {
-		clear(r.live.ring[:])
+// stop ends a watcher. The last one to stop frees the memory.
+func (w *watcher) stop() {
+	w.from.mu.Lock()
+	defer w.from.mu.Unlock()
+	if w.from.watchers.Add(-1) == 0 {
+		clear(w.from.ring[:])
 	}
 }
 
 // news returns a channel that is closed once there is something to take.
-func (r *liveReader) news() <-chan struct{} {
-	r.live.mu.Lock()
-	defer r.live.mu.Unlock()
-	if r.live.next != r.next {
+func (w *watcher) news() <-chan struct{} {
+	w.from.mu.Lock()
+	defer w.from.mu.Unlock()
+	if w.from.next != w.next {
 		ready := make(chan struct{})
 		close(ready)
 		return ready
 	}
-	if r.live.changed == nil {
-		r.live.changed = make(chan struct{})
+	if w.from.changed == nil {
+		w.from.changed = make(chan struct{})
 	}
-	return r.live.changed
+	return w.from.changed
 }
 
-// take appends the events that have come, and returns how many it was too late
-// for.
-func (r *liveReader) take(events []*liveEvent) (_ []*liveEvent, lost uint64) {
-	r.live.mu.Lock()
-	defer r.live.mu.Unlock()
-	if have := r.live.next - r.next; have > liveRing {
-		lost = have - liveRing
-		r.next += lost
+// take appends the events that have come, and returns how many the watcher has
+// lost.
+func (w *watcher) take(events []*broadcast) (_ []*broadcast, lost uint64) {
+	w.from.mu.Lock()
+	defer w.from.mu.Unlock()
+	if have := w.from.next - w.next; have > eventRing {
+		lost = have - eventRing
+		w.next += lost
 	}
-	for ; r.next != r.live.next; r.next++ {
-		events = append(events, r.live.ring[r.next%liveRing])
+	for ; w.next != w.from.next; w.next++ {
+		events = append(events, w.from.ring[w.next%eventRing])
 	}
 	return events, lost
 }
 
 // rate returns how many events there were since it was called last.
-func (r *liveReader) rate() liveCounts {
-	r.live.mu.Lock()
-	defer r.live.mu.Unlock()
-	now := r.live.counts
-	rate := now.since(r.counts)
-	r.counts = now
+func (w *watcher) rate() EventCounts {
+	w.from.mu.Lock()
+	defer w.from.mu.Unlock()
+	now := w.from.counts
+	rate := now.since(w.counts)
+	w.counts = now
 	return rate
 }
 

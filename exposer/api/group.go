@@ -15,150 +15,160 @@ import (
 
 const (
 	defaultMetrics = 1000
-	mostMetrics    = 10_000
+	maxMetrics     = 10_000
 )
 
-// groupDetail is a group with its families.
-type groupDetail struct {
-	apiGroup
-	Ready     bool           `json:"ready"`
-	Truncated bool           `json:"truncated"`
-	Total     int            `json:"families_total"`
-	Families  []familyDetail `json:"families"` // in the place of their number
+// GroupDetail is the answer of /api/v1/group: a group with its families.
+type GroupDetail struct {
+	GroupSummary
+	Ready     bool     `json:"ready"`
+	Truncated bool     `json:"truncated"` // Families has not all metrics
+	Total     int      `json:"families_total"`
+	Families  []Family `json:"families"` // in the place of their number
 }
 
-// familyDetail is a family with its metrics.
-type familyDetail struct {
-	Name      string         `json:"name"`
-	Type      string         `json:"type"`
-	Help      string         `json:"help"`
-	Unit      string         `json:"unit,omitempty"`
-	PushTime  *time.Time     `json:"push_time,omitempty"`
-	Truncated bool           `json:"truncated"`
-	Metrics   []metricDetail `json:"metrics"`
+// Family is a family with its metrics.
+type Family struct {
+	Name      string     `json:"name"`
+	Type      string     `json:"type"` // as in a TYPE line
+	Help      string     `json:"help"`
+	Unit      string     `json:"unit,omitempty"`
+	PushTime  *time.Time `json:"push_time,omitempty"`
+	Truncated bool       `json:"truncated"` // Metrics has not all of them
+	Metrics   []Metric   `json:"metrics"`
 }
 
-// metricDetail is a metric. Numbers are texts where they may be NaN or infinite.
-type metricDetail struct {
+// Metric is a metric of a family. It has a value, or a sum and a count with
+// buckets, quantiles or a native histogram. Numbers are texts, since they may be
+// NaN or infinite.
+type Metric struct {
 	Labels    map[string]string `json:"labels"`
 	Value     string            `json:"value,omitempty"`
 	Sum       string            `json:"sum,omitempty"`
 	Count     string            `json:"count,omitempty"`
-	Buckets   []bucketDetail    `json:"buckets,omitempty"`
-	Native    *nativeDetail     `json:"native,omitempty"`
-	Quantiles []quantileDetail  `json:"quantiles,omitempty"`
+	Buckets   []Bucket          `json:"buckets,omitempty"`
+	Native    *NativeHistogram  `json:"native,omitempty"`
+	Quantiles []Quantile        `json:"quantiles,omitempty"`
 	Timestamp *time.Time        `json:"timestamp,omitempty"`
 	Created   *time.Time        `json:"created,omitempty"`
 }
 
-// bucketDetail is a bucket of a classic histogram; its count is cumulative.
-type bucketDetail struct {
+// Bucket is a bucket of a classic histogram. Its count is cumulative.
+type Bucket struct {
 	LE    string `json:"le"`
 	Count string `json:"count"`
 }
 
-type quantileDetail struct {
+// Quantile is a quantile of a summary.
+type Quantile struct {
 	Quantile string `json:"quantile"`
 	Value    string `json:"value"`
 }
 
-// nativeDetail are the populated buckets of a native histogram, the lowest first.
-type nativeDetail struct {
+// NativeHistogram has the populated buckets of a native histogram, the lowest
+// first. The zero bucket is one of them.
+type NativeHistogram struct {
 	Schema        int32          `json:"schema"`
 	ZeroThreshold string         `json:"zero_threshold"`
 	ZeroCount     string         `json:"zero_count"`
-	Buckets       []nativeBucket `json:"buckets"`
+	Buckets       []NativeBucket `json:"buckets"`
 }
 
-type nativeBucket struct {
+// NativeBucket is a bucket of a native histogram. Its count is its own.
+type NativeBucket struct {
 	Lower string `json:"lower"`
 	Upper string `json:"upper"`
 	Count string `json:"count"`
 }
 
-// groupParameter reads the parameter group. It answers the request if it returns
-// false.
-func groupParameter(w http.ResponseWriter, r *http.Request) (store.Key, bool) {
-	key, err := store.ParseKey(r.URL.Query().Get("group"))
+// Group returns the group with a path (as behind /metrics) and its families, with
+// limit metrics at most: 0 is 1,000, and more than 10,000 is 10,000. The error is
+// an *Error, with status 404 if there is no such group.
+func (a *API) Group(path string, limit int) (GroupDetail, error) {
+	key, err := parseGroup(path)
 	if err != nil {
-		badParameter(w, "group", fmt.Sprintf("%.300s", err))
-		return key, false
+		return GroupDetail{}, err
 	}
-	return key, true
+	if limit == 0 {
+		limit = defaultMetrics
+	}
+	return a.group(key, min(limit, maxMetrics))
 }
 
-// serveGroup sends one group with its families: limit metrics of it at most,
-// 1,000 by default.
 func (a *API) serveGroup(w http.ResponseWriter, r *http.Request) {
-	key, ok := groupParameter(w, r)
-	if !ok {
+	key, err := parseGroup(r.URL.Query().Get("group"))
+	if err != nil {
+		a.fail(w, err)
 		return
 	}
-	limit, ok := countParameter(w, r.URL.Query(), "limit", defaultMetrics, 1, mostMetrics)
-	if !ok {
+	limit, err := readNumber(r.URL.Query(), "limit", defaultMetrics, 1, maxMetrics)
+	if err != nil {
+		a.fail(w, err)
 		return
 	}
+	group, err := a.group(key, limit)
+	a.answer(w, group, err)
+}
+
+func (a *API) group(key store.Key, limit int) (GroupDetail, error) {
 	g := a.store.Group(key)
 	if g == nil {
-		if !a.ready() {
-			notNow(w, "unavailable", "the stream is being replayed: whether there is such a group is not known yet")
-			return
+		if !a.cfg.Ready() {
+			return GroupDetail{}, notNow(kindUnavailable, "the stream is being replayed: whether there is such a group is not known yet")
 		}
-		failed(w, http.StatusNotFound, "not_found", fmt.Sprintf("there is no group %.300s", key.Path()))
-		return
+		return GroupDetail{}, &Error{http.StatusNotFound, kindNotFound, fmt.Sprintf("there is no group %.300s", key.Path())}
 	}
-	answer := groupDetail{apiGroup: a.notedRefusals().listed(g), Ready: a.ready(), Families: []familyDetail{}}
-	answer.Total = answer.apiGroup.Families
+	group := GroupDetail{GroupSummary: a.rememberedRefusals().summary(g), Ready: a.cfg.Ready(), Families: []Family{}}
+	group.Total = group.GroupSummary.Families
 	for f := range g.Families() {
 		if store.IsOwnName(f.Name) {
 			continue
 		}
-		if len(answer.Families) == mostMetrics {
-			answer.Truncated = true
+		if len(group.Families) == maxMetrics {
+			group.Truncated = true
 			break
 		}
-		detail, err := detailOf(f, limit)
+		family, err := familyOf(f, limit)
 		if err != nil {
-			failed(w, http.StatusInternalServerError, "internal", fmt.Sprintf("group %s: %s", key, err))
-			return
+			return GroupDetail{}, fmt.Errorf("group %s: %w", key, err)
 		}
-		limit -= len(detail.Metrics)
-		answer.Truncated = answer.Truncated || detail.Truncated
-		answer.Families = append(answer.Families, detail)
+		limit -= len(family.Metrics)
+		group.Truncated = group.Truncated || family.Truncated
+		group.Families = append(group.Families, family)
 	}
-	a.send(w, answer)
+	return group, nil
 }
 
-// detailOf returns a family with its first metrics.
-func detailOf(f store.Family, limit int) (familyDetail, error) {
-	detail := familyDetail{Name: f.Name, Type: typeWord(f.Type), PushTime: timeOf(f.PushTime), Metrics: []metricDetail{}}
+// familyOf returns a family with its first metrics.
+func familyOf(f store.Family, limit int) (Family, error) {
+	family := Family{Name: f.Name, Type: typeWord(f.Type), PushTime: timeOf(f.PushTime), Metrics: []Metric{}}
 	first, total := f.First(limit)
 	if limit == 0 && f.Proto == nil {
 		first, _ = f.First(1) // for its help
 	}
 	message, err := first.Message()
 	if err != nil {
-		return detail, err
+		return family, err
 	}
 	if f.Proto != nil {
 		total = len(message.Metric)
 	}
-	detail.Help, detail.Unit = message.GetHelp(), message.GetUnit()
+	family.Help, family.Unit = message.GetHelp(), message.GetUnit()
 	metrics := message.Metric[:min(limit, len(message.Metric))]
-	detail.Truncated = len(metrics) < total
+	family.Truncated = len(metrics) < total
 	for _, m := range metrics {
-		detail.Metrics = append(detail.Metrics, metricOf(m))
+		family.Metrics = append(family.Metrics, metricOf(m))
 	}
-	return detail, nil
+	return family, nil
 }
 
-// typeWord is the word of a TYPE line.
+// typeWord writes a type as in a TYPE line.
 func typeWord(typ dto.MetricType) string {
 	return strings.ToLower(strings.ReplaceAll(typ.String(), "_", ""))
 }
 
-func metricOf(m *dto.Metric) metricDetail {
-	d := metricDetail{Labels: make(map[string]string, len(m.Label))}
+func metricOf(m *dto.Metric) Metric {
+	d := Metric{Labels: make(map[string]string, len(m.Label))}
 	for _, l := range m.Label {
 		d.Labels[l.GetName()] = l.GetValue()
 	}
@@ -173,7 +183,7 @@ func metricOf(m *dto.Metric) metricDetail {
 		d.Sum, d.Count = number(m.Summary.GetSampleSum()), number(float64(m.Summary.GetSampleCount()))
 		d.Created = createdAt(m.Summary.CreatedTimestamp)
 		for _, q := range m.Summary.Quantile {
-			d.Quantiles = append(d.Quantiles, quantileDetail{number(q.GetQuantile()), number(q.GetValue())})
+			d.Quantiles = append(d.Quantiles, Quantile{number(q.GetQuantile()), number(q.GetValue())})
 		}
 	default:
 		d.Value = number(simpleValue(m))
@@ -182,33 +192,32 @@ func metricOf(m *dto.Metric) metricDetail {
 	return d
 }
 
-func (d *metricDetail) histogram(h *dto.Histogram) {
+func (d *Metric) histogram(h *dto.Histogram) {
 	d.Sum, d.Count = number(h.GetSampleSum()), number(histogramCount(h))
 	d.Created = createdAt(h.CreatedTimestamp)
 	for _, b := range h.Bucket {
-		count := b.GetCumulativeCountFloat()
-		if count == 0 {
-			count = float64(b.GetCumulativeCount())
-		}
-		d.Buckets = append(d.Buckets, bucketDetail{number(b.GetUpperBound()), number(count)})
+		d.Buckets = append(d.Buckets, Bucket{number(b.GetUpperBound()), number(cumulativeCount(b))})
 	}
 	// Protobuf may leave out the last one, since it is the count.
 	if n := len(h.Bucket); n > 0 && !math.IsInf(h.Bucket[n-1].GetUpperBound(), +1) {
-		d.Buckets = append(d.Buckets, bucketDetail{number(math.Inf(+1)), d.Count})
+		d.Buckets = append(d.Buckets, Bucket{number(math.Inf(+1)), d.Count})
 	}
-	if h.Schema == nil {
-		return
-	}
+	d.native(h)
+}
+
+// native adds the buckets of a native histogram, if it is one and its spans fit
+// its buckets.
+func (d *Metric) native(h *dto.Histogram) {
 	native := nativeHistogram(h)
 	if native == nil {
-		return // its spans do not fit its buckets
+		return
 	}
-	d.Native = &nativeDetail{
-		Schema: native.Schema, ZeroThreshold: number(native.ZeroThreshold), ZeroCount: number(native.ZeroCount), Buckets: []nativeBucket{},
+	d.Native = &NativeHistogram{
+		Schema: native.Schema, ZeroThreshold: number(native.ZeroThreshold), ZeroCount: number(native.ZeroCount), Buckets: []NativeBucket{},
 	}
 	for it := native.AllBucketIterator(); it.Next(); {
 		if b := it.At(); b.Count != 0 {
-			d.Native.Buckets = append(d.Native.Buckets, nativeBucket{number(b.Lower), number(b.Upper), number(b.Count)})
+			d.Native.Buckets = append(d.Native.Buckets, NativeBucket{number(b.Lower), number(b.Upper), number(b.Count)})
 		}
 	}
 }

@@ -3,151 +3,110 @@ package api
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
-	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"sluice/store"
-	"sluice/store/search"
-	"sluice/store/selector"
 )
 
 const (
 	defaultGroups = 100
-	mostGroups    = 1000
-	// workTime bounds the choosing of groups: a search may have expressions that
-	// take their time with each group.
+	maxGroups     = 1000
+	// workTime bounds the choosing of groups.
 	workTime = 2 * time.Second
 )
 
-// groupFilter chooses groups by their labels.
-type groupFilter struct {
-	chosen selector.Selectors
-	search search.Search
+// GroupsRequest asks for a list of groups. The zero value asks for the first 100
+// of all groups.
+type GroupsRequest struct {
+	Filter Filter
+	// State is the state that groups must have, "" for any.
+	State State
+	// Dead asks for dead groups only if it is true, and for living ones only if it
+	// is false; nil is both.
+	Dead *bool
+	// Sort is path, state, age, series or expires, with "-" before it for the
+	// opposite order. "" is path.
+	Sort string
+	// Limit is how many groups are listed, 1,000 at most; 0 is 100.
+	Limit int
+	// Offset is how many groups before them are left out.
+	Offset int
+	// After is the path behind which the list begins, for lists by path without an
+	// offset. "" is the beginning.
+	After string
 }
 
-func (f *groupFilter) matches(key store.Key) bool {
-	return f.chosen.Matches(key) && f.search.Matches(key)
-}
-
-// readFilter reads the parameters match[] and search. It answers the request if
-// it returns false.
-func readFilter(w http.ResponseWriter, r *http.Request) (groupFilter, bool) {
-	chosen, ok := matchers(w, r)
-	if !ok {
-		return groupFilter{}, false
-	}
-	s, err := search.Parse(r.URL.Query().Get("search"))
-	if err != nil {
-		badParameter(w, "search", err.Error())
-		return groupFilter{}, false
-	}
-	return groupFilter{chosen, s}, true
-}
-
-// groupOrder is what groups are sorted by.
-type groupOrder int
-
+// What a list may be sorted by, as in the parameter sort.
 const (
-	byPath groupOrder = iota
-	byState
-	byAge
-	bySeries
-	byExpires
+	sortPath    = "path"
+	sortState   = "state"
+	sortAge     = "age"
+	sortSeries  = "series"
+	sortExpires = "expires"
 )
 
-// groupOrders are the values of the parameter sort.
-func groupOrders(name string) (groupOrder, bool) {
-	switch name {
-	case "", "path":
-		return byPath, true
-	case "state":
-		return byState, true
-	case "age":
-		return byAge, true
-	case "series":
-		return bySeries, true
-	case "expires":
-		return byExpires, true
-	}
-	return 0, false
+// order returns what the list is sorted by, and whether downwards.
+func (q *GroupsRequest) order() (by string, descending bool) {
+	by, descending = strings.CutPrefix(q.Sort, "-")
+	return cmp.Or(by, sortPath), descending
 }
 
-// groupQuery is what a list of groups is to have.
-type groupQuery struct {
-	groupFilter
-	state         groupState // "" for any
-	living, dead  bool
-	order         groupOrder
-	descending    bool
-	limit, offset int
-	after         string
+// byPath tells whether the list is sorted by path, upwards.
+func (q *GroupsRequest) byPath() bool {
+	by, descending := q.order()
+	return by == sortPath && !descending
 }
 
-// readGroupQuery reads the parameters. It answers the request if it returns false.
-func readGroupQuery(w http.ResponseWriter, r *http.Request) (groupQuery, bool) {
-	q := groupQuery{living: true, dead: true}
-	var ok bool
-	if q.groupFilter, ok = readFilter(w, r); !ok {
-		return q, false
+func (q *GroupsRequest) limit() int {
+	return min(cmp.Or(q.Limit, defaultGroups), maxGroups)
+}
+
+// check returns why the request cannot be answered.
+func (q *GroupsRequest) check() error {
+	switch q.State {
+	case "", StateFailing, StateDead, StateNever, StateUp:
+	default:
+		return badParameter("state", fmt.Sprintf("%.40q is none of failing, dead, up, never", string(q.State)))
 	}
-	query := r.URL.Query()
-	if q.limit, ok = countParameter(w, query, "limit", defaultGroups, 1, mostGroups); !ok {
-		return q, false
+	switch by, _ := q.order(); by {
+	case sortPath, sortState, sortAge, sortSeries, sortExpires:
+	default:
+		return badParameter("sort", fmt.Sprintf("%.40q is none of path, state, age, series, expires, with - before or without", q.Sort))
 	}
-	if q.offset, ok = countParameter(w, query, "offset", 0, 0, math.MaxInt32); !ok {
-		return q, false
+	switch {
+	case q.After != "" && q.Offset != 0:
+		return badParameter("after", "it does not go together with offset")
+	case q.After != "" && !q.byPath():
+		return badParameter("after", "it goes with sort=path only; use offset")
+	}
+	return nil
+}
+
+// readGroupsRequest reads the parameters of a request.
+func readGroupsRequest(query url.Values) (q GroupsRequest, err error) {
+	if q.Filter, err = readFilter(query); err != nil {
+		return q, err
+	}
+	if q.Limit, err = readNumber(query, "limit", defaultGroups, 1, maxGroups); err != nil {
+		return q, err
+	}
+	if q.Offset, err = readNumber(query, "offset", 0, 0, math.MaxInt32); err != nil {
+		return q, err
 	}
 	if text := query.Get("dead"); text != "" {
-		dead, err := strconv.ParseBool(text)
+		dead, err := parseBool("dead", text)
 		if err != nil {
-			badParameter(w, "dead", fmt.Sprintf("%.40q is neither true nor false", text))
-			return q, false
+			return q, err
 		}
-		q.living, q.dead = !dead, dead
+		q.Dead = &dead
 	}
-	switch q.state = groupState(query.Get("state")); q.state {
-	case "", stateFailing, stateDead, stateNever, stateUp:
-	default:
-		badParameter(w, "state", fmt.Sprintf("%.40q is none of failing, dead, up, never", string(q.state)))
-		return q, false
-	}
-	order, descending := strings.CutPrefix(query.Get("sort"), "-")
-	if q.order, ok = groupOrders(order); !ok {
-		badParameter(w, "sort", fmt.Sprintf("%.40q is none of path, state, age, series, expires, with - before or without", query.Get("sort")))
-		return q, false
-	}
-	q.descending = descending
-	q.after = query.Get("after")
-	switch {
-	case q.after != "" && q.offset != 0:
-		badParameter(w, "after", "it does not go together with offset")
-		return q, false
-	case q.after != "" && (q.order != byPath || q.descending):
-		badParameter(w, "after", "it goes with sort=path only; use offset")
-		return q, false
-	}
-	return q, true
-}
-
-// countParameter reads a number. It answers the request if it returns false.
-func countParameter(w http.ResponseWriter, query url.Values, name string, absent, least, most int) (int, bool) {
-	text := query.Get(name)
-	if text == "" {
-		return absent, true
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		badParameter(w, name, fmt.Sprintf("%.40q is no number from %d to %d", text, least, most))
-		return 0, false
-	}
-	return n, true
+	q.State, q.Sort, q.After = State(query.Get("state")), query.Get("sort"), query.Get("after")
+	return q, nil
 }
 
 // groupRow is a group that was chosen, with what it is sorted by.
@@ -157,45 +116,46 @@ type groupRow struct {
 	path  int // its place by path among those that were chosen
 }
 
-// choose returns the groups of a view that fit, in order, and how many there are
-// in each state, whichever is asked for. Its error is that of ctx.
-func (q *groupQuery) choose(ctx context.Context, view *store.View, noted notedRefusals) ([]groupRow, apiCounts, error) {
-	var counts apiCounts
+// choose returns the groups of a view that fit, in order, and how many groups the
+// filter chooses in each state. Its error is that of ctx.
+func (q *GroupsRequest) choose(ctx context.Context, view *store.View, remembered rememberedRefusals) ([]groupRow, Counts, error) {
+	var counts Counts
 	var rows []groupRow
+	by, _ := q.order()
 	for g := range view.All() {
 		if err := ctx.Err(); err != nil {
 			return nil, counts, err
 		}
-		if !q.matches(g.Key()) {
+		if !q.Filter.matches(g.Key()) {
 			continue
 		}
-		state := noted.state(g)
+		state := remembered.state(g)
 		counts.add(state)
-		if g.Dead() && !q.dead || !g.Dead() && !q.living || q.state != "" && q.state != state {
+		if q.Dead != nil && *q.Dead != g.Dead() || q.State != "" && q.State != state {
 			continue
 		}
-		rows = append(rows, groupRow{g, q.sortedBy(g, state), len(rows)})
+		rows = append(rows, groupRow{g, sortKey(g, state, by), len(rows)})
 	}
-	switch {
-	case q.order == byPath && q.descending:
+	switch by, descending := q.order(); {
+	case by == sortPath && descending:
 		slices.Reverse(rows)
-	case q.order != byPath:
-		slices.SortFunc(rows, q.compare)
+	case by != sortPath:
+		slices.SortFunc(rows, func(a, b groupRow) int { return compareRows(a, b, by, descending) })
 	}
 	return rows, counts, nil
 }
 
-// sortedBy returns what a group is sorted by, MaxInt64 for what it does not have.
-func (q *groupQuery) sortedBy(g *store.Group, state groupState) int64 {
-	switch q.order {
-	case byState:
+// sortKey returns what a group is sorted by, MaxInt64 for what it does not have.
+func sortKey(g *store.Group, state State, by string) int64 {
+	switch by {
+	case sortState:
 		return state.rank()
-	case byAge:
+	case sortAge:
 		return -g.PushTime() // never is the oldest
-	case bySeries:
+	case sortSeries:
 		_, series := g.Size()
 		return int64(series)
-	case byExpires:
+	case sortExpires:
 		if g.Expires() == 0 {
 			return math.MaxInt64
 		}
@@ -204,9 +164,10 @@ func (q *groupQuery) sortedBy(g *store.Group, state groupState) int64 {
 	return 0
 }
 
-func (q *groupQuery) compare(a, b groupRow) int {
+// compareRows puts groups that never expire last in either direction.
+func compareRows(a, b groupRow, by string, descending bool) int {
 	c := cmp.Compare(a.by, b.by)
-	if q.descending && (q.order != byExpires || a.by != math.MaxInt64 && b.by != math.MaxInt64) {
+	if descending && (by != sortExpires || a.by != math.MaxInt64 && b.by != math.MaxInt64) {
 		c = -c
 	}
 	if c == 0 {
@@ -215,40 +176,21 @@ func (q *groupQuery) compare(a, b groupRow) int {
 	return c
 }
 
-// page returns the rows that are asked for, and whether there are more.
-func (q *groupQuery) page(rows []groupRow) (page []groupRow, more bool) {
-	from := min(q.offset, len(rows))
-	if q.after != "" {
-		from, _ = slices.BinarySearchFunc(rows, q.after, func(row groupRow, after string) int {
+// page returns the rows that the request asks for, and whether there are more.
+func (q *GroupsRequest) page(rows []groupRow) (page []groupRow, more bool) {
+	from := min(q.Offset, len(rows))
+	if q.After != "" {
+		from, _ = slices.BinarySearchFunc(rows, q.After, func(row groupRow, after string) int {
 			if row.group.Key().Path() <= after {
 				return -1
 			}
 			return 1
 		})
 	}
-	to := min(from+q.limit, len(rows))
+	to := min(from+q.limit(), len(rows))
 	return rows[from:to], to < len(rows)
 }
 
-// limitWork bounds what a request may cost.
-func limitWork(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.Context(), workTime)
-}
-
-// tookTooLong answers what limitWork has ended.
-func tookTooLong(w http.ResponseWriter) {
-	notNow(w, "timeout", fmt.Sprintf("it takes longer than %s to choose the groups: search for something simpler", workTime))
-}
-
-// notNow answers 503 in the API's form.
-func notNow(w http.ResponseWriter, kind, reason string) {
-	w.Header().Set("Retry-After", "1")
-	failed(w, http.StatusServiceUnavailable, kind, reason)
-}
-
-// failed answers with an error in the API's form.
-func failed(w http.ResponseWriter, status int, kind, reason string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"status": "error", "errorType": kind, "error": reason}) // a client that has gone gets nothing
+func tookTooLong() *Error {
+	return notNow(kindTimeout, fmt.Sprintf("it takes longer than %s to choose the groups: search for something simpler", workTime))
 }

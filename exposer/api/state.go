@@ -2,57 +2,58 @@ package api
 
 import "sluice/store"
 
-// groupState is how a group is doing, in one word. Where several fit, the first
+// State is how a group is doing, in one word. Where several fit, the first
 // one of dead, never, failing and up counts.
-type groupState string
+type State string
 
+// The states.
 const (
-	stateFailing groupState = "failing" // its last push was refused
-	stateNever   groupState = "never"   // no push was accepted
-	stateDead    groupState = "dead"    // it has expired
-	stateUp      groupState = "up"
+	StateFailing State = "failing" // its last push was refused
+	StateNever   State = "never"   // no push was accepted
+	StateDead    State = "dead"    // it has expired
+	StateUp      State = "up"
 )
 
-// rank is the place of a state in a list: what is to be looked at comes first.
-func (s groupState) rank() int64 {
+// rank is the place of a state in a list: what people have to look at comes first.
+func (s State) rank() int64 {
 	switch s {
-	case stateFailing:
+	case StateFailing:
 		return 0
-	case stateNever:
+	case StateNever:
 		return 1
-	case stateDead:
+	case StateDead:
 		return 2
 	}
 	return 3
 }
 
-// notedRefusals are the refusals that this gateway remembers, by the path of the
-// group: those that cannot be read leave no other trace.
-type notedRefusals map[string]store.Refusal
+// rememberedRefusals are the refusals that this gateway remembers, by the path of the
+// group. A push that cannot be read leaves no other trace.
+type rememberedRefusals map[string]store.Refusal
 
-func (a *API) notedRefusals() notedRefusals {
-	recent := a.recent()
-	noted := make(notedRefusals, len(recent))
+func (a *API) rememberedRefusals() rememberedRefusals {
+	recent := a.cfg.Refusals()
+	remembered := make(rememberedRefusals, len(recent))
 	for _, r := range recent {
-		noted[r.Key.Path()] = r
+		remembered[r.Key.Path()] = r
 	}
-	return noted
+	return remembered
 }
 
 // state returns the state of a group.
-func (n notedRefusals) state(g *store.Group) groupState {
+func (n rememberedRefusals) state(g *store.Group) State {
 	switch {
 	case g.Dead():
-		return stateDead
+		return StateDead
 	case g.PushTime() == 0:
-		return stateNever
+		return StateNever
 	case g.FailTime() >= g.PushTime():
-		return stateFailing
+		return StateFailing
 	}
 	if len(n) > 0 {
 		if r, ok := n[g.Key().Path()]; ok && r.Time > g.PushTime() {
-			return stateFailing
+			return StateFailing
 		}
 	}
-	return stateUp
+	return StateUp
 }
