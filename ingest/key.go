@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -79,7 +80,7 @@ func (r keyReader) path(job string, jobBase64 bool, labels string) (store.Key, e
 	if len(labels) > 1 {
 		parts = strings.Split(labels[1:], "/")
 		if len(parts)%2 != 0 {
-			return store.Key{}, badKey("odd number of components in label string %s\nEach label of the path is a name and a value; a value with a slash is written in base64url: /path@base64/L3Zhci90bXA", quoted(labels))
+			return store.Key{}, badKey("odd number of components in label string %s%s", quoted(labels), oddHint(jobBase64, parts))
 		}
 	}
 	return r.parts(job, jobBase64, parts)
@@ -100,7 +101,11 @@ func (r keyReader) parts(job string, jobBase64 bool, parts []string) (store.Key,
 		trimmed, encoded := strings.CutSuffix(written, base64Suffix)
 		name := model.UnescapeName(trimmed, r.escaping)
 		if !r.valid(trimmed, name) {
-			return store.Key{}, badKey("improper label name %s%s", quoted(trimmed), r.nameHint(trimmed))
+			hint := r.nameHint(trimmed)
+			if behindBase64 := i == 0 && jobBase64 || i > 1 && strings.HasSuffix(parts[i-2], base64Suffix); behindBase64 && strings.ContainsAny(written, "+=") {
+				hint = "; the value before it is in the standard alphabet of base64, with a slash" + base64How
+			}
+			return store.Key{}, badKey("improper label name %s%s", quoted(trimmed), hint)
 		}
 		if encoded {
 			decoded, err := store.DecodeBase64URL(value)
@@ -130,18 +135,30 @@ func (r keyReader) valid(trimmed, name string) bool {
 		!strings.ContainsAny(name, ":\x00")
 }
 
+// base64How tells how to write base64url.
+const base64How = "\nbase64url is base64 with - for + and _ for /, and padding may be left out: base64 -w0 | tr '+/' '-_'"
+
+// oddHint tells those whose path has a name too many, or a value too few, what
+// may be the cause: a slash, also one of the standard alphabet of base64.
+func oddHint(jobBase64 bool, parts []string) string {
+	isBase64 := func(part string) bool { return strings.HasSuffix(part, base64Suffix) }
+	if jobBase64 || slices.ContainsFunc(parts, isBase64) {
+		return "; a slash splits a value that is in the standard alphabet of base64" + base64How
+	}
+	return "\nEach label of the path is a name and a value. Write a value with a slash in base64url: /path@base64/L3Zhci90bXA"
+}
+
 // base64Hint tells those who used another encoding which one it is.
 func base64Hint(value string) string {
-	const how = "\nbase64url is base64 with - for + and _ for /, and padding may be left out: base64 -w0 | tr '+/' '-_'"
 	switch {
 	case strings.ContainsAny(value, "+/"):
-		return "; this is the standard alphabet of base64, not base64url" + how
+		return "; this is the standard alphabet of base64, not base64url" + base64How
 	case strings.ContainsAny(value, " \t\r\n"):
-		return "; there is a blank or line feed in it" + how
+		return "; there is a blank or line feed in it" + base64How
 	case strings.Contains(value, "%"):
-		return "; there is a percent sign in it: was it escaped twice?" + how
+		return "; there is a percent sign in it: was it escaped twice?" + base64How
 	}
-	return how
+	return base64How
 }
 
 // nameHint tells what label names of a grouping key may be.

@@ -49,6 +49,11 @@ func TestPathKeyRefuses(t *testing.T) {
 	}
 	f("x", false, "/a", "odd number of components in label string \"/a\"")
 	f("x", false, "/a/1/", "odd number of components")
+	f("x", false, "/a", "Write a value with a slash in base64url")
+	f("x", false, "/path@base64/Pz8/Pz8=", "standard alphabet of base64")
+	f("x", false, "/path@base64/Pz8/Pz8=", "- for + and _ for /")
+	f("Pz8", true, "/Pz8=", "standard alphabet of base64")
+	f("x", false, "/a/b/path@base64/Pz8/Pz8=/c", "improper label name \"Pz8=\"; the value before it is in the standard alphabet of base64")
 	f("x", false, "/../b", "improper label name \"..\"")
 	f("x", false, "//1", "improper label name \"\"")
 	f("x", false, "/__a/1", "improper label name \"__a\"")

@@ -121,7 +121,7 @@ func (a *API) group(key store.Key, limit int) (GroupDetail, error) {
 	group := GroupDetail{GroupSummary: a.rememberedRefusals().summary(g), Ready: a.cfg.Ready(), Families: []Family{}}
 	group.Total = group.GroupSummary.Families
 	for f := range g.Families() {
-		if store.IsOwnName(f.Name) {
+		if store.IsDerivedName(f.Name) {
 			continue
 		}
 		if len(group.Families) == maxMetrics {
