@@ -19,7 +19,7 @@ const (
 
 // HistorySource asks the stream for the last n events of a group, the newest
 // first, and how many it has. It takes 2 s at most.
-type HistorySource func(ctx context.Context, key store.Key, n int) ([]bus.Past, uint64, error)
+type HistorySource func(ctx context.Context, key store.Key, n int) ([]bus.HistoryEntry, uint64, error)
 
 // History is the answer of /api/v1/history: what the stream has kept of a group.
 type History struct {
@@ -92,7 +92,7 @@ func (a *API) readHistory(ctx context.Context, key store.Key, limit int) (Histor
 	h := History{Group: key.Path(), Kept: a.cfg.Stream.Known().History, Total: total, Entries: []HistoryEntry{}}
 	chosen := newChosenSeries()
 	for i := range events[:min(limit, len(events))] {
-		var before *bus.Past
+		var before *bus.HistoryEntry
 		if i+1 < len(events) {
 			before = &events[i+1]
 		}
@@ -103,7 +103,7 @@ func (a *API) readHistory(ctx context.Context, key store.Key, limit int) (Histor
 }
 
 // entryOf compares an event with the one before it, nil if that is not known.
-func entryOf(p, before *bus.Past, chosen *chosenSeries) HistoryEntry {
+func entryOf(p, before *bus.HistoryEntry, chosen *chosenSeries) HistoryEntry {
 	one := HistoryEntry{Sequence: p.Sequence, Time: p.Time.UTC(), Difference: Difference{Added: []string{}, Removed: []string{}}}
 	if p.Err != nil {
 		one.Op, one.Refusal, one.Truncated = "damaged", p.Err.Error(), true

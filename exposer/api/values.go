@@ -60,7 +60,7 @@ func (c *chosenSeries) changed(f store.Family, m store.Metric) {
 
 // values returns the values that the series have in the pushes among events. The
 // newest event comes first, the oldest value does.
-func (c *chosenSeries) values(events []bus.Past) Values {
+func (c *chosenSeries) values(events []bus.HistoryEntry) Values {
 	pushes := make([]*store.Event, 0, len(events))
 	for i := range slices.Backward(events) {
 		if e := &events[i].Event; events[i].Err == nil && kindOf(e) == kindPush {
