@@ -187,7 +187,7 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 		return fmt.Errorf("cannot set up the routes: %w", err)
 	}
 	server := &http.Server{
-		Handler:           ingest.Paced(handler, cfg.ReadTimeout),
+		Handler:           ingest.BodyDeadline(handler, cfg.ReadTimeout),
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout, IdleTimeout: cfg.IdleTimeout, MaxHeaderBytes: cfg.MaxHeaderBytes,
 	}
 	server.RegisterOnShutdown(live.Close) // who watches would never end by himself
