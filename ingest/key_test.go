@@ -42,8 +42,8 @@ func TestPathKeyRefuses(t *testing.T) {
 	f := func(job string, jobBase64 bool, labels, want string) {
 		t.Helper()
 		_, err := newKeyReader(false, decode.Limits{}).path(job, jobBase64, labels)
-		own, ok := err.(*Error)
-		if !ok || own.Status() != 400 || !strings.Contains(own.Message, want) {
+		refused, ok := err.(*Error)
+		if !ok || refused.Status() != 400 || !strings.Contains(refused.Message, want) {
 			t.Errorf("%s%s: got %v, want 400 with %q", job, labels, err, want)
 		}
 	}
