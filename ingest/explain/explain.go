@@ -122,6 +122,9 @@ func (d *diagnosis) ignoredEncoding() string {
 
 // compose puts the first line and the others together, within bounds.
 func compose(said, gist, cure string) string {
+	if gist == "" && cure == "" {
+		return said
+	}
 	first := quote.Clip(quote.Printable(said), quote.MaxMessage/2)
 	if gist != "" {
 		first += "; " + quote.Clip(quote.Printable(gist), quote.MaxMessage/2-2)

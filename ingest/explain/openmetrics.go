@@ -43,7 +43,7 @@ func (d *diagnosis) openMetrics(cure string) string {
 	return "The body looks like OpenMetrics (# EOF or # UNIT). Send OpenMetrics with the header Content-Type: application/openmetrics-text; version=1.0.0"
 }
 
-// Conflict returns a line about a conflict of types that OpenMetrics without
+// Conflict returns a line, with a line feed before it, about a conflict of types that OpenMetrics without
 // # EOF has caused: in this push, which was read in a format, or perhaps in that
 // of the group in the way. It is empty if there is nothing to say.
 func Conflict(c *store.Conflict, format decode.Format) string {
@@ -53,9 +53,9 @@ func Conflict(c *store.Conflict, format decode.Format) string {
 		}
 		switch untyped := dto.MetricType_UNTYPED; {
 		case o.Type == untyped && o.OtherType != untyped && format == decode.TextInstead:
-			return readAsText
+			return "\n" + readAsText
 		case o.Type != untyped && o.OtherType == untyped && (format == decode.OpenMetrics || hasOpenMetricsSuffix(o.Name)):
-			return fmt.Sprintf("The group %s may have been pushed as OpenMetrics without the line # EOF, which is read as text format. Push it again with # EOF, or delete it.",
+			return fmt.Sprintf("\nThe group %s may have been pushed as OpenMetrics without the line # EOF, which is read as text format. Push it again with # EOF, or delete it.",
 				quote.Clip(quote.Printable(o.Group.Path()), maxPath))
 		}
 	}
