@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"sluice/bus/event"
 	"sluice/store"
 )
 
@@ -80,7 +81,7 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 // removes more than it brings: deletes, wipes and expiries.
 func (b *Bus) appendChunk(ctx context.Context, c *chunk) error {
 	err := b.settle(ctx, c)
-	if errors.Is(err, ErrStreamFull) && b.cfg.MaxBytes > 0 && c.messages[c.landed].Header[headerRollup] != nil {
+	if errors.Is(err, ErrStreamFull) && b.cfg.MaxBytes > 0 && c.messages[c.landed].Header[event.HeaderRollup] != nil {
 		return b.withRoom(ctx, func() error {
 			rest := &chunk{after: c.next(), messages: c.messages[c.landed : c.landed+1]}
 			err := b.settle(ctx, rest)
@@ -130,12 +131,12 @@ func (b *Bus) encodeAll(events []store.Event) ([]*nats.Msg, error) {
 // encode makes the message of an event, of which Append is told as the one at
 // an index. The error of one that the stream does not take is a *TooLargeError.
 func (b *Bus) encode(index int, e store.Event) (*nats.Msg, error) {
-	m, err := b.codec.encode(e)
+	m, err := b.codec.Encode(e)
 	if err != nil {
 		return nil, err
 	}
 	limit := min(int(b.nc.MaxPayload()), maxPayload)
-	total, headers := messageSize(m)
+	total, headers := event.Size(m)
 	if total+roomForAppend > limit {
 		return nil, &TooLargeError{Index: index, Size: total + roomForAppend, Limit: limit}
 	}
@@ -232,7 +233,7 @@ func (b *Bus) publishChain(ctx context.Context, c *chunk, first bool) (settled b
 	}
 	err = refusal(a.refuse)
 	if err == nil {
-		b.limited.warn("the stream refused an event", "sequence", c.next()+1, "answer", a.String())
+		b.limited.Warn("the stream refused an event", "sequence", c.next()+1, "answer", a.String())
 	}
 	return err != nil && (first || !errors.Is(err, ErrConflict)), err
 }

@@ -140,7 +140,7 @@ func TestAForeignEventBreaksTheChain(t *testing.T) {
 				return
 			default:
 			}
-			m, err := g.codec.encode(put("/job/foreign", i))
+			m, err := g.codec.Encode(put("/job/foreign", i))
 			if err == nil {
 				_ = nc.PublishMsg(m)
 				_ = nc.Flush()

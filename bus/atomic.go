@@ -6,6 +6,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
+
+	"sluice/bus/event"
 )
 
 // atomicFrom is the number of events from which an atomic batch is faster than a
@@ -46,8 +48,8 @@ func (b *Bus) wantsAtomic(c *chunk) bool {
 func atomicLen(messages []*nats.Msg) int {
 	subjects := make(map[string]struct{}, len(messages))
 	for i, m := range messages {
-		if rollup := m.Header[headerRollup]; rollup != nil {
-			if _, again := subjects[m.Subject]; again || i > 0 && rollup[0] == rollupAll {
+		if rollup := m.Header[event.HeaderRollup]; rollup != nil {
+			if _, again := subjects[m.Subject]; again || i > 0 && rollup[0] == event.RollupAll {
 				return i
 			}
 		}
@@ -92,7 +94,7 @@ func (b *Bus) publishAtomic(ctx context.Context, c *chunk, _ bool) (settled bool
 	}
 	if err = refusal(a.refuse); err == nil {
 		// Such as too many batches at once: the chain does without.
-		b.limited.warn("the stream refused an atomic batch", "events", len(c.messages), "answer", a.String())
+		b.limited.Warn("the stream refused an atomic batch", "events", len(c.messages), "answer", a.String())
 	}
 	return err != nil, err
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"sluice/bus/event"
+	"sluice/bus/limitlog"
 )
 
 // Bus is the gateway's end of the stream. All its methods may be called
@@ -20,7 +23,7 @@ import (
 type Bus struct {
 	cfg     Config
 	logger  *slog.Logger
-	limited *limitedLog // for what others may cause
+	limited *limitlog.Logger // for what others may cause
 	metrics *metrics
 
 	embedded *embedded // nil with an external server
@@ -29,7 +32,7 @@ type Bus struct {
 	js       jetstream.JetStream
 	link     *link
 	reach    *reach
-	codec    *codec
+	codec    *event.Codec
 	own      *ownEvents
 	shortcut shortcut
 	turns    *turns
@@ -69,8 +72,8 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 		return nil, err
 	}
 	b := &Bus{
-		cfg: cfg, logger: logger, limited: newLimitedLog(logger),
-		ncClosed: make(chan struct{}), link: newLink(), reach: newReach(cfg), codec: newCodec(cfg.Prefix), own: newOwnEvents(),
+		cfg: cfg, logger: logger, limited: limitlog.New(logger),
+		ncClosed: make(chan struct{}), link: newLink(), reach: newReach(cfg), codec: event.NewCodec(cfg.Prefix), own: newOwnEvents(),
 		progress: &progress{}, nudges: make(chan uint64, 1),
 		instance: nuid.Next(), resumeWithin: cfg.markerTTL() / 2, // a margin for clocks and slow starts
 	}
@@ -160,7 +163,7 @@ func (b *Bus) WaitStream(ctx context.Context) error {
 		if fatal(err) {
 			return err
 		}
-		b.limited.info("waiting for the stream", "reason", b.explain(err))
+		b.limited.Info("waiting for the stream", "reason", b.explain(err))
 		if !pause(ctx, foundPause) {
 			return fmt.Errorf("cannot wait for the stream: %w", context.Cause(ctx))
 		}

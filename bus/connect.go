@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"sluice/bus/limitlog"
 )
 
 const (
@@ -43,7 +45,7 @@ func (b *Bus) connect() error {
 }
 
 func (b *Bus) connectOptions() ([]nats.Option, error) {
-	limited := newLimitedLog(b.logger)
+	limited := limitlog.New(b.logger)
 	opts := []nats.Option{
 		nats.Name("sluice"),
 		nats.Timeout(b.cfg.ConnectTimeout),
@@ -56,12 +58,12 @@ func (b *Bus) connectOptions() ([]nats.Option, error) {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			b.link.down()
 			if err != nil { // nil when Close does it
-				limited.warn("lost the connection to NATS", "err", err)
+				limited.Warn("lost the connection to NATS", "err", err)
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
 			b.link.up()
-			limited.info("connected to NATS again", "url", nc.ConnectedUrlRedacted())
+			limited.Info("connected to NATS again", "url", nc.ConnectedUrlRedacted())
 		}),
 		nats.ClosedHandler(func(*nats.Conn) {
 			b.link.down()
@@ -72,7 +74,7 @@ func (b *Bus) connectOptions() ([]nats.Option, error) {
 			if sub != nil {
 				subject = sub.Subject
 			}
-			limited.warn("NATS reports an error", "subject", subject, "err", err)
+			limited.Warn("NATS reports an error", "subject", subject, "err", err)
 		}),
 	}
 	if b.cfg.Creds != "" {

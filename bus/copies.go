@@ -50,7 +50,7 @@ func (b *Bus) moreCopies(ctx context.Context, info *jetstream.StreamInfo) *jetst
 			return s.CachedInfo()
 		}
 		if !tooMany(err) {
-			b.limited.warn("cannot give the stream more copies", "stream", cfg.Name, "copies", want, "err", streamError(err))
+			b.limited.Warn("cannot give the stream more copies", "stream", cfg.Name, "copies", want, "err", streamError(err))
 			break
 		}
 	}

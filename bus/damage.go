@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/bus/event"
 )
 
 // The server treats damage in its files in two ways. A message whose checksum is
@@ -96,7 +98,7 @@ func (f *follower) stepOver(ctx context.Context, last uint64) (another bool) {
 	case stuck:
 		next, err := f.around(ctx, f.feed, applied, last)
 		if err != nil {
-			f.limited.warn("cannot read the stream", "err", err)
+			f.limited.Warn("cannot read the stream", "err", err)
 			return false
 		}
 		f.feed = next
@@ -133,7 +135,7 @@ func (f *follower) overdue() bool {
 // hole reports sequences that cannot be read.
 func (f *follower) hole(from, to uint64) {
 	f.counters.holes.Add(1)
-	f.limited.warn("a part of the stream cannot be read", "from", from, "to", to)
+	f.limited.Warn("a part of the stream cannot be read", "from", from, "to", to)
 }
 
 // around replaces a feed that is stuck behind the sequence applied by one that
@@ -195,7 +197,7 @@ func (b *Bus) readableFrom(ctx context.Context, from, last uint64) (uint64, erro
 // readableAt returns the sequence of the next message at or behind seq, 0 if it
 // cannot be read or there is none.
 func (b *Bus) readableAt(ctx context.Context, seq uint64) (uint64, error) {
-	request, err := json.Marshal(map[string]any{"seq": seq, "next_by_subj": b.cfg.Prefix + logPart + "*"})
+	request, err := json.Marshal(map[string]any{"seq": seq, "next_by_subj": event.Subjects(b.cfg.Prefix)})
 	if err != nil {
 		return 0, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"sluice/bus/event"
 	"sluice/store"
 )
 
@@ -52,7 +53,7 @@ type item struct {
 // what is under way (32 MiB), as the goroutine does not receive while the feed is
 // full.
 type feed struct {
-	codec    *codec
+	codec    *event.Codec
 	own      *ownEvents
 	nc       *nats.Conn
 	consumer jetstream.PushConsumer
@@ -90,7 +91,7 @@ func (b *Bus) openFeed(ctx context.Context, from uint64) (*feed, error) {
 	if err = f.sub.SetPendingLimits(-1, -1); err == nil { // flow control bounds it
 		cfg := jetstream.ConsumerConfig{
 			DeliverSubject: inbox, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
-			FilterSubject: b.cfg.Prefix + logPart + "*",
+			FilterSubject: event.Subjects(b.cfg.Prefix),
 			AckPolicy:     jetstream.AckNonePolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
 			FlowControl: true, IdleHeartbeat: heartbeat,
 			MemoryStorage: true, Replicas: 1, InactiveThreshold: orphaned,
@@ -145,18 +146,18 @@ func (f *feed) stop() {
 // receive takes one message, in a goroutine of the subscription. It blocks
 // while the feed is full.
 func (f *feed) receive(m *nats.Msg) {
-	if len(m.Data) == 0 && header(m, "Status") != "" {
+	if len(m.Data) == 0 && event.Header(m, "Status") != "" {
 		f.status(m)
 		return
 	}
 	it := item{bytes: len(m.Data)}
 	lost := f.position(m, &it)
 	if lost == nil && !f.raw {
-		it.id, it.subject = strings.Clone(header(m, headerMsgID)), m.Subject
+		it.id, it.subject = strings.Clone(event.Header(m, headerMsgID)), m.Subject
 		if it.event, it.apply = f.own.take(it.id); it.apply {
-			f.codec.noteOwn(m.Subject, it.event)
+			f.codec.Note(m.Subject, it.event)
 		} else {
-			it.event, it.apply, it.err = f.codec.decode(m)
+			it.event, it.apply, it.err = f.codec.Decode(m)
 		}
 	}
 	f.mu.Lock()
@@ -208,7 +209,7 @@ func (f *feed) position(m *nats.Msg, it *item) error {
 // status takes a heartbeat or a question of flow control.
 func (f *feed) status(m *nats.Msg) {
 	reply := m.Reply
-	if stalled := header(m, "Nats-Consumer-Stalled"); stalled != "" {
+	if stalled := event.Header(m, "Nats-Consumer-Stalled"); stalled != "" {
 		reply = stalled
 	}
 	if reply != "" {
@@ -217,11 +218,11 @@ func (f *feed) status(m *nats.Msg) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if status := header(m, "Status"); status != "100" {
-		f.fail(fmt.Errorf("%w: the server says %s %s", errLost, status, header(m, "Description")))
+	if status := event.Header(m, "Status"); status != "100" {
+		f.fail(fmt.Errorf("%w: the server says %s %s", errLost, status, event.Header(m, "Description")))
 		return
 	}
-	text := header(m, "Nats-Last-Consumer")
+	text := event.Header(m, "Nats-Last-Consumer")
 	if text == "" { // flow control alone
 		f.heard(false)
 		return
@@ -230,7 +231,7 @@ func (f *feed) status(m *nats.Msg) {
 		f.fail(fmt.Errorf("%w: the server has sent %s of them, and %d have come", errLost, text, f.delivered))
 		return
 	}
-	f.heard(header(m, "Nats-Consumer-Stalled") == "")
+	f.heard(event.Header(m, "Nats-Consumer-Stalled") == "")
 	f.tell()
 }
 

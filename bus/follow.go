@@ -89,11 +89,11 @@ func (f *follower) follow(ctx context.Context) state {
 		stale := f.stale() // before it is told otherwise: what brings news may have come first
 		f.noteCurrent(got.idle)
 		if got.err != nil {
-			f.limited.warn("lost touch with the stream", "applied", f.store.Sequence(), "err", got.err)
+			f.limited.Warn("lost touch with the stream", "applied", f.store.Sequence(), "err", got.err)
 			break
 		}
 		if stale {
-			f.limited.warn("too far behind the stream to follow it", "applied", f.store.Sequence())
+			f.limited.Warn("too far behind the stream to follow it", "applied", f.store.Sequence())
 			return f.replay
 		}
 		select {
@@ -126,7 +126,7 @@ func (f *follower) applyAll(st *store.Store, items []item, applied func(uint64))
 		case it.seq <= has: // it has taken the shortcut
 		case it.err != nil:
 			f.counters.damaged.Add(1)
-			f.limited.warn("skipped an event of the stream", "sequence", it.seq, "err", it.err)
+			f.limited.Warn("skipped an event of the stream", "sequence", it.seq, "err", it.err)
 			st.Skip(it.seq)
 		case it.apply:
 			st.Apply(it.seq, it.event)
@@ -221,7 +221,7 @@ func (f *follower) again(ctx context.Context, next state, err error) state {
 	}
 	err = f.explain(err)
 	f.reach.wait(err)
-	f.limited.warn("cannot read the stream", "err", err)
+	f.limited.Warn("cannot read the stream", "err", err)
 	if !pause(ctx, f.pause) {
 		return nil
 	}

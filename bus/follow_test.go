@@ -28,7 +28,7 @@ func (g *gateway) publish(t *testing.T, m *nats.Msg) uint64 {
 
 func (g *gateway) encoded(t *testing.T, e store.Event) *nats.Msg {
 	t.Helper()
-	m, err := g.codec.encode(e)
+	m, err := g.codec.Encode(e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func (g *gateway) replays() int { return strings.Count(g.log.String(), `msg="rep
 func TestDeletesAndWipesLeaveNothing(t *testing.T) {
 	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
 	g := startGateway(t, cfg)
-	g.codec.tombstone = "1s"
+	g.codec.Tombstone = time.Second
 	long := "/job/" + strings.Repeat("long", 60)
 	g.push(t, put("/job/a", 1), put("/job/a", 2), put(long, 1), put("/job/b", 1))
 	g.push(t, deleted("/job/a"), deleted(long))
@@ -110,7 +110,7 @@ func TestHistoryIsKeptUntilADelete(t *testing.T) {
 func TestAStreamThatEndsWithNothingIsReady(t *testing.T) {
 	cfg := Config{DataDir: t.TempDir()}
 	g := startGateway(t, cfg)
-	g.codec.tombstone = "1s"
+	g.codec.Tombstone = time.Second
 	g.push(t, put("/job/a", 1), put("/job/b", 1), deleted("/job/b"))
 	within(t, "the tombstone expires", func() bool { return g.stored(t) == 1 })
 	g.stop()
@@ -127,7 +127,7 @@ func TestExpiredGroupsGo(t *testing.T) {
 	paths := []string{"/job/a/instance/1.2.3.4:5", "/job/" + strings.Repeat("long", 60)}
 	for _, path := range paths {
 		m := g.encoded(t, put(path, 1))
-		m.Header[headerTTL] = []string{"1s"}
+		m.Header["Nats-TTL"] = []string{"1s"}
 		g.publish(t, m)
 	}
 	g.publish(t, g.encoded(t, put("/job/b", 1)))
@@ -147,7 +147,7 @@ func TestEventsThatCannotBeReadAreSkipped(t *testing.T) {
 	g := startGateway(t, cfg)
 	g.push(t, put("/job/a", 1))
 	newer := g.encoded(t, put("/job/a", 2))
-	newer.Header[headerVersion] = []string{"2"}
+	newer.Header["Sluice-Version"] = []string{"2"}
 	g.publish(t, newer)
 	g.publish(t, &nats.Msg{Subject: "sluice.log.anything", Data: []byte("hello")})
 	g.push(t, put("/job/b", 1))
@@ -223,7 +223,7 @@ func TestALongAbsenceNeedsAReplay(t *testing.T) {
 	s := startServer(t)
 	p := startProxy(t, s.Addr().String())
 	g, other := startGateway(t, Config{URL: p.url()}), startGateway(t, Config{URL: s.ClientURL()})
-	other.codec.tombstone = "1s"
+	other.codec.Tombstone = time.Second
 	other.push(t, put("/job/a", 1), put("/job/b", 1))
 	g.catchUp(t)
 	p.away(true)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"sluice/bus/event"
 	"sluice/store"
 )
 
@@ -116,7 +117,7 @@ func (b *Bus) answer(m *nats.Msg) {
 		err = b.nc.Publish(m.Reply, text)
 	}
 	if err != nil {
-		b.limited.warn("cannot answer another gateway", "err", err)
+		b.limited.Warn("cannot answer another gateway", "err", err)
 	}
 }
 
@@ -214,6 +215,6 @@ func (b *Bus) parseGateway(m *nats.Msg) (g Gateway, ok bool) {
 	if len(m.Data) == 0 || len(m.Data) > maxAnswer || json.Unmarshal(m.Data, &g) != nil {
 		return g, false
 	}
-	g.ID, g.Server, g.Version, g.Self = headerText(g.ID), headerText(g.Server), headerText(g.Version), false
+	g.ID, g.Server, g.Version, g.Self = event.HeaderText(g.ID), event.HeaderText(g.Server), event.HeaderText(g.Version), false
 	return g, g.ID != "" && g.ID != b.instance
 }

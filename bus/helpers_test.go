@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -156,33 +157,16 @@ func groupText(st *store.Store, path string) string {
 	return b.String()
 }
 
-func mustKey(path string) store.Key {
-	k, err := store.ParseKey(path)
-	if err != nil {
-		panic(err)
-	}
-	return k
-}
+func mustKey(path string) store.Key { return testkit.MustKey(path) }
+
+func families(text string) []store.Family { return testkit.Families(text) }
 
 // put is an event that makes a group have one sample.
-func put(path string, value int) store.Event {
-	return store.Event{
-		Op: store.OpPut, Key: mustKey(path), PushTime: 1_700_000_000_123_456_789 + int64(value),
-		Families: families(fmt.Sprintf("# TYPE m gauge\nm{instance=\"\",job=\"x\"} %d\n", value)), Origin: "test",
-	}
-}
+func put(path string, value int) store.Event { return testkit.Put(path, value) }
 
 func deleted(path string) store.Event { return store.Event{Op: store.OpDelete, Key: mustKey(path)} }
 
 func wipe() store.Event { return store.Event{Op: store.OpWipe} }
-
-func families(text string) []store.Family {
-	f, err := store.ParseText([]byte(text))
-	if err != nil {
-		panic(err)
-	}
-	return f
-}
 
 // natsServer is an external server.
 type natsServer struct {

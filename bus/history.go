@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"sluice/bus/event"
 	"sluice/store"
 )
 
@@ -42,7 +43,7 @@ type Past struct {
 func (b *Bus) History(ctx context.Context, key store.Key, n int) (events []Past, kept uint64, err error) {
 	ctx, cancel := b.bounded(ctx, historyTime)
 	defer cancel()
-	subject := string(appendToken([]byte(b.cfg.Prefix+logPart), key))
+	subject := event.Subject(b.cfg.Prefix, key)
 	s, err := b.js.Stream(ctx, streamName(b.cfg.Prefix))
 	if err != nil {
 		return nil, 0, fmt.Errorf("cannot read the history of a group: %w", streamError(err))
@@ -83,14 +84,14 @@ func (b *Bus) messageAt(ctx context.Context, s jetstream.Stream, seq uint64) (*j
 // keeps in mind what it has read.
 func (b *Bus) past(key store.Key, raw *jetstream.RawStreamMsg) Past {
 	p := Past{Sequence: raw.Sequence, Time: raw.Time}
-	c := newCodec(b.cfg.Prefix)
-	c.hashed[string(appendToken(nil, key))] = key
-	e, ok, err := c.decode(&nats.Msg{Subject: raw.Subject, Header: raw.Header, Data: raw.Data})
+	c := event.NewCodec(b.cfg.Prefix)
+	c.Know(key)
+	e, ok, err := c.Decode(&nats.Msg{Subject: raw.Subject, Header: raw.Header, Data: raw.Data})
 	switch {
 	case err != nil:
 		p.Err = err
 	case !ok:
-		p.Err = damagedf("it says nothing of the group")
+		p.Err = fmt.Errorf("%w: it says nothing of the group", event.ErrDamaged)
 	default:
 		p.Event = e
 	}

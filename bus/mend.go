@@ -44,7 +44,7 @@ func (b *Bus) mendServer(ctx context.Context) {
 			}
 			delay = min(2*delay, maxMend)
 			if err := b.mend(ctx); err != nil {
-				b.limited.warn("cannot start the embedded NATS server again", "err", err)
+				b.limited.Warn("cannot start the embedded NATS server again", "err", err)
 				continue
 			}
 			mended = time.Now()

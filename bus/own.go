@@ -3,6 +3,7 @@ package bus
 import (
 	"sync"
 
+	"sluice/bus/event"
 	"sluice/store"
 )
 
@@ -62,36 +63,7 @@ func (o *ownEvents) clear() {
 func compactAll(events []store.Event) []store.Event {
 	compacted := make([]store.Event, len(events))
 	for i, e := range events {
-		compacted[i] = compact(e)
+		compacted[i] = event.Compact(e)
 	}
 	return compacted
-}
-
-// compact returns what the codec would make of an event. The texts of a merged
-// group are copied into one piece of memory: they come from several pushes, and
-// each would keep the whole text of its push.
-func compact(e store.Event) store.Event {
-	e.Origin = headerText(e.Origin)
-	if e.Refusal != "" {
-		e.Refusal = parseRefusal(refusalHeader(e.Refusal))
-	}
-	if e.Op == store.OpPut || len(e.Families) == 0 {
-		return e
-	}
-	n := 0
-	for i := range e.Families {
-		n += len(e.Families[i].Text)
-	}
-	text := make([]byte, 0, n)
-	families := make([]store.Family, len(e.Families))
-	for i, f := range e.Families {
-		start := len(text)
-		text = append(text, f.Text...)
-		if f.Text != nil {
-			f.Text = text[start:len(text):len(text)]
-		}
-		families[i] = f
-	}
-	e.Families = families
-	return e
 }

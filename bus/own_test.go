@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -27,7 +28,7 @@ func TestOwnEventsAreAppliedWhenAcknowledged(t *testing.T) {
 // Applied at once or replayed, an event makes the same group, also one that was
 // merged or has what text does not carry.
 func TestOwnEventsAreWhatAReplayMakesOfThem(t *testing.T) {
-	for name, event := range richEvents(t) {
+	for name, event := range testkit.Events(t) {
 		cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
 		g := startGateway(t, cfg)
 		g.push(t, put("/job/other", 1))

@@ -56,7 +56,7 @@ func (f *follower) startReplay(ctx context.Context) (*replayRun, error) {
 		return nil, err
 	}
 	r.created, r.target = info.Created, info.State.LastSeq
-	f.codec.forgetAll()
+	f.codec.Forget()
 	if r.feed, err = f.openFeed(ctx, 0); err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func (b *Bus) askLast(ctx context.Context) (uint64, error) {
 			return info.State.LastSeq, nil
 		}
 		if !errors.Is(err, nats.ErrNoResponders) && !errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			b.limited.warn("cannot ask for the last sequence of the stream", "err", err)
+			b.limited.Warn("cannot ask for the last sequence of the stream", "err", err)
 		}
 		if !pause(ctx, askAgain) {
 			return 0, fmt.Errorf("%w: %w", context.Cause(ctx), err)

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"sluice/bus/limitlog"
 )
 
 // The lines are what nats-server 2.15.2 has logged.
@@ -35,10 +37,10 @@ func TestAPeerDoesNotFillTheLog(t *testing.T) {
 	var logged strings.Builder
 	l := newServerLog(slog.New(slog.NewTextHandler(&logged, nil)))
 	l.start()
-	for range 100 * limitBurst {
+	for range 100 * limitlog.Burst {
 		l.Errorf("%s - Route Error %s", "127.0.0.1:1 - rid:1", "'Authorization Violation'")
 	}
-	if lines := strings.Count(logged.String(), "\n"); lines == 0 || lines > 3*limitBurst {
+	if lines := strings.Count(logged.String(), "\n"); lines == 0 || lines > 3*limitlog.Burst {
 		t.Errorf("%d lines", lines)
 	}
 }

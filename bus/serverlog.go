@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+
+	"sluice/bus/limitlog"
 )
 
 // serverLog hands what the embedded server logs to slog: notices and details as
@@ -14,9 +16,9 @@ import (
 // reason that Open returns.
 type serverLog struct {
 	logger  *slog.Logger
-	limited *limitedLog  // since a peer that is not let in comes again each second
-	heard   func(string) // gets each line that is wrong
-	failed  chan string  // holds one: that the server writes no more, and why
+	limited *limitlog.Logger // since a peer that is not let in comes again each second
+	heard   func(string)     // gets each line that is wrong
+	failed  chan string      // holds one: that the server writes no more, and why
 
 	mu      sync.Mutex
 	started bool
@@ -28,7 +30,7 @@ const maxKept = 20
 
 func newServerLog(logger *slog.Logger) *serverLog {
 	logger = logger.With("from", "nats-server")
-	return &serverLog{logger: logger, limited: newLimitedLog(logger), heard: func(string) {}, failed: make(chan string, 1)}
+	return &serverLog{logger: logger, limited: limitlog.New(logger), heard: func(string) {}, failed: make(chan string, 1)}
 }
 
 // reason returns what went wrong last during the start.
@@ -86,7 +88,7 @@ func (l *serverLog) bad(format string, v []any) {
 	defer l.mu.Unlock()
 	switch {
 	case l.started:
-		l.limited.warn(text)
+		l.limited.Warn(text)
 	case len(l.kept) < maxKept:
 		l.kept = append(l.kept, text)
 	}

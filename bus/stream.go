@@ -10,15 +10,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/bus/event"
 )
 
 const (
-	// tombstoneTTL is how long deletes, wipes and expiry markers stay in the
-	// stream. A gateway that was away for less than half of it resumes; whoever
-	// was away longer replays. An hour outlasts a reboot and costs about 200
-	// bytes for each group deleted within it.
-	tombstoneTTL = time.Hour
-	// historyMarkerTTL replaces it for expiry markers if the stream keeps more
+	// historyMarkerTTL replaces event.TombstoneTTL for expiry markers if the stream keeps more
 	// than one event of a group: there the server makes the markers' time to
 	// live the least that any message has, groups included.
 	historyMarkerTTL = time.Minute
@@ -37,14 +34,14 @@ func (c Config) markerTTL() time.Duration {
 	if c.History > 1 {
 		return historyMarkerTTL
 	}
-	return tombstoneTTL
+	return event.TombstoneTTL
 }
 
 // applyTo puts our settings into those of a stream. It leaves alone what is
 // none of our business, such as description, placement and republishing.
 func (c Config) applyTo(s *jetstream.StreamConfig) {
 	s.Name = streamName(c.Prefix)
-	s.Subjects = []string{c.Prefix + logPart + "*"}
+	s.Subjects = []string{event.Subjects(c.Prefix)}
 	s.Retention = jetstream.LimitsPolicy
 	s.Storage = jetstream.FileStorage
 	s.Compression = jetstream.NoCompression // damage by a crash is smaller: docs/events.md

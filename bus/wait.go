@@ -2,9 +2,10 @@ package bus
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
+
+	"sluice/bus/event"
 )
 
 // progress is how far the store has come, which others wait for.
@@ -129,7 +130,7 @@ func (p *progress) seen(seq uint64, id, subject string) {
 		return
 	}
 	if i := seq - w.after - 1; i >= uint64(len(w.ids)) || w.ids[i] != id {
-		w.replaced = w.replaced || subject == w.subject || strings.HasSuffix(subject, wipeToken)
+		w.replaced = w.replaced || subject == w.subject || event.IsWipe(subject)
 	}
 	if seq > w.after+uint64(len(w.ids)) {
 		return

@@ -1,4 +1,4 @@
-// Package exposer serves what the store holds: scrapes, the query API, health,
+// Package exposer serves scrapes of what the store holds, health,
 // and the gateway's own metrics. It never changes the store.
 package exposer
 

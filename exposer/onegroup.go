@@ -8,9 +8,6 @@ import (
 	"sluice/store"
 )
 
-// GroupPath is where one group alone is scraped, before its key.
-const GroupPath = "/group"
-
 // Group returns the handler that serves one group alone, as a target of its own:
 // 404 if there is no such group, 410 if it has expired and is not forgotten. So
 // Prometheus' up of that target speaks of the host that pushes. keyOf reads the

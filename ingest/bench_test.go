@@ -40,7 +40,7 @@ func benchBody(seq int) []byte {
 	return []byte(b.String())
 }
 
-// fill pushes that many groups straight to the ledger.
+// fill pushes that many groups straight to the committer.
 func (g *gateway) fill(b *testing.B, groups int) {
 	var waiting sync.WaitGroup
 	slots := make(chan struct{}, 512)
@@ -56,7 +56,7 @@ func (g *gateway) fill(b *testing.B, groups int) {
 		slots <- struct{}{}
 		waiting.Add(1)
 		c := Change{Op: store.OpPut, Key: key, Families: families, Time: time.Now()}
-		err = g.ledger.Enqueue(b.Context(), c, func(err error) {
+		err = g.committer.Enqueue(b.Context(), c, func(err error) {
 			if err != nil {
 				b.Error(err)
 			}
@@ -76,7 +76,7 @@ func BenchmarkPush(b *testing.B) {
 	for _, sync := range []bus.SyncMode{bus.SyncInterval, bus.SyncAlways} {
 		for _, groups := range []int{100, 10_000, 100_000} {
 			b.Run(fmt.Sprintf("sync=%s/groups=%d", sync, groups), func(b *testing.B) {
-				g := startGateway(b, bus.Config{Sync: sync}, LedgerConfig{Wait: patience, MaxWaiting: 1024})
+				g := startGateway(b, bus.Config{Sync: sync}, CommitterConfig{Wait: patience, MaxWaiting: 1024})
 				g.fill(b, groups)
 				server := httptest.NewServer(g.handler)
 				defer server.Close()

@@ -69,9 +69,9 @@ func TestBodiesThatAreReadAreBounded(t *testing.T) {
 }
 
 func TestPushesThatWaitHoldNothingAfterwards(t *testing.T) {
-	ledger := defaultLedger
-	ledger.MaxWaitingBytes = 1000
-	g := startGateway(t, bus.Config{}, ledger)
+	committer := defaultCommitter
+	committer.MaxWaitingBytes = 1000
+	g := startGateway(t, bus.Config{}, committer)
 	for range 3 {
 		if code, text := g.do("PUT", "/metrics/job/x", "a 1\n"); code != 200 { // alone
 			t.Errorf("%d %s", code, text)
@@ -80,7 +80,7 @@ func TestPushesThatWaitHoldNothingAfterwards(t *testing.T) {
 			t.Errorf("%d, want 400", code)
 		}
 	}
-	if held := g.ledger.held.held.Load(); held != 0 {
+	if held := g.committer.held.held.Load(); held != 0 {
 		t.Errorf("%d bytes are held", held)
 	}
 }

@@ -47,6 +47,6 @@ type pending struct {
 	ctx      context.Context // of the client: when it ends nobody waits any more
 	deadline time.Time       // for the verdict
 	done     func(error)     // called once with the verdict; must not block
-	bytes    int64           // taken from the ledger's budget
+	bytes    int64           // taken from the committer's budget
 	err      error           // the verdict, if its event records a failure
 }

@@ -100,6 +100,9 @@ func (e *Error) Error() string { return e.Message }
 // Status returns the HTTP status.
 func (e *Error) Status() int { return httpStatus[e.Code] }
 
+// Retry returns when the client may try again: RetryAfter.
+func (e *Error) Retry() time.Duration { return e.RetryAfter }
+
 // isClients tells whether the cause is what the client sent, not the state that
 // the gateway is in.
 func (e *Error) isClients() bool {

@@ -30,17 +30,17 @@ const (
 // before.) Any number of gateways may do this at once: who comes second finds that
 // there is nothing to do.
 type Expirer struct {
-	bus    *bus.Bus
-	store  *store.Store
-	ledger *Ledger
-	logger *slog.Logger
-	now    func() time.Time
-	swept  atomic.Bool
+	bus       *bus.Bus
+	store     *store.Store
+	committer *Committer
+	logger    *slog.Logger
+	now       func() time.Time
+	swept     atomic.Bool
 }
 
 // NewExpirer returns an expirer that does nothing until Run.
-func NewExpirer(b *bus.Bus, s *store.Store, l *Ledger, logger *slog.Logger) *Expirer {
-	return &Expirer{bus: b, store: s, ledger: l, logger: logger, now: time.Now}
+func NewExpirer(b *bus.Bus, s *store.Store, l *Committer, logger *slog.Logger) *Expirer {
+	return &Expirer{bus: b, store: s, committer: l, logger: logger, now: time.Now}
 }
 
 // Swept tells whether what was due while no gateway ran has been done: before
@@ -107,7 +107,7 @@ func (x *Expirer) end(ctx context.Context, keys []store.Key) error {
 	var failed error
 	for _, key := range keys {
 		c := Change{Op: store.OpExpire, Key: key, Time: x.now()}
-		if failed = x.ledger.Enqueue(ctx, c, func(err error) { verdicts <- err }); failed != nil {
+		if failed = x.committer.Enqueue(ctx, c, func(err error) { verdicts <- err }); failed != nil {
 			break // what is left is due again in a second
 		}
 		asked++
@@ -116,7 +116,7 @@ func (x *Expirer) end(ctx context.Context, keys []store.Key) error {
 		select {
 		case err := <-verdicts:
 			failed = cmp.Or(failed, err)
-		case <-x.ledger.ended:
+		case <-x.committer.ended:
 			return refuse(CodeUnavailable, "the gateway is stopping")
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // startExpirer runs an expirer until the test ends.
 func (g *gateway) startExpirer(tb testing.TB) *Expirer {
 	tb.Helper()
-	x := NewExpirer(g.bus, g.store, g.ledger, promslog.NewNopLogger())
+	x := NewExpirer(g.bus, g.store, g.committer, promslog.NewNopLogger())
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -53,7 +53,7 @@ func parseKey(tb testing.TB, path string) store.Key {
 // A group that is not pushed again dies after its time to live, and is forgotten
 // after a while; a refused push does not keep it alive, an accepted one does.
 func TestGroupsExpire(t *testing.T) {
-	g := startGateway(t, bus.Config{}, LedgerConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: time.Second})
+	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: time.Second})
 	g.startExpirer(t)
 	renewed, refused, forever := parseKey(t, "/job/renewed"), parseKey(t, "/job/refused"), parseKey(t, "/job/forever")
 	g.do("PUT", "/metrics/job/forever", "a 1\n")
@@ -83,7 +83,7 @@ func TestGroupsExpire(t *testing.T) {
 // What tells that a group is dead is there until it is forgotten; nothing stays
 // in the stream then but the tombstone.
 func TestDeadGroupsAreForgotten(t *testing.T) {
-	g := startGateway(t, bus.Config{}, LedgerConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: 2 * time.Second})
+	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: 2 * time.Second})
 	g.startExpirer(t)
 	key := parseKey(t, "/job/x")
 	g.do("PUT", "/metrics/job/x?ttl=1s", "a 1\n")
@@ -119,7 +119,7 @@ func scrapeText(g *gateway) string {
 // Pushes that race with the expiry of their group: what was answered by 200 is
 // there, whoever came first.
 func TestPushesAtTheMomentOfExpiry(t *testing.T) {
-	g := startGateway(t, bus.Config{}, LedgerConfig{Wait: patience, MaxWaiting: 4000, ForgetAfter: time.Hour})
+	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 4000, ForgetAfter: time.Hour})
 	const groups = 300
 	for i := range groups {
 		g.do("PUT", fmt.Sprintf("/metrics/job/x/instance/%d?ttl=1s", i), "a 1\n")
@@ -155,7 +155,7 @@ func TestPushesAtTheMomentOfExpiry(t *testing.T) {
 // Groups whose time was over while no gateway ran are never seen again.
 func TestExpiryWhileAway(t *testing.T) {
 	dir := t.TempDir()
-	cfg := LedgerConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: time.Hour}
+	cfg := CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: time.Hour}
 	t.Run("before", func(t *testing.T) {
 		g := startGateway(t, bus.Config{DataDir: dir}, cfg) // nobody expires anything here
 		g.do("PUT", "/metrics/job/x?ttl=1s", "a 1\n")
@@ -184,7 +184,7 @@ func TestExpiryWhileAway(t *testing.T) {
 }
 
 func TestTTLs(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger, func(_ *store.Settings, f *FrontConfig) {
+	g := startGateway(t, bus.Config{}, defaultCommitter, func(_ *store.Settings, f *FrontConfig) {
 		f.Terms = func(key store.Key) Terms { return Terms{TTL: time.Hour} }
 	})
 	conn := g.startService(t)
@@ -245,7 +245,7 @@ func TestTTLs(t *testing.T) {
 // A group whose pushes are all refused is seen to die, and stays dead: refused
 // pushes neither renew nor revive it, and leave what they were refused for.
 func TestRefusedPushesDoNotRevive(t *testing.T) {
-	g := startGateway(t, bus.Config{}, LedgerConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: 3 * time.Second})
+	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: 3 * time.Second})
 	g.startExpirer(t)
 	key := parseKey(t, "/job/x")
 	refuse := func() {

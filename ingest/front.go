@@ -25,7 +25,7 @@ type FrontConfig struct {
 	Limits Limits
 	// UTF8Names allows UTF-8 names in bodies and, escaped, in grouping keys.
 	UTF8Names bool
-	// Unchecked says that the ledger checks no consistency; an accepted push is
+	// Unchecked says that the committer checks no consistency; an accepted push is
 	// then answered by 202.
 	Unchecked bool
 	// Terms returns what a group gets without asking; nil for nothing.
@@ -33,34 +33,34 @@ type FrontConfig struct {
 }
 
 // Front is what the front ends for HTTP and NATS have in common: it turns a
-// request into a change for the ledger.
+// request into a change for the committer.
 type Front struct {
-	ledger   *Ledger
-	refusals *Refusals
-	metrics  *Metrics
-	keys     keyReader
-	bodies   *bodies
-	terms    func(store.Key) Terms
-	options  decode.Options
-	now      func() time.Time
+	committer *Committer
+	refusals  *Refusals
+	metrics   *Metrics
+	keys      keyReader
+	bodies    *bodies
+	terms     func(store.Key) Terms
+	options   decode.Options
+	now       func() time.Time
 }
 
-// NewFront returns a front that submits to the ledger and keeps refusals.
-func NewFront(ledger *Ledger, refusals *Refusals, cfg FrontConfig, m *Metrics) *Front {
+// NewFront returns a front that submits to the committer and keeps refusals.
+func NewFront(committer *Committer, refusals *Refusals, cfg FrontConfig, m *Metrics) *Front {
 	keys := newKeyReader(cfg.UTF8Names, cfg.Limits)
 	terms := cfg.Terms
 	if terms == nil {
 		terms = noTerms
 	}
 	return &Front{
-		ledger:   ledger,
-		refusals: refusals,
-		metrics:  m,
-		keys:     keys,
-		terms:    terms,
-		bodies:   newBodies(cfg.MaxBytes, cfg.MaxReading),
-		options:  decode.Options{Scheme: keys.scheme, Unchecked: cfg.Unchecked, Limits: cfg.Limits},
-		now:      time.Now,
+		committer: committer,
+		refusals:  refusals,
+		metrics:   m,
+		keys:      keys,
+		terms:     terms,
+		bodies:    newBodies(cfg.MaxBytes, cfg.MaxReading),
+		options:   decode.Options{Scheme: keys.scheme, Unchecked: cfg.Unchecked, Limits: cfg.Limits},
+		now:       time.Now,
 	}
 }
 
@@ -122,7 +122,7 @@ func (f *Front) settle(op store.Op, via string, key store.Key, err error, origin
 // its key passes a limit, unless it is there.
 func (f *Front) deletable(key store.Key) error {
 	err := f.keys.bounded(key)
-	if err != nil && f.ledger.store.Group(key) != nil {
+	if err != nil && f.committer.store.Group(key) != nil {
 		return nil // made under another limit
 	}
 	return err

@@ -38,7 +38,7 @@ func (f *Front) Push(op store.Op, jobBase64 bool) http.HandlerFunc {
 			f.reply(w, r, op, store.Key{}, 0, err)
 			return
 		}
-		if err := f.ledger.ready(op); err != nil {
+		if err := f.committer.ready(op); err != nil {
 			f.reply(w, r, op, key, 0, err) // before a body is read for nothing
 			return
 		}
@@ -55,7 +55,7 @@ func (f *Front) Push(op store.Op, jobBase64 bool) http.HandlerFunc {
 			f.reply(w, r, op, key, 0, err)
 			return
 		}
-		f.reply(w, r, op, key, accepted, f.ledger.Submit(r.Context(), c))
+		f.reply(w, r, op, key, accepted, f.committer.Submit(r.Context(), c))
 	}
 }
 
@@ -99,7 +99,7 @@ func (f *Front) Delete(jobBase64 bool) http.HandlerFunc {
 			return
 		}
 		c := Change{Op: store.OpDelete, Key: key, Time: f.now(), Origin: originHTTP(r)}
-		f.reply(w, r, store.OpDelete, key, http.StatusAccepted, f.ledger.Submit(r.Context(), c))
+		f.reply(w, r, store.OpDelete, key, http.StatusAccepted, f.committer.Submit(r.Context(), c))
 	}
 }
 
@@ -107,7 +107,7 @@ func (f *Front) Delete(jobBase64 bool) http.HandlerFunc {
 func (f *Front) Wipe() http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := Change{Op: store.OpWipe, Time: f.now(), Origin: originHTTP(r)}
-		f.reply(w, r, store.OpWipe, store.Key{}, http.StatusAccepted, f.ledger.Submit(r.Context(), c))
+		f.reply(w, r, store.OpWipe, store.Key{}, http.StatusAccepted, f.committer.Submit(r.Context(), c))
 	}
 }
 
@@ -156,10 +156,13 @@ func (f *Front) CheckEncoding(next http.Handler) http.Handler {
 	})
 }
 
-func originHTTP(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+func originHTTP(r *http.Request) string { return originOf(r.RemoteAddr) }
+
+// originOf is the origin of what a client at an address has sent over HTTP.
+func originOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		host = r.RemoteAddr
+		host = address
 	}
 	return viaHTTP + " " + host
 }

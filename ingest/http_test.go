@@ -11,7 +11,7 @@ import (
 // What Pushgateway does with a sequence of requests, and what is visible right
 // after each answer.
 func TestPushSemantics(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	f := func(method, path, body string, code int, want string) {
 		t.Helper()
 		got, text := g.do(method, path, body)
@@ -41,7 +41,7 @@ func TestPushSemantics(t *testing.T) {
 }
 
 func TestRefusalNamesGroupAndTypes(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	g.do("PUT", "/metrics/job/a/instance/i", "# TYPE m counter\nm 1\n")
 	code, text := g.do("PUT", "/metrics/job/b", "# TYPE m gauge\nm 1\n")
 	want := "pushed metrics are invalid or inconsistent with existing metrics: m is a gauge in this push, but a counter in group /job/a/instance/i"
@@ -53,7 +53,7 @@ func TestRefusalNamesGroupAndTypes(t *testing.T) {
 // A refused push leaves the failure time and nothing else; one that cannot be
 // read leaves nothing.
 func TestFailureTime(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	key, err := store.ParseKey("/job/x")
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestFailureTime(t *testing.T) {
 // A group whose times would be the series of another group's cannot be made,
 // not even by a refusal (Pushgateway breaks every scrape then).
 func TestEmptyInstanceTwin(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	if code, text := g.do("PUT", "/metrics/job/x", "a 1\n"); code != 200 {
 		t.Fatalf("got %d %s", code, text)
 	}
@@ -90,7 +90,7 @@ func TestEmptyInstanceTwin(t *testing.T) {
 }
 
 func TestPushTooLarge(t *testing.T) {
-	g := startGateway(t, bus.Config{MaxPayload: 4096}, defaultLedger)
+	g := startGateway(t, bus.Config{MaxPayload: 4096}, defaultCommitter)
 	if code, text := g.do("PUT", "/metrics/job/x", "# "+strings.Repeat("x", 1<<20)+"\n"); code != 413 || !strings.Contains(text, "--push.max-bytes") {
 		t.Errorf("got %d %q, want 413 with the flag", code, text)
 	}
@@ -104,7 +104,7 @@ func TestPushTooLarge(t *testing.T) {
 }
 
 func TestStreamFull(t *testing.T) {
-	g := startGateway(t, bus.Config{MaxBytes: 64 << 10}, defaultLedger)
+	g := startGateway(t, bus.Config{MaxBytes: 64 << 10}, defaultCommitter)
 	full := false
 	for i := range 200 {
 		path := "/metrics/job/x/instance/" + strings.Repeat("i", i+1)
@@ -134,7 +134,7 @@ func TestStreamFull(t *testing.T) {
 // A refusal is noted in its group with the reason, which a later push keeps and
 // a later refusal replaces.
 func TestRefusalIsNoted(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	key, err := store.ParseKey("/job/x")
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func TestRefusalIsNoted(t *testing.T) {
 // Without the consistency check whatever can be read is answered by 202, as in
 // Pushgateway; what cannot be taken is noted in the group all the same.
 func TestUncheckedAnswers(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger, unchecked)
+	g := startGateway(t, bus.Config{}, defaultCommitter, unchecked)
 	for _, step := range []struct {
 		body string
 		code int
@@ -183,7 +183,7 @@ func TestUncheckedAnswers(t *testing.T) {
 }
 
 func TestTooManyGroups(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger, func(s *store.Settings, _ *FrontConfig) { s.MaxGroups = 1 })
+	g := startGateway(t, bus.Config{}, defaultCommitter, func(s *store.Settings, _ *FrontConfig) { s.MaxGroups = 1 })
 	g.do("PUT", "/metrics/job/x", "a 1\n")
 	for _, body := range []string{"a 1\n", "a 1 1000\n"} {
 		code, text := g.do("PUT", "/metrics/job/y", body)

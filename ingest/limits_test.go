@@ -46,7 +46,7 @@ func lines(series int) string {
 // Each limit lets pass what just fits, and refuses one more by its name, its
 // value and its flag, whatever the format of the body is.
 func TestLimits(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	g.setFront(FrontConfig{MaxBytes: 1 << 20, Limits: Limits{Series: 10, Labels: 4, LabelBytes: 50, TextBytes: 2000}})
 	f := func(name, path, body string, code int, reason string, wants ...string) {
 		t.Helper()
@@ -113,7 +113,7 @@ func TestLimits(t *testing.T) {
 
 // Grouping keys are bounded, too: by 400, as all that is wrong with a path.
 func TestLimitsOfKeys(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	long := strings.Repeat("a", 100_000)
 	g.do("PUT", "/metrics/job/"+long[:2000], "m 1\n") // no limit yet
 	g.setFront(FrontConfig{MaxBytes: 1 << 20, Limits: Limits{Labels: 4, LabelBytes: 1000}})
@@ -159,7 +159,7 @@ func TestLimitsOfKeys(t *testing.T) {
 
 // A bomb costs no more than the limit, over HTTP and over NATS.
 func TestBombs(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	conn := g.startService(t)
 	part := []byte(strings.Repeat("# a comment that is very long\n", 32<<20/30))
 	many := func(body []byte, n int) string { return strings.Repeat(string(body), n) }
@@ -211,7 +211,7 @@ func TestBombs(t *testing.T) {
 
 // Every refusal is counted by its reason.
 func TestRefusalsAreCounted(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	f := func(reason, path, body string, header ...string) {
 		t.Helper()
 		before := g.refused(reason, viaHTTP)

@@ -28,20 +28,20 @@ const patience = 30 * time.Second
 
 // gateway is the part of a gateway below the command line.
 type gateway struct {
-	bus     *bus.Bus
-	store   *store.Store
-	ledger  *Ledger
-	metrics *Metrics
-	front   *Front
-	service *Service
-	handler http.Handler
-	cancel  context.CancelFunc
+	bus       *bus.Bus
+	store     *store.Store
+	committer *Committer
+	metrics   *Metrics
+	front     *Front
+	service   *Service
+	handler   http.Handler
+	cancel    context.CancelFunc
 }
 
 // startGateway runs a gateway until the test ends, with an embedded server
 // unless the configuration names another one. The options change the other
 // settings.
-func startGateway(tb testing.TB, cfg bus.Config, ledger LedgerConfig, options ...func(*store.Settings, *FrontConfig)) *gateway {
+func startGateway(tb testing.TB, cfg bus.Config, committer CommitterConfig, options ...func(*store.Settings, *FrontConfig)) *gateway {
 	tb.Helper()
 	if cfg.URL == "" && cfg.DataDir == "" {
 		cfg.DataDir = tb.TempDir()
@@ -59,14 +59,14 @@ func startGateway(tb testing.TB, cfg bus.Config, ledger LedgerConfig, options ..
 		option(&settings, &front)
 	}
 	g := &gateway{bus: b, store: store.New(settings), metrics: NewMetrics(nil)}
-	g.ledger = NewLedger(b, g.store, ledger, logger, g.metrics)
+	g.committer = NewCommitter(b, g.store, committer, logger, g.metrics)
 	g.setFront(front)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	g.cancel = cancel
 	ended := make(chan error, 2)
 	go func() { ended <- b.Follow(ctx, g.store) }()
-	go func() { ended <- g.ledger.Run(ctx) }()
+	go func() { ended <- g.committer.Run(ctx) }()
 	tb.Cleanup(func() {
 		cancel()
 		for range 2 {
@@ -93,7 +93,7 @@ func unchecked(s *store.Settings, f *FrontConfig) { s.Unchecked, f.Unchecked = t
 
 // setFront replaces the front ends by some with other settings.
 func (g *gateway) setFront(cfg FrontConfig) {
-	g.front = NewFront(g.ledger, NewRefusals(), cfg, g.metrics)
+	g.front = NewFront(g.committer, NewRefusals(), cfg, g.metrics)
 	g.service = NewService(g.front, g.bus.Conn(), "sluice", "1.2.3", promslog.NewNopLogger())
 	r := route.New()
 	for _, path := range []string{"/metrics/job/:job", "/metrics/job/:job/*labels"} {
@@ -131,7 +131,7 @@ func (g *gateway) startService(tb testing.TB) *nats.Conn {
 	return g.bus.Conn()
 }
 
-var defaultLedger = LedgerConfig{Wait: patience, MaxWaiting: 1000}
+var defaultCommitter = CommitterConfig{Wait: patience, MaxWaiting: 1000}
 
 // do sends a request and returns status and body.
 func (g *gateway) do(method, path, body string, header ...string) (int, string) {

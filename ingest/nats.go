@@ -25,7 +25,7 @@ const (
 	// groupHeader has the grouping key where the subject has none.
 	groupHeader = "Sluice-Group"
 	// maxPendingRequests and maxPendingBytes bound what one endpoint may have
-	// received and not yet handed to the ledger. What exceeds them is dropped.
+	// received and not yet handed to the committer. What exceeds them is dropped.
 	maxPendingRequests = 65536
 	maxPendingBytes    = 64 << 20
 )
@@ -136,12 +136,12 @@ func (s *Service) handler(op store.Op, subject string) micro.HandlerFunc {
 			s.respond(r.Reply(), op, c.Key, err)
 			s.flight.Done()
 		}
-		if err == nil && r.Reply() != "" && s.front.ledger.pulse.thawing(time.Now()) {
+		if err == nil && r.Reply() != "" && s.front.committer.pulse.thawing(time.Now()) {
 			// Whoever asked before the process was frozen has pushed elsewhere since.
 			err = refuse(CodeUnavailable, "the gateway was frozen a moment ago: push again")
 		}
 		if err == nil {
-			err = s.front.ledger.Enqueue(context.Background(), c, done) // nobody can tell whether the client has gone
+			err = s.front.committer.Enqueue(context.Background(), c, done) // nobody can tell whether the client has gone
 		}
 		if err != nil {
 			done(err)

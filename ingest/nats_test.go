@@ -14,7 +14,7 @@ import (
 )
 
 func TestNATSRequests(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	conn := g.startService(t)
 	f := func(subject string, header map[string]string, body string, code int, want string) {
 		t.Helper()
@@ -78,7 +78,7 @@ a{instance="",job="x",path="/var/tmp"} 1
 
 // An answer must not become an event of the stream, or another request.
 func TestNATSAnswersNobodyElse(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	conn := g.startService(t)
 	heard, err := conn.SubscribeSync("sluice.log.>")
 	if err != nil {
@@ -116,7 +116,7 @@ func TestNATSAnswersNobodyElse(t *testing.T) {
 }
 
 func TestNATSPublish(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	conn := g.startService(t)
 	if err := conn.Publish("sluice.push.put.job.quiet", []byte("a 1\n")); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 // What changes something is refused if a browser sends it from another site;
 // reading, and clients that are no browsers, are left alone.
 func TestSameSite(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	handler, err := g.front.SameSite(&url.URL{Scheme: "https", Host: "gw.example.org", Path: "/pg/"}, g.handler)
 	if err != nil {
 		t.Fatal(err)

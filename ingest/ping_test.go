@@ -9,36 +9,36 @@ import (
 )
 
 func TestPing(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
-	if err := g.ledger.Ping(t.Context()); err != nil {
+	g := startGateway(t, bus.Config{}, defaultCommitter)
+	if err := g.committer.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 
-	// A ledger that hangs does not answer.
+	// A committer that hangs does not answer.
 	release := make(chan struct{})
-	if err := g.ledger.Enqueue(t.Context(), putChange(t, "/job/hang", "a 1\n"), func(error) { <-release }); err != nil {
+	if err := g.committer.Enqueue(t.Context(), putChange(t, "/job/hang", "a 1\n"), func(error) { <-release }); err != nil {
 		t.Fatal(err)
 	}
 	hung := func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		return g.ledger.Ping(ctx) != nil
+		return g.committer.Ping(ctx) != nil
 	}
 	for start := time.Now(); !hung(); {
 		if time.Since(start) > patience {
-			t.Error("a ledger that hangs answers")
+			t.Error("a committer that hangs answers")
 			break
 		}
 	}
 	close(release)
-	if err := g.ledger.Ping(t.Context()); err != nil {
+	if err := g.committer.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
 
 	// One that has ended says so.
 	g.cancel()
-	<-g.ledger.ended
-	if err := g.ledger.Ping(t.Context()); err == nil {
-		t.Error("a ledger that has ended answers")
+	<-g.committer.ended
+	if err := g.committer.Ping(t.Context()); err == nil {
+		t.Error("a committer that has ended answers")
 	}
 }

@@ -50,7 +50,7 @@ func wide(s string, order binary.AppendByteOrder, size int) string {
 // by 400, the first line says what is wrong and where, the rest says what to do,
 // and nothing that is stored has changed.
 func TestRefusalsNameTheMistake(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	g.do("PUT", "/metrics/job/stays", "stays 1\n")
 	stored := g.text()
 	// where is line:column, or "" where the whole body is meant.
@@ -265,7 +265,7 @@ func TestRefusalsNameTheMistake(t *testing.T) {
 
 // A header that the body does not fit.
 func TestRefusalsOfEncodings(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	f := func(name, body, encoding, gist, cure string) {
 		t.Helper()
 		code, text := g.do("PUT", "/metrics/job/x", body, "Content-Encoding", encoding)
@@ -293,7 +293,7 @@ func TestRefusalsOfEncodings(t *testing.T) {
 
 // What can be read but not be taken is remembered as a failure of its group.
 func TestRefusalsThatAreRemembered(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	if code, text := g.do("PUT", "/metrics/job/stays", "# TYPE taken counter\ntaken 1\n"); code != 200 {
 		t.Fatal(code, text)
 	}

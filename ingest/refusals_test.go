@@ -27,7 +27,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 // What a client did wrong is kept whichever way it came; an accepted push and a
 // busy gateway leave nothing.
 func TestRefusalsAreKept(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultLedger)
+	g := startGateway(t, bus.Config{}, defaultCommitter)
 	conn := g.startService(t)
 	g.do("PUT", "/metrics/job/ok", "a 1\n")
 	g.do("PUT", "/metrics/job/x", "a")

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drain does all that is due at a time, as the ledger does.
+// drain does all that is due at a time, as the committer does.
 func drain(t rapid.TB, s *Store, seq *uint64, now, forgetAfter int64) {
 	for range 10 {
 		keys, next := s.Due(now, 3)

@@ -197,7 +197,7 @@ func readConfig(c *cli.Context) (*options, error) {
 				AllowInsecureListen: c.Bool("cluster.allow-insecure-listen"), Leave: c.Bool("cluster.leave"),
 			},
 		},
-		Ledger: ingest.LedgerConfig{ForgetAfter: c.Duration("group.forget-after"), Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
+		Committer: ingest.CommitterConfig{ForgetAfter: c.Duration("group.forget-after"), Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
 		Front: ingest.FrontConfig{
 			MaxBytes: c.Int64("push.max-bytes"), MaxReading: c.Int64("push.max-waiting-bytes"), UTF8Names: c.Bool("push.enable-utf8-names"),
 			Unchecked: c.Bool("push.disable-consistency-check"),

@@ -36,8 +36,8 @@ func TestFlagsOfGroups(t *testing.T) {
 		cfg, err := configOf(strings.Fields(args)...)
 		if err != nil {
 			t.Errorf("%s: %v", args, err)
-		} else if cfg.gateway.GroupTTL != want.ttl || cfg.gateway.Ledger.ForgetAfter != want.forget || cfg.gateway.GroupRules != want.rules {
-			t.Errorf("%s: got %s, %s, %q", args, cfg.gateway.GroupTTL, cfg.gateway.Ledger.ForgetAfter, cfg.gateway.GroupRules)
+		} else if cfg.gateway.GroupTTL != want.ttl || cfg.gateway.Committer.ForgetAfter != want.forget || cfg.gateway.GroupRules != want.rules {
+			t.Errorf("%s: got %s, %s, %q", args, cfg.gateway.GroupTTL, cfg.gateway.Committer.ForgetAfter, cfg.gateway.GroupRules)
 		}
 	}
 	for args, want := range map[string]string{
@@ -60,7 +60,7 @@ func TestGroupsByEnvironment(t *testing.T) {
 	t.Setenv("SLUICE_GROUP_RULES", "b.yml")
 	t.Setenv("SLUICE_GROUP_FORGET_AFTER", "3m")
 	cfg, err := configOf()
-	if err != nil || cfg.gateway.GroupTTL != 2*time.Hour || cfg.gateway.GroupRules != "b.yml" || cfg.gateway.Ledger.ForgetAfter != 3*time.Minute {
+	if err != nil || cfg.gateway.GroupTTL != 2*time.Hour || cfg.gateway.GroupRules != "b.yml" || cfg.gateway.Committer.ForgetAfter != 3*time.Minute {
 		t.Errorf("got %+v, %v", cfg, err)
 	}
 	if cfg, err := configOf("--group.ttl=never"); err != nil || cfg.gateway.GroupTTL != 0 {

@@ -14,16 +14,20 @@ import (
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{
 		"store":         {},
-		"bus":           {"sluice/store"},
+		"bus":           {"sluice/bus/event", "sluice/bus/limitlog", "sluice/store"},
 		"ingest/decode": {"sluice/ingest/quote", "sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode", "sluice/ingest/explain"},
-		"exposer":       {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
+		"exposer":       {"sluice/store"},
 		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/cmd/sluice/gateway", "sluice/cmd/sluice/client"},
 
-		"cmd/sluice/gateway": {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/importfile", "sluice/ingest/rules", "sluice/exposer", "sluice/exposer/page"},
+		"bus/event":    {"sluice/store"},
+		"bus/limitlog": {},
+
+		"cmd/sluice/gateway": {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/ingest/importfile", "sluice/ingest/rules", "sluice/exposer", "sluice/exposer/api", "sluice/exposer/page"},
 
 		"cmd/sluice/client": {"sluice/ingest"},
 
+		"exposer/api":  {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
 		"exposer/page": {"sluice/store/search"},
 
 		"ingest/explain":    {"sluice/ingest/decode", "sluice/ingest/quote", "sluice/store"},
@@ -40,8 +44,12 @@ func TestImports(t *testing.T) {
 		"ingest":         {"github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
 		"bus":            {"net/http"},
 		"exposer":        {"github.com/nats-io/"},
+		"exposer/api":    {"github.com/nats-io/"},
+		"exposer/page":   {"github.com/nats-io/"},
 
 		"ingest/importfile": {"net", "github.com/nats-io/"},
+
+		"bus/event": {"os", "net", "log/slog", "github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
 	}
 	for dir, ours := range allowed {
 		files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(dir), "*.go"))

@@ -65,9 +65,9 @@ type Config struct {
 	GroupRules string
 
 	// The gateway sets Bus.PublishTimeout and Front.Terms itself.
-	Bus    bus.Config
-	Ledger ingest.LedgerConfig
-	Front  ingest.FrontConfig
+	Bus       bus.Config
+	Committer ingest.CommitterConfig
+	Front     ingest.FrontConfig
 
 	// Flags are the values of the flags by name, as people are shown them.
 	Flags map[string]string
@@ -105,8 +105,8 @@ func (c *Config) Check() error {
 		{"push.max-labels", int64(c.Front.Limits.Labels)},
 		{"push.max-label-bytes", int64(c.Front.Limits.LabelBytes)},
 		{"web.max-header-bytes", int64(c.MaxHeaderBytes)},
-		{"push.max-waiting", int64(c.Ledger.MaxWaiting)},
-		{"push.wait", int64(c.Ledger.Wait)},
+		{"push.max-waiting", int64(c.Committer.MaxWaiting)},
+		{"push.wait", int64(c.Committer.Wait)},
 		{"bus.history", int64(c.Bus.History)},
 	} {
 		if positive.value < 1 {
@@ -117,9 +117,9 @@ func (c *Config) Check() error {
 		flag  string
 		value int64
 	}{
-		{"push.max-waiting-bytes", c.Ledger.MaxWaitingBytes},
+		{"push.max-waiting-bytes", c.Committer.MaxWaitingBytes},
 		{"bus.replicas", int64(c.Bus.Replicas)},
-		{"group.forget-after", int64(c.Ledger.ForgetAfter)},
+		{"group.forget-after", int64(c.Committer.ForgetAfter)},
 		{"push.max-groups", int64(c.MaxGroups)},
 		{"push.max-series", int64(c.Front.Limits.Series)},
 		{"web.read-header-timeout", int64(c.ReadHeaderTimeout)},

@@ -2,7 +2,7 @@
 // stops it.
 //
 //	listeners (1..n) ── HTTP server ──┐
-//	NATS service ─────────────────────┴─ ledger ── bus ── embedded or external server
+//	NATS service ─────────────────────┴─ committer ── bus ── embedded or external server
 //	scraper, API ── store ── follow ───────────────┘
 package gateway
 
@@ -22,6 +22,7 @@ import (
 
 	"sluice/bus"
 	"sluice/exposer"
+	"sluice/exposer/api"
 	"sluice/ingest"
 	"sluice/ingest/importfile"
 	"sluice/ingest/rules"
@@ -41,11 +42,11 @@ type Gateway struct {
 	bus       *bus.Bus
 	store     *store.Store
 	importer  *importfile.Import
-	ledger    *ingest.Ledger
+	committer *ingest.Committer
 	expirer   *ingest.Expirer
 	watchdog  *watchdog // nil if nobody wants one
 	service   *ingest.Service
-	live      *exposer.Live
+	live      *api.Live
 	readiness *readiness
 	handler   http.Handler
 
@@ -108,7 +109,7 @@ func (g *Gateway) open(ctx context.Context) (shown *exposer.OwnMetrics, err erro
 	}
 	g.rules = &reloader{file: file, hangups: cfg.Reload, logger: g.logger.With("component", "rules")}
 	cfg.Front.Terms = file.Terms
-	cfg.Bus.PublishTimeout = cfg.Ledger.Wait // an election of a leader takes most of it
+	cfg.Bus.PublishTimeout = cfg.Committer.Wait // an election of a leader takes most of it
 	if g.bus, err = bus.Open(ctx, cfg.Bus, g.logger.With("component", "bus"), g.self.Registerer()); err != nil {
 		return nil, err
 	}
@@ -136,20 +137,20 @@ func (g *Gateway) logStart() {
 func (g *Gateway) assemble(shown *exposer.OwnMetrics) (err error) {
 	cfg, logger := &g.cfg, g.logger
 	metrics := ingest.NewMetrics(g.self.Registerer())
-	g.ledger = ingest.NewLedger(g.bus, g.store, cfg.Ledger, logger.With("component", "ledger"), metrics)
+	g.committer = ingest.NewCommitter(g.bus, g.store, cfg.Committer, logger.With("component", "committer"), metrics)
 	refusals := ingest.NewRefusals()
-	front := ingest.NewFront(g.ledger, refusals, cfg.Front, metrics)
-	if g.watchdog, err = newWatchdog(g.notifier, g.ledger, g.store, cfg.Ledger.Wait, logger.With("component", "watchdog")); err != nil {
+	front := ingest.NewFront(g.committer, refusals, cfg.Front, metrics)
+	if g.watchdog, err = newWatchdog(g.notifier, g.committer, g.store, cfg.Committer.Wait, logger.With("component", "watchdog")); err != nil {
 		return err
 	}
 	g.service = ingest.NewService(front, g.bus.Conn(), cfg.Bus.Prefix, version.Version, logger.With("component", "nats"))
-	g.expirer = ingest.NewExpirer(g.bus, g.store, g.ledger, logger.With("component", "expirer"))
+	g.expirer = ingest.NewExpirer(g.bus, g.store, g.committer, logger.With("component", "expirer"))
 	judge := exposer.NewJudge(g.store, shown, logger.With("component", "scrape"))
 	g.readiness = &readiness{bus: g.bus, store: g.store, expirer: g.expirer, judge: judge}
 	if err := g.bus.Introduce(bus.Introduction{Store: g.store, Version: version.Version, Started: g.started, Ready: g.readiness.caughtUp}); err != nil {
 		return err
 	}
-	g.live = exposer.NewLive()
+	g.live = api.NewLive()
 	g.bus.Observe(g.live.Event)
 	refusals.Observe(g.live.Refusal)
 	g.handler, err = routes(cfg, handlers{
@@ -171,13 +172,13 @@ func (g *Gateway) assemble(shown *exposer.OwnMetrics) (err error) {
 	return nil
 }
 
-func (g *Gateway) api(refusals *ingest.Refusals) *exposer.API {
-	return exposer.NewAPI(g.store, exposer.APIConfig{
+func (g *Gateway) api(refusals *ingest.Refusals) *api.API {
+	return api.NewAPI(g.store, api.APIConfig{
 		Ready: g.readiness.caughtUp, Recent: refusals.Latest,
-		Reached: exposer.Reached{External: g.cfg.external(), Prefix: g.cfg.Prefix()},
-		Status:  exposer.Status{Build: buildInfo(), Flags: g.cfg.Flags, Start: g.started},
-		Cluster: exposer.Cluster{Name: g.bus.ClusterName, Stream: g.bus.StreamState, Gateways: g.bus.Gateways},
-		Stream:  exposer.Stream{Status: g.bus.Status, Known: g.bus.Known, Waiting: g.readiness.waitingFor},
+		Reached: api.Reached{External: g.cfg.external(), Prefix: g.cfg.Prefix()},
+		Status:  api.Status{Build: buildInfo(), Flags: g.cfg.Flags, Start: g.started},
+		Cluster: api.Cluster{Name: g.bus.ClusterName, Stream: g.bus.StreamState, Gateways: g.bus.Gateways},
+		Stream:  api.Stream{Status: g.bus.Status, Known: g.bus.Known, Waiting: g.readiness.waitingFor},
 		Live:    g.live,
 		History: g.bus.History,
 	}, g.logger.With("component", "api"))

@@ -54,7 +54,7 @@ func configOf(t *testing.T) Config {
 			DataDir: t.TempDir(), Listen: "127.0.0.1:0", Prefix: "sluice", History: 1,
 			Sync: bus.SyncInterval, MaxPayload: 8 << 20,
 		},
-		Ledger: ingest.LedgerConfig{Wait: ample, MaxWaiting: 100, MaxWaitingBytes: 1 << 28, ForgetAfter: time.Hour},
+		Committer: ingest.CommitterConfig{Wait: ample, MaxWaiting: 100, MaxWaitingBytes: 1 << 28, ForgetAfter: time.Hour},
 		Front: ingest.FrontConfig{
 			MaxBytes: 1 << 20, MaxReading: 1 << 28,
 			Limits: ingest.Limits{Series: 1000, Labels: 100, LabelBytes: 1000, TextBytes: 8 << 20},

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/route"
 
 	"sluice/exposer"
+	"sluice/exposer/api"
 	"sluice/exposer/page"
 	"sluice/ingest"
 	"sluice/store"
@@ -23,7 +24,7 @@ type handlers struct {
 	front        *ingest.Front
 	paths        *ingest.Paths
 	scraper      *exposer.Scraper
-	api          *exposer.API
+	api          *api.API
 	self         *exposer.OwnMetrics
 	selfOnly     http.Handler
 	notReady     func() string // the reason why the gateway is not ready for pushes, "" for none
@@ -60,8 +61,8 @@ func routes(cfg *Config, h handlers) (http.Handler, error) {
 	}
 	for _, suffix := range []string{"", "@base64"} {
 		one := self.Instrument("group", h.scraper.Group(front.KeyOf(suffix != "")))
-		r.Get(prefix+exposer.GroupPath+"/job"+suffix+"/:job", one)
-		r.Get(prefix+exposer.GroupPath+"/job"+suffix+"/:job/*labels", one)
+		r.Get(prefix+api.GroupPath+"/job"+suffix+"/:job", one)
+		r.Get(prefix+api.GroupPath+"/job"+suffix+"/:job/*labels", one)
 	}
 	r.Get(path.Join(prefix, cfg.TelemetryPath), h.scraper.ServeHTTP)
 	r.Get(prefix+selfMetricsPath, h.selfOnly.ServeHTTP)
@@ -78,7 +79,7 @@ func routes(cfg *Config, h handlers) (http.Handler, error) {
 	})
 	if cfg.EnableAdminAPI {
 		v1.Put("/admin/wipe", self.Instrument("wipe", front.Wipe()))
-		deleteSelected = front.DeleteSelected()
+		deleteSelected = h.api.DeleteGroups(front)
 	}
 	v1.Del("/groups", self.Instrument("delete_selected", deleteSelected))
 	// What the page asks itself is no request of anybody.

@@ -46,7 +46,7 @@ func (g *Gateway) stages() []stage {
 	}
 	return []stage{
 		{{run: func(ctx context.Context) error { return g.bus.Follow(ctx, g.store) }}},
-		{{run: g.ledger.Run}},
+		{{run: g.committer.Run}},
 		{{run: g.expirer.Run}, {run: g.importer.Run, mayEnd: true}},
 		{
 			{run: g.rules.run},

@@ -24,9 +24,9 @@ type watchdog struct {
 }
 
 // newWatchdog returns the watchdog that the service manager has asked for, nil
-// if it has not. The ledger may take as long as a push for its answer, since it
+// if it has not. The committer may take as long as a push for its answer, since it
 // may be waiting for the stream: that is no reason to end it.
-func newWatchdog(n *notifier, l *ingest.Ledger, s *store.Store, wait time.Duration, logger *slog.Logger) (*watchdog, error) {
+func newWatchdog(n *notifier, l *ingest.Committer, s *store.Store, wait time.Duration, logger *slog.Logger) (*watchdog, error) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read what the service manager wants of the watchdog: %w", err)

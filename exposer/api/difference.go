@@ -1,0 +1,96 @@
+package api
+
+import (
+	"bytes"
+	"iter"
+	"strings"
+
+	"sluice/store"
+)
+
+// mostNames is how many names a difference lists of what was added, and removed.
+const mostNames = 50
+
+// difference is what a push has changed in its group.
+type difference struct {
+	Added        []string `json:"added"`
+	AddedTotal   int      `json:"added_total"`
+	Removed      []string `json:"removed"`
+	RemovedTotal int      `json:"removed_total"`
+	Changed      int      `json:"changed"` // metrics with another value
+}
+
+// differ compares two states of a group, whose families are sorted by name.
+// Families and, in those that are in both, metrics are named. What has changed
+// its value is told to changed.
+func differ(before, after []store.Family, changed func(store.Family, store.Metric)) difference {
+	d := difference{Added: []string{}, Removed: []string{}}
+	for len(before) > 0 || len(after) > 0 {
+		switch {
+		case len(after) == 0 || len(before) > 0 && before[0].Name < after[0].Name:
+			d.remove(before[0].Name)
+			before = before[1:]
+		case len(before) == 0 || before[0].Name > after[0].Name:
+			d.add(after[0].Name)
+			after = after[1:]
+		default:
+			d.family(before[0], after[0], changed)
+			before, after = before[1:], after[1:]
+		}
+	}
+	return d
+}
+
+func (d *difference) add(name string) {
+	if d.AddedTotal++; len(d.Added) < mostNames {
+		d.Added = append(d.Added, name)
+	}
+}
+
+func (d *difference) remove(name string) {
+	if d.RemovedTotal++; len(d.Removed) < mostNames {
+		d.Removed = append(d.Removed, name)
+	}
+}
+
+// family compares two states of one family.
+func (d *difference) family(before, after store.Family, changed func(store.Family, store.Metric)) {
+	if bytes.Equal(before.Samples(), after.Samples()) {
+		if !bytes.Equal(before.Proto, after.Proto) {
+			d.Changed++ // what text does not carry
+		}
+		return
+	}
+	old, leave := iter.Pull(before.Metrics())
+	defer leave()
+	was, more := old()
+	for m := range after.Metrics() {
+		for more && bytes.Compare(was.Labels, m.Labels) < 0 {
+			d.remove(nameOf(before.Name, was))
+			was, more = old()
+		}
+		switch {
+		case !more || !bytes.Equal(was.Labels, m.Labels):
+			d.add(nameOf(after.Name, m))
+			continue
+		case !bytes.Equal(was.Lines, m.Lines):
+			d.Changed++
+			changed(after, m)
+		}
+		was, more = old()
+	}
+	for ; more; was, more = old() {
+		d.remove(nameOf(before.Name, was))
+	}
+}
+
+// nameOf names a metric as people know it.
+func nameOf(family string, m store.Metric) string {
+	var b strings.Builder
+	b.Grow(len(family) + len(m.Labels) + 2)
+	b.WriteString(family)
+	b.WriteByte('{')
+	b.Write(m.Labels)
+	b.WriteByte('}')
+	return b.String()
+}

@@ -1,0 +1,95 @@
+package api
+
+import (
+	"errors"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/prometheus/model/histogram"
+)
+
+// nativeBuckets returns the populated buckets of a native histogram from the
+// lowest up, each as [boundaries, lower, upper, count] where boundaries is 0
+// for an interval open on the left, 1 open on the right, 2 open, 3 closed (the
+// format of the Prometheus HTTP API). It is empty for a classic histogram, and
+// for one whose spans do not fit its buckets: pushes are not checked for that.
+func nativeBuckets(h *dto.Histogram) [][4]any {
+	if h.Schema == nil {
+		return nil
+	}
+	native := nativeHistogram(h)
+	if native == nil {
+		return nil
+	}
+	var buckets [][4]any
+	for it := native.AllBucketIterator(); it.Next(); {
+		b := it.At()
+		if b.Count == 0 {
+			continue
+		}
+		boundaries := 2
+		switch {
+		case b.LowerInclusive && b.UpperInclusive:
+			boundaries = 3
+		case b.LowerInclusive:
+			boundaries = 1
+		case b.UpperInclusive:
+			boundaries = 0
+		}
+		buckets = append(buckets, [4]any{boundaries, number(b.Lower), number(b.Upper), number(b.Count)})
+	}
+	return buckets
+}
+
+// nativeHistogram converts the message of an integer or float histogram. It
+// returns nil if the buckets cannot be told from the spans.
+func nativeHistogram(h *dto.Histogram) *histogram.FloatHistogram {
+	if h.GetSampleCountFloat() > 0 || h.GetZeroCountFloat() > 0 || len(h.PositiveCount)+len(h.NegativeCount) > 0 {
+		float := &histogram.FloatHistogram{
+			Schema:          h.GetSchema(),
+			ZeroThreshold:   h.GetZeroThreshold(),
+			ZeroCount:       h.GetZeroCountFloat(),
+			Count:           h.GetSampleCountFloat(),
+			Sum:             h.GetSampleSum(),
+			PositiveSpans:   nativeSpans(h.PositiveSpan),
+			NegativeSpans:   nativeSpans(h.NegativeSpan),
+			PositiveBuckets: h.PositiveCount,
+			NegativeBuckets: h.NegativeCount,
+		}
+		if !readable(float.Validate()) {
+			return nil
+		}
+		return float
+	}
+	integer := &histogram.Histogram{
+		Schema:          h.GetSchema(),
+		ZeroThreshold:   h.GetZeroThreshold(),
+		ZeroCount:       h.GetZeroCount(),
+		Count:           h.GetSampleCount(),
+		Sum:             h.GetSampleSum(),
+		PositiveSpans:   nativeSpans(h.PositiveSpan),
+		NegativeSpans:   nativeSpans(h.NegativeSpan),
+		PositiveBuckets: h.PositiveDelta,
+		NegativeBuckets: h.NegativeDelta,
+	}
+	if !readable(integer.Validate()) {
+		return nil
+	}
+	return integer.ToFloat(nil)
+}
+
+// readable tells whether a histogram can be shown in spite of what is wrong
+// with it.
+func readable(err error) bool {
+	return err == nil ||
+		errors.Is(err, histogram.ErrHistogramCountMismatch) ||
+		errors.Is(err, histogram.ErrHistogramCountNotBigEnough) ||
+		errors.Is(err, histogram.ErrHistogramNegativeBucketCount)
+}
+
+func nativeSpans(spans []*dto.BucketSpan) []histogram.Span {
+	converted := make([]histogram.Span, len(spans))
+	for i, s := range spans {
+		converted[i] = histogram.Span{Offset: s.GetOffset(), Length: s.GetLength()}
+	}
+	return converted
+}
