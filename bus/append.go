@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"sluice/bus/embed"
 	"sluice/bus/event"
 	"sluice/store"
 )
@@ -135,7 +136,7 @@ func (b *Bus) encode(index int, e store.Event) (*nats.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := min(int(b.nc.MaxPayload()), maxPayload)
+	limit := min(int(b.nc.MaxPayload()), embed.MaxPayloadLimit)
 	total, headers := event.Size(m)
 	if total+roomForAppend > limit {
 		return nil, &TooLargeError{Index: index, Size: total + roomForAppend, Limit: limit}

@@ -5,62 +5,32 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"math"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/nats-io/jsm.go"
 	"github.com/nats-io/jsm.go/api"
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
+
+	"sluice/bus/embed"
 )
 
 const (
 	// bringTimeout bounds the copying of a stream into the cluster. A million of
 	// groups takes less than a minute.
 	bringTimeout = 15 * time.Minute
-	// broughtKey is the entry of the stream's metadata that says whose stream it
-	// was, bringingKey the one that stands there until all of it has arrived: what
-	// a restore that was cut off leaves behind may look like an empty stream.
-	broughtKey  = "sluice-brought"
+	// bringingKey is the entry of the stream's metadata that stands there until all of
+	// it has arrived and embed.BroughtKey takes its place: what a restore that was cut
+	// off leaves behind may look like an empty stream.
 	bringingKey = "sluice-bringing"
-	idName      = "id"
-	copyName    = "copy"
 )
 
 // alone is what a gateway had stored when it was alone.
 type alone struct {
-	dir string // it is in here
-	id  string // what the stream is marked with in the cluster
-
+	*embed.Standalone
 	blocked int // times that the name of the stream was in use, one after the other
-}
-
-// brings returns what a data directory has to bring along, nil if nothing.
-func brings(dir string) (*alone, error) {
-	a := &alone{dir: filepath.Join(dir, aloneDir)}
-	if _, err := os.Stat(filepath.Join(a.dir, serverDir)); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
-		}
-		return nil, fmt.Errorf("cannot look for the data of the single gateway: %w", err)
-	}
-	name := filepath.Join(a.dir, idName)
-	text, err := os.ReadFile(name)
-	if a.id = strings.TrimSpace(string(text)); err == nil && a.id != "" {
-		return a, nil
-	}
-	a.id = nuid.Next()
-	if err := os.WriteFile(name, []byte(a.id+"\n"), 0o640); err != nil {
-		return nil, fmt.Errorf("cannot mark the data of the single gateway: %w", err)
-	}
-	return a, syncDir(a.dir)
 }
 
 // bring copies the stream of the time when the gateway was alone into the
@@ -71,17 +41,17 @@ func (b *Bus) bring(ctx context.Context) (*jetstream.StreamInfo, error) {
 	defer cancel()
 	name := streamName(b.cfg.Prefix)
 	started := time.Now()
-	copyDir := filepath.Join(b.bringing.dir, copyName)
-	if err := os.RemoveAll(copyDir); err != nil {
+	copyDir, removeCopy, err := b.bringing.CopyDir()
+	if err != nil {
 		return nil, fmt.Errorf("cannot make room for the copy of stream %s: %w", name, err)
 	}
-	defer os.RemoveAll(copyDir) // else the next try does
+	defer removeCopy()
 	have, err := b.copyAlone(ctx, copyDir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot copy stream %s of the single gateway: %w", name, err)
 	}
 	if have == nil {
-		b.logger.Info("there is no stream to bring along", "folder", b.bringing.dir)
+		b.logger.Info("there is no stream to bring along", "folder", b.bringing.Dir)
 		if err := b.putAway(); err != nil {
 			return nil, err
 		}
@@ -92,7 +62,7 @@ func (b *Bus) bring(ctx context.Context) (*jetstream.StreamInfo, error) {
 	if want.Metadata = maps.Clone(want.Metadata); want.Metadata == nil {
 		want.Metadata = map[string]string{}
 	}
-	want.Metadata[bringingKey] = b.bringing.id
+	want.Metadata[bringingKey] = b.bringing.ID
 	for want.Replicas = b.wantedCopies(); ; want.Replicas-- {
 		if err = b.restore(ctx, copyDir, want); err == nil {
 			break
@@ -114,34 +84,12 @@ func (b *Bus) bring(ctx context.Context) (*jetstream.StreamInfo, error) {
 // copyAlone starts a server on the files of the single gateway and copies the
 // stream into a directory. It returns what that is, nil if there is none.
 func (b *Bus) copyAlone(ctx context.Context, dir string) (*jetstream.StreamInfo, error) {
-	kept, err := newGuard(b.bringing.dir, streamName(b.cfg.Prefix), b.logger)
+	files, stopFiles, err := b.bringing.Serve()
 	if err != nil {
 		return nil, err
 	}
-	s, err := server.NewServer(&server.Options{
-		ServerName: "sluice-alone", DontListen: true, JetStream: true, StoreDir: b.bringing.dir,
-		NoSigs: true, NoLog: true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	serverLog := newServerLog(b.logger)
-	s.SetLoggerV2(serverLog, false, false, false)
-	s.Start()
-	defer func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-	}()
-	if !s.ReadyForConnections(recoverTimeout) || !s.JetStreamEnabled() {
-		return nil, fmt.Errorf("cannot read %s: %s", b.bringing.dir, serverLog.reason())
-	}
-	if kept, err = kept.keepUnread(s, streamName(b.cfg.Prefix), serverLog.reason); err != nil {
-		return nil, err
-	}
-	if kept != nil {
-		return nil, fmt.Errorf("cannot read %s: %s", b.bringing.dir, serverLog.reason())
-	}
-	nc, manager, stop, err := b.manage(ctx, nats.InProcessServer(s))
+	defer stopFiles()
+	nc, manager, stop, err := b.manage(ctx, nats.InProcessServer(files))
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +122,7 @@ func (b *Bus) restore(ctx context.Context, dir string, want jetstream.StreamConf
 	if err := json.Unmarshal(text, &cfg); err != nil {
 		return err
 	}
-	options := append([]nats.Option{nats.InProcessServer(b.embedded)}, b.embedded.login.options...)
+	options := append([]nats.Option{nats.InProcessServer(b.embedded)}, b.embedded.Login()...)
 	_, manager, stop, err := b.manage(ctx, options...)
 	if err != nil {
 		return err

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/nats-io/jsm.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/bus/embed"
 )
 
 // confirm marks a stream as brought along, if all of it is there.
@@ -19,11 +19,11 @@ func (b *Bus) confirm(ctx context.Context, cfg jetstream.StreamConfig, want jets
 	}
 	have := s.CachedInfo()
 	// A shorter history than before may have fewer events, but not another last one.
-	if have.Config.Metadata[bringingKey] != b.bringing.id || have.State.LastSeq != want.LastSeq || (have.State.Msgs == 0) != (want.Msgs == 0) {
+	if have.Config.Metadata[bringingKey] != b.bringing.ID || have.State.LastSeq != want.LastSeq || (have.State.Msgs == 0) != (want.Msgs == 0) {
 		return nil, fmt.Errorf("it has arrived with %d events up to sequence %d, and had %d up to %d", have.State.Msgs, have.State.LastSeq, want.Msgs, want.LastSeq)
 	}
 	delete(cfg.Metadata, bringingKey)
-	cfg.Metadata[broughtKey] = b.bringing.id
+	cfg.Metadata[embed.BroughtKey] = b.bringing.ID
 	if s, err = b.js.UpdateStream(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("cannot mark stream %s as complete: %w", cfg.Name, streamError(err))
 	}
@@ -53,7 +53,7 @@ func (b *Bus) unblock(ctx context.Context, name string, taken bool) {
 	defer cancel()
 	s, err := b.js.Stream(ask, name)
 	switch {
-	case err == nil && s.CachedInfo().Config.Metadata[bringingKey] == b.bringing.id:
+	case err == nil && s.CachedInfo().Config.Metadata[bringingKey] == b.bringing.ID:
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		if b.bringing.blocked++; taken && b.bringing.blocked < maxBlocked {
 			return
@@ -75,7 +75,7 @@ func (b *Bus) arriving(ctx context.Context, info *jetstream.StreamInfo) error {
 	switch {
 	case id == "":
 		return nil
-	case b.bringing == nil || b.bringing.id != id:
+	case b.bringing == nil || b.bringing.ID != id:
 		return fmt.Errorf("waiting for the member that brings stream %s along: it is not complete", info.Config.Name)
 	}
 	b.unblock(ctx, info.Config.Name, false)
@@ -88,8 +88,8 @@ func (b *Bus) brought(info *jetstream.StreamInfo) error {
 	switch {
 	case b.bringing == nil:
 		return nil
-	case info.Config.Metadata[broughtKey] != b.bringing.id:
-		return &foreignError{fmt.Sprintf("the cluster has a stream already, and %s has another one of the time when this gateway was alone: move the folder away to join without it, or start this gateway before the others have a stream", b.bringing.dir)}
+	case info.Config.Metadata[embed.BroughtKey] != b.bringing.ID:
+		return &foreignError{fmt.Sprintf("the cluster has a stream already, and %s has another one of the time when this gateway was alone: move the folder away to join without it, or start this gateway before the others have a stream", b.bringing.Dir)}
 	}
 	return b.putAway()
 }
@@ -97,8 +97,8 @@ func (b *Bus) brought(info *jetstream.StreamInfo) error {
 // putAway takes the files of the single gateway out of the way. They are kept:
 // who wants the room deletes them.
 func (b *Bus) putAway() error {
-	away := fmt.Sprintf("%s.%s", b.bringing.dir, b.bringing.id)
-	if err := errors.Join(os.Rename(b.bringing.dir, away), syncDir(filepath.Dir(away))); err != nil {
+	away, err := b.bringing.PutAway()
+	if err != nil {
 		return fmt.Errorf("cannot put the files of the single gateway away: %w", err)
 	}
 	b.logger.Info("the files of the single gateway are not used any more", "folder", away)

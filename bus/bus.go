@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sluice/bus/embed"
 	"sluice/bus/event"
 	"sluice/bus/limitlog"
 )
@@ -26,7 +27,7 @@ type Bus struct {
 	limited *limitlog.Logger // for what others may cause
 	metrics *metrics
 
-	embedded *embedded // nil with an external server
+	embedded *embed.Server // nil with an external server
 	nc       *nats.Conn
 	ncClosed chan struct{} // closed once the connection is gone for good
 	js       jetstream.JetStream
@@ -91,9 +92,11 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 
 func (b *Bus) open(ctx context.Context) error {
 	if b.cfg.URL == "" {
-		if err := b.openEmbedded(ctx); err != nil {
+		var err error
+		if b.embedded, err = embed.Start(ctx, b.cfg.Server, b.logger); err != nil {
 			return err
 		}
+		b.cfg.Server = b.embedded.Config()
 	}
 	if err := b.connect(); err != nil {
 		return err
@@ -110,7 +113,7 @@ func (b *Bus) open(ctx context.Context) error {
 			return err
 		}
 	}
-	if b.cfg.Cluster.on() {
+	if b.cfg.Server.Cluster.On() {
 		// The stream is there once enough members are: Follow waits for them.
 		return b.openMember()
 	}
@@ -122,23 +125,9 @@ func (b *Bus) open(ctx context.Context) error {
 	}
 	b.know(info)
 	if b.embedded != nil {
-		return left(b.cfg.DataDir)
+		return b.embedded.Leave()
 	}
 	return nil
-}
-
-// openEmbedded starts the embedded server.
-func (b *Bus) openEmbedded(ctx context.Context) (err error) {
-	if b.cfg.Cluster.on() {
-		if b.cfg.Cluster, err = b.cfg.Cluster.sized(ctx, b.logger); err != nil {
-			return err
-		}
-		b.cfg.Cluster = b.cfg.Cluster.lookUp(ctx)
-	}
-	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout+recoverTimeout)
-	defer cancel()
-	b.embedded, err = startEmbedded(ctx, b.cfg, b.logger)
-	return err
 }
 
 // know notes what the stream says of itself.
@@ -154,7 +143,7 @@ func (b *Bus) know(info *jetstream.StreamInfo) {
 // WaitStream blocks until the stream is there, or ctx ends. Outside of a cluster
 // it is there from Open on.
 func (b *Bus) WaitStream(ctx context.Context) error {
-	for b.cfg.Cluster.on() {
+	for b.cfg.Server.Cluster.On() {
 		info, err := b.ensureStream(ctx)
 		if err == nil {
 			b.know(info)
@@ -178,10 +167,10 @@ func (b *Bus) Conn() *nats.Conn { return b.nc }
 // ClientURL returns where the embedded server listens for clients, or "" if
 // nowhere.
 func (b *Bus) ClientURL() string {
-	if b.embedded == nil || b.embedded.current().Addr() == nil {
+	if b.embedded == nil {
 		return ""
 	}
-	return b.embedded.current().ClientURL()
+	return b.embedded.ClientURL()
 }
 
 // Close ends Follow and whatever waits, closes the connection and shuts the
@@ -211,7 +200,7 @@ func (b *Bus) close(ctx context.Context) error {
 	}
 	errs = append(errs, b.closeConn(ctx))
 	if b.embedded != nil {
-		errs = append(errs, b.embedded.stop(ctx))
+		errs = append(errs, b.embedded.Stop(ctx))
 	}
 	return errors.Join(errs...)
 }

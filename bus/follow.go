@@ -264,9 +264,9 @@ func (b *Bus) watchStream(ctx context.Context) {
 		if b.routed() {
 			b.reach.majority()
 		}
-		if b.cfg.Cluster.on() {
-			b.metrics.members.Set(float64(b.cfg.Cluster.Size))
-			b.metrics.connected.Set(float64(b.membersConnected()))
+		if b.cfg.Server.Cluster.On() {
+			b.metrics.members.Set(float64(b.cfg.Server.Cluster.Size))
+			b.metrics.connected.Set(float64(b.embedded.MembersConnected()))
 		}
 		select {
 		case <-ticker.C:

@@ -32,11 +32,15 @@ type hello struct {
 
 // openMember lets the other members ask whether this one brings a stream along.
 func (b *Bus) openMember() (err error) {
-	if b.bringing, err = brings(b.cfg.DataDir); err != nil {
+	standalone, err := b.embedded.Standalone()
+	if err != nil {
 		return err
 	}
+	if standalone != nil {
+		b.bringing = &alone{Standalone: standalone}
+	}
 	b.opened = time.Now()
-	text, err := json.Marshal(hello{Node: b.embedded.current().Name(), Brings: b.bringing != nil})
+	text, err := json.Marshal(hello{Node: b.embedded.Name(), Brings: b.bringing != nil})
 	if err != nil {
 		return err
 	}
@@ -54,17 +58,13 @@ const membersPart = ".members"
 
 // routed tells whether a majority of the members is connected, this one included.
 func (b *Bus) routed() bool {
-	return !b.cfg.Cluster.on() || 2*b.membersConnected() > b.cfg.Cluster.Size
+	return !b.cfg.Server.Cluster.On() || 2*b.embedded.MembersConnected() > b.cfg.Server.Cluster.Size
 }
-
-// membersConnected counts the members of the cluster that are connected, this one
-// included.
-func (b *Bus) membersConnected() int { return b.embedded.current().NumRemotes() + 1 }
 
 // foundStream creates the stream, or brings the one along that this gateway had
 // when it was alone.
 func (b *Bus) foundStream(ctx context.Context) (*jetstream.StreamInfo, error) {
-	if b.cfg.Cluster.on() {
+	if b.cfg.Server.Cluster.On() {
 		if err := b.mayFound(ctx); err != nil {
 			return nil, err
 		}
@@ -80,7 +80,7 @@ func (b *Bus) foundStream(ctx context.Context) (*jetstream.StreamInfo, error) {
 	for want.Replicas = b.wantedCopies(); ; want.Replicas-- {
 		s, err := b.js.CreateStream(ctx, want)
 		if b.embedded != nil && (err == nil || want.Replicas <= 1) {
-			err = b.embedded.tookUp(s, err)
+			err = b.embedded.TookUp(err == nil && s.CachedInfo().State.LastSeq == 0, err)
 		}
 		if err == nil {
 			return s.CachedInfo(), nil
@@ -94,7 +94,7 @@ func (b *Bus) foundStream(ctx context.Context) (*jetstream.StreamInfo, error) {
 // mayFound tells why the stream must not be founded yet: a member that is not
 // there, or has not said so, may bring one along.
 func (b *Bus) mayFound(ctx context.Context) error {
-	size := b.cfg.Cluster.Size
+	size := b.cfg.Server.Cluster.Size
 	members, err := b.askMembers(ctx, size)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (b *Bus) mayFound(ctx context.Context) error {
 		}
 	}
 	slices.Sort(bringers)
-	own := b.embedded.current().Name()
+	own := b.embedded.Name()
 	switch {
 	case len(bringers) > 1 && b.bringing != nil:
 		return &foreignError{fmt.Sprintf("members %s each have a stream of the time when they were alone, and only one can be brought along: move the data directories of the others away", strings.Join(bringers, " and "))}
@@ -161,4 +161,22 @@ func (e *foreignError) Error() string { return e.text }
 func fatal(err error) bool {
 	var foreign *foreignError
 	return errors.As(err, &foreign)
+}
+
+// explain adds to the reason why the stream cannot be used how many members are
+// connected, and what keeps the others away.
+func (b *Bus) explain(err error) error {
+	if !b.cfg.Server.Cluster.On() || fatal(err) {
+		return err
+	}
+	trouble := b.embedded.RouteTrouble()
+	connected, size := b.embedded.MembersConnected(), b.cfg.Server.Cluster.Size
+	switch {
+	case connected >= size:
+		return err
+	case trouble != "":
+		return fmt.Errorf("%d of %d members are connected: %s: %w", connected, size, trouble, err)
+	default:
+		return fmt.Errorf("%d of %d members are connected, and the first start needs all: %w", connected, size, err)
+	}
 }

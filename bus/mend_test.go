@@ -12,19 +12,20 @@ import (
 	"testing"
 	"time"
 
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
 // A server that could not write refuses everything from then on, until it is
 // started again: that must not be for somebody to find out and to do.
 func TestAServerThatCouldNotWriteIsMended(t *testing.T) {
-	for _, sync := range []SyncMode{SyncAlways, SyncInterval} {
+	for _, sync := range []embed.SyncMode{embed.SyncAlways, embed.SyncInterval} {
 		t.Run(string(sync), func(t *testing.T) {
-			cfg := Config{DataDir: t.TempDir(), Sync: sync, PublishTimeout: 2 * time.Second, Listen: "127.0.0.1:0"}
+			cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: sync, Listen: "127.0.0.1:0"}, PublishTimeout: 2 * time.Second}
 			g := startGateway(t, cfg)
 			url := g.ClientURL()
 			g.push(t, put("/job/a", 1))
-			msgs, err := filepath.Glob(filepath.Join(cfg.DataDir, serverDir, "$G", "streams", "SLUICE", "msgs"))
+			msgs, err := filepath.Glob(filepath.Join(cfg.Server.DataDir, "jetstream", "$G", "streams", "SLUICE", "msgs"))
 			if err != nil || len(msgs) != 1 {
 				t.Fatal(msgs, err)
 			}
@@ -88,12 +89,12 @@ func TestAMemberThatCouldNotWriteIsMended(t *testing.T) {
 		if err != nil || currentCopies(info) != 3 {
 			return false
 		}
-		if info.Cluster.Leader == bad.embedded.current().Name() {
+		if info.Cluster.Leader == bad.embedded.Name() {
 			bad = members[2]
 		}
 		return true
 	})
-	msgs, err := filepath.Glob(filepath.Join(bad.cfg.DataDir, serverDir, "$G", "streams", "SLUICE", "msgs"))
+	msgs, err := filepath.Glob(filepath.Join(bad.cfg.Server.DataDir, "jetstream", "$G", "streams", "SLUICE", "msgs"))
 	if err != nil || len(msgs) != 1 {
 		t.Fatal(msgs, err)
 	}
@@ -118,31 +119,6 @@ func TestAMemberThatCouldNotWriteIsMended(t *testing.T) {
 	bad.push(t, put("/job/c", 3))
 	for path, want := range map[string]int{"/job/a": 1, "/job/b": 2, "/job/c": 3} {
 		same(t, members, path, want)
-	}
-}
-
-// A server that has much on the disk may store at least that: its own limit leaves
-// out what it has.
-func TestWhatIsStoredCountsInTheLimit(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "not", "there", "yet")
-	free := storeLimit(dir)
-	if free <= 0 {
-		t.Fatalf("the limit is %d with nothing stored", free)
-	}
-	stored := filepath.Join(dir, serverDir, "some", "where")
-	if err := os.MkdirAll(stored, 0o750); err != nil {
-		t.Fatal(err)
-	}
-	// A file with a hole takes no room.
-	const size = 1 << 36
-	if err := os.WriteFile(filepath.Join(stored, "1.blk"), nil, 0o640); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(filepath.Join(stored, "1.blk"), size); err != nil {
-		t.Fatal(err)
-	}
-	if limit := storeLimit(dir); limit < size+free/2 { // others may use the disk meanwhile
-		t.Errorf("the limit is %d with %d stored, and %d without", limit, size, free)
 	}
 }
 

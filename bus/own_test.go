@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"sluice/bus/embed"
 	"sluice/e2e/testkit"
 	"sluice/store"
 )
@@ -11,7 +12,7 @@ import (
 // What Append has put into the stream is in the store when it returns: nothing
 // has to be delivered first.
 func TestOwnEventsAreAppliedWhenAcknowledged(t *testing.T) {
-	g := startGateway(t, Config{DataDir: t.TempDir(), Sync: SyncInterval})
+	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}})
 	g.push(t, put("/job/j/instance/first", 1)) // the follower follows by now
 	for i := range 50 {
 		after := g.store.Sequence()
@@ -29,7 +30,7 @@ func TestOwnEventsAreAppliedWhenAcknowledged(t *testing.T) {
 // merged or has what text does not carry.
 func TestOwnEventsAreWhatAReplayMakesOfThem(t *testing.T) {
 	for name, event := range testkit.Events(t) {
-		cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
+		cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}}
 		g := startGateway(t, cfg)
 		g.push(t, put("/job/other", 1))
 		g.push(t, event)

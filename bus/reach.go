@@ -40,7 +40,7 @@ type sighting struct {
 
 func newReach(cfg Config) *reach {
 	now := time.Now()
-	return &reach{watched: cfg.URL != "" || cfg.Cluster.on(), heard: now, routed: now}
+	return &reach{watched: cfg.URL != "" || cfg.Server.Cluster.On(), heard: now, routed: now}
 }
 
 // answered notes that the stream has answered, and its last sequence.

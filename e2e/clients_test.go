@@ -76,13 +76,13 @@ func (r runner) start(t *testing.T, settings clientSettings) *libraryProcess {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("%s (make tools installs it): %v", r.name, err)
+		t.Fatalf("%s: %v", r.name, err)
 	}
 	t.Cleanup(func() {
 		defer cancel()
 		stdin.Close()
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s (make tools installs it): %v: %s", r.name, err, p.stderr)
+			t.Errorf("%s: %v: %s", r.name, err, p.stderr)
 		}
 	})
 	p.stdin, p.stdout = json.NewEncoder(stdin), json.NewDecoder(stdout)

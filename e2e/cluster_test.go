@@ -13,6 +13,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/e2e/testkit"
 )
 
 // clusterBound is how long a cluster may take to be as it should, on a machine
@@ -46,7 +48,7 @@ func newCluster(s *site, network *network, flags ...string) *cluster {
 	c := &cluster{site: s, t: s.t, network: network, client: impatientClient(s.t)}
 	var names []string
 	for i := range 3 {
-		m := &member{number: i, listen: freeAddress(s.t), web: freeAddress(s.t), nats: freeAddress(s.t)}
+		m := &member{number: i, listen: testkit.FreeAddress(s.t), web: testkit.FreeAddress(s.t), nats: testkit.FreeAddress(s.t)}
 		m.dir = filepath.Join(s.dir, fmt.Sprintf("data-%d", i))
 		m.name = m.listen
 		if network != nil {
@@ -165,7 +167,7 @@ func (c *cluster) leader() *member {
 	nc := connect(c.t, c.natsURLs())
 	defer nc.Close()
 	var leader *member
-	within(c.t, clusterBound, "the stream has a leader", func() bool {
+	testkit.Within(c.t, clusterBound, "the stream has a leader", func() bool {
 		info, err := streamInfo(nc)
 		if err != nil || info.Cluster == nil {
 			return false
@@ -198,7 +200,7 @@ func (c *cluster) current() {
 	c.t.Helper()
 	nc := connect(c.t, c.natsURLs())
 	defer nc.Close()
-	within(c.t, clusterBound, "all three copies of the stream are current", func() bool {
+	testkit.Within(c.t, clusterBound, "all three copies of the stream are current", func() bool {
 		info, err := streamInfo(nc)
 		return err == nil && info.Cluster != nil && len(info.Cluster.Replicas) == 2 && info.Config.Replicas == 3 &&
 			!slices.ContainsFunc(info.Cluster.Replicas, func(p *jetstream.PeerInfo) bool { return !p.Current || p.Offline })

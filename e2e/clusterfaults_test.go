@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"sluice/e2e/testkit"
 )
 
 // clusterWorkers is how many clients push while something breaks. Every third
@@ -187,7 +189,7 @@ func (c *cluster) probe(m *member) (stop func() string) {
 func (c *cluster) agree(l *clusterLoad) {
 	c.t.Helper()
 	var last clusterOf
-	within(c.t, clusterBound, "all three are at the same sequence", func() bool {
+	testkit.Within(c.t, clusterBound, "all three are at the same sequence", func() bool {
 		last = c.members[0].cluster()
 		if len(last.Gateways) != 3 {
 			return false
@@ -286,7 +288,7 @@ func (c *cluster) cutOff(m *member) {
 	c.t.Helper()
 	c.isolate(m, true)
 	start := time.Now()
-	within(c.t, clusterBound, "it says that it takes no pushes", func() bool {
+	testkit.Within(c.t, clusterBound, "it says that it takes no pushes", func() bool {
 		a, err := m.do(http.MethodGet, "/-/ready?for=push", "")
 		return err == nil && a.code == http.StatusServiceUnavailable
 	})

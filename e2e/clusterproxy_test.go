@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
 // startHAProxy starts a haproxy with the configuration of deploy/compose in front
@@ -22,7 +24,7 @@ func (c *cluster) startHAProxy() *sluice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, address := string(text), freeAddress(t)
+	config, address := string(text), testkit.FreeAddress(t)
 	replace := func(old, with string, times int) {
 		t.Helper()
 		if n := strings.Count(config, old); n != times {
@@ -43,10 +45,10 @@ func (c *cluster) startHAProxy() *sluice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := exec.Command("haproxy", "-db", "-f", filepath.Join(c.site.dir, "haproxy.cfg"))
+	proxy := exec.Command(debian(t, "haproxy"), "-db", "-f", filepath.Join(c.site.dir, "haproxy.cfg"))
 	proxy.Stdout, proxy.Stderr = log, log
 	if err := proxy.Start(); err != nil {
-		t.Fatalf("haproxy (make tools installs it): %v", err)
+		t.Fatalf("start haproxy: %v", err)
 	}
 	t.Cleanup(func() {
 		proxy.Process.Kill()
@@ -54,7 +56,7 @@ func (c *cluster) startHAProxy() *sluice {
 		log.Close()
 	})
 	g := &sluice{site: c.site, t: t, url: "http://" + address}
-	within(t, clusterBound, "haproxy passes pushes on", func() bool {
+	testkit.Within(t, clusterBound, "haproxy passes pushes on", func() bool {
 		a, err := g.do(http.MethodPut, groupPath("proxy", "up"), "up 1\n")
 		return err == nil && a.code == http.StatusOK
 	})
@@ -144,7 +146,7 @@ func TestRestartsOneByOneRefuseNoPush(t *testing.T) {
 			t.Errorf("%s: %d pushes prove nothing", name, client.accepted)
 		}
 		for _, m := range c.members {
-			within(t, clusterBound, "all members show the last push of "+name, func() bool {
+			testkit.Within(t, clusterBound, "all members show the last push of "+name, func() bool {
 				n, _ := m.scrape().value(series("pushed", "steady", name))
 				return n == int64(client.accepted)
 			})

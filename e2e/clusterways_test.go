@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sluice/e2e/testkit"
 )
 
 // alone returns the flags with which a member's place is that of a gateway that
@@ -74,7 +76,7 @@ func TestFromOneToThreeAndBack(t *testing.T) {
 
 	// An attempt that is given up: the others never come.
 	c.launch(first)
-	within(t, clusterBound, "it says who is missing", func() bool {
+	testkit.Within(t, clusterBound, "it says who is missing", func() bool {
 		a, err := first.do(http.MethodGet, "/-/ready", "")
 		return err == nil && strings.Contains(a.body, "1 of 3 members are connected")
 	})
@@ -90,7 +92,7 @@ func TestFromOneToThreeAndBack(t *testing.T) {
 	}
 	c.current()
 	third.must(http.StatusOK, http.MethodPut, groupPath("more", "1"), "more 1\n")
-	within(t, clusterBound, "all show the push", func() bool {
+	testkit.Within(t, clusterBound, "all show the push", func() bool {
 		return !slices.ContainsFunc(c.members, func(m *member) bool {
 			_, shown := m.scrape().value(series("more", "more", "1"))
 			return !shown
@@ -190,7 +192,7 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 	} {
 		c.stop(stranger)
 		c.launchAs(stranger, append(slices.Clone(plain), test.identity...)...)
-		within(t, clusterBound, test.name+": it says what keeps it away", func() bool {
+		testkit.Within(t, clusterBound, test.name+": it says what keeps it away", func() bool {
 			a, err := stranger.do(http.MethodGet, "/-/ready", "")
 			return err == nil && a.code == http.StatusServiceUnavailable && strings.Contains(a.body, "1 of 3") && strings.Contains(a.body, test.hint) && strings.Contains(stranger.Log(), test.hint)
 		})
@@ -204,7 +206,7 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 	c.stop(stranger)
 	c.restart(stranger)
 	others[0].counts(3, 3)
-	within(t, clusterBound, "it has caught up", func() bool {
+	testkit.Within(t, clusterBound, "it has caught up", func() bool {
 		n, _ := stranger.scrape().value(series("taken", "members", others[1].web))
 		return n == int64(value)
 	})
@@ -220,7 +222,7 @@ func (m *member) mustTake(value int) {
 // the stream, and this many of both in order.
 func (m *member) counts(all, inOrder int) {
 	m.t.Helper()
-	within(m.t, clusterBound, fmt.Sprintf("it counts %d of %d", inOrder, all), func() bool {
+	testkit.Within(m.t, clusterBound, fmt.Sprintf("it counts %d of %d", inOrder, all), func() bool {
 		e := m.scrape()
 		for name, want := range map[string]int{
 			"sluice_cluster_members": all, "sluice_cluster_members_connected": inOrder,
@@ -247,7 +249,7 @@ func TestAMemberThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	ours, theirs := newAuthority(s, "ours"), newAuthority(s, "theirs")
 	cert, key := ours.issue("member")
 	_, otherKey := theirs.issue("stranger")
-	listen, peers := "--cluster.listen="+freeAddress(t), "--cluster.peers=127.0.0.1:1,127.0.0.1:2"
+	listen, peers := "--cluster.listen="+testkit.FreeAddress(t), "--cluster.peers=127.0.0.1:1,127.0.0.1:2"
 
 	refused := func(name, offender string, flags ...string) {
 		t.Helper()

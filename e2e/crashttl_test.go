@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"sluice/e2e/testkit"
 )
 
 const (
@@ -76,7 +78,7 @@ func TestCrashKeepsTimesToLive(t *testing.T) {
 	// Nobody pushes any more: in the end what has no time to live is left.
 	g := start()
 	last := l.lastScrape()
-	within(t, 2*requestBound, "all other groups have expired, and were scraped after that", func() bool {
+	testkit.Within(t, 2*requestBound, "all other groups have expired, and were scraped after that", func() bool {
 		return l.lastScrape().After(last) && l.allOver(l.lastScrape())
 	})
 	kill(g)

@@ -13,6 +13,9 @@ import (
 // well and to say nothing.
 func runScript(t *testing.T, g *sluice, script string, variables ...string) {
 	t.Helper()
+	for _, name := range []string{"curl", "jq", "hostname"} { // which scripts call
+		debian(t, name)
+	}
 	cmd := exec.CommandContext(t.Context(), "sh", "-eu", filepath.Join("testdata", script))
 	cmd.Env = append(append(os.Environ(), "GATEWAY="+g.url, "HOME="+g.site.dir), variables...)
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
@@ -23,7 +26,7 @@ func runScript(t *testing.T, g *sluice, script string, variables ...string) {
 // The lines of the tutorials push, replace and delete.
 func TestCronPushesAndDeletes(t *testing.T) {
 	g := newSite(t).start()
-	host, err := exec.Command("hostname").Output()
+	host, err := exec.Command(debian(t, "hostname")).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

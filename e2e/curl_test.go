@@ -30,7 +30,7 @@ func (c curlResult) is(t *testing.T, code string) {
 func runCurl(t *testing.T, stdin string, args ...string) curlResult {
 	t.Helper()
 	const mark = "\n--- "
-	cmd := exec.CommandContext(t.Context(), "curl", append([]string{"--disable", "--silent", "--show-error", "--verbose", "--max-time", "20",
+	cmd := exec.CommandContext(t.Context(), debian(t, "curl"), append([]string{"--disable", "--silent", "--show-error", "--verbose", "--max-time", "20",
 		"--write-out", mark + "%{http_code} %{http_version} %{redirect_url}"}, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, log strings.Builder

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"sluice/e2e/testkit"
 )
 
 // hosts push every half second until they are stopped.
@@ -62,7 +64,7 @@ func (p *prometheus) number(expression string) int {
 // want waits until a query has a value.
 func (p *prometheus) want(n int, expression string) {
 	p.t.Helper()
-	within(p.t, 45*time.Second, fmt.Sprintf("%s is %d (it is %d)", expression, n, p.number(expression)), func() bool {
+	testkit.Within(p.t, 45*time.Second, fmt.Sprintf("%s is %d (it is %d)", expression, n, p.number(expression)), func() bool {
 		time.Sleep(100 * time.Millisecond) // it evaluates at its own pace
 		return p.number(expression) == n
 	})
@@ -114,7 +116,7 @@ func (p *prometheus) neverSeen(hosts string, after time.Time) {
 		`max_over_time(sluice_group_up{job="host",instance=~"` + hosts + `"}%s) == 1`,
 		`count_over_time(host_pushes{instance=~"` + hosts + `"}%s)`,
 	} {
-		within(p.t, requestBound, "Prometheus answers for "+condition, func() bool { return p.seen(condition, after) >= 0 })
+		testkit.Within(p.t, requestBound, "Prometheus answers for "+condition, func() bool { return p.seen(condition, after) >= 0 })
 		if n := p.seen(condition, after); n != 0 {
 			p.t.Errorf("%d series of %s since %s", n, condition, after)
 		}
@@ -153,7 +155,7 @@ scrape_configs:
 func TestDyingHostsAreSeenToDie(t *testing.T) {
 	const forgetAfter = 25 * time.Second
 	s := newSite(t)
-	address := freeAddress(t)
+	address := testkit.FreeAddress(t)
 	flags := []string{"--web.listen-address=" + address, "--group.forget-after=" + forgetAfter.String()}
 	g := s.start(flags...)
 	dying, late, staying := startHosts(g, 0, 10, "4s"), startHosts(g, 10, 15, "4s"), startHosts(g, 15, 50, "10m")
@@ -173,7 +175,7 @@ func TestDyingHostsAreSeenToDie(t *testing.T) {
 	p.want(40, all)
 	p.want(40, each)
 	p.want(10, `count(sluice_group_up{way="all"} == 0)`)
-	within(t, 30*time.Second, "the alert fires for ten targets and ten groups", func() bool {
+	testkit.Within(t, 30*time.Second, "the alert fires for ten targets and ten groups", func() bool {
 		time.Sleep(100 * time.Millisecond)
 		return p.firing("SluiceGroupDown") == 20
 	})
@@ -219,7 +221,7 @@ func TestDyingHostsAreSeenToDie(t *testing.T) {
 
 	// Forgotten: no targets any more.
 	p.want(35, up)
-	within(t, 2*forgetAfter, "the dead hosts are forgotten", func() bool {
+	testkit.Within(t, 2*forgetAfter, "the dead hosts are forgotten", func() bool {
 		time.Sleep(200 * time.Millisecond)
 		return p.number(`count(up{job="host",via="sluice"})`) == 35
 	})
@@ -246,7 +248,7 @@ func TestTwoGatewaysExpireTheSame(t *testing.T) {
 	dead := func(g *sluice) string {
 		return g.must(http.StatusOK, http.MethodGet, "/api/v1/groups?limit=1000&dead=true", "").body
 	}
-	within(t, 30*time.Second, "all groups are dead on both", func() bool {
+	testkit.Within(t, 30*time.Second, "all groups are dead on both", func() bool {
 		for _, g := range gateways {
 			if strings.Count(dead(g), `"up":false`) != groups {
 				return false
@@ -352,7 +354,7 @@ func TestRulesByGroupingKey(t *testing.T) {
 	if err := g.Hangup(); err != nil {
 		t.Fatal(err)
 	}
-	within(t, requestBound, "SIGHUP has reloaded", func() bool { return ttl("x") == 10*time.Minute })
+	testkit.Within(t, requestBound, "SIGHUP has reloaded", func() bool { return ttl("x") == 10*time.Minute })
 
 	s.record("rules.yml", "rule: []\n")
 	code, err := s.run("--bus.data-dir="+s.dir+"/other", "--web.listen-address=127.0.0.1:0", "--group.rules="+path).Wait(requestBound)

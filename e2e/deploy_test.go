@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"sluice/e2e/gateway"
+	"sluice/e2e/testkit"
 )
 
 // imageUser is the user of the image, by number.
@@ -151,7 +152,7 @@ func TestTheSystemdUnitStarts(t *testing.T) {
 		}
 	}
 	survives(t, func() *sluice {
-		m := startServiceManager(t, "@"+filepath.Base(s.dir)+"-"+filepath.Base(freeAddress(t)))
+		m := startServiceManager(t, "@"+filepath.Base(s.dir)+"-"+filepath.Base(testkit.FreeAddress(t)))
 		g := s.runWith(gateway.Options{
 			Binary: path, Args: append(command[1:], "--web.listen-address=127.0.0.1:0"), Dir: "/",
 			Env: append(env, "NOTIFY_SOCKET="+m.address), SysProcAttr: attr,

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"sluice/e2e/gateway"
+	"sluice/e2e/testkit"
 )
 
 // at is the same gateway at another address or below a prefix.
@@ -23,7 +24,7 @@ func (g *sluice) at(url string) *sluice {
 
 func TestSeveralAddressesShowOneState(t *testing.T) {
 	s := newSite(t)
-	addresses := []string{freeAddress(t), freeAddress(t), strings.Replace(freeAddress(t), "127.0.0.1", "localhost", 1)}
+	addresses := []string{testkit.FreeAddress(t), testkit.FreeAddress(t), strings.Replace(testkit.FreeAddress(t), "127.0.0.1", "localhost", 1)}
 	flags := []string{"--bus.data-dir=" + filepath.Join(s.dir, "data")}
 	for _, address := range addresses {
 		flags = append(flags, "--web.listen-address="+address)
@@ -55,7 +56,7 @@ func TestSeveralAddressesShowOneState(t *testing.T) {
 // answered, too.
 func TestTheSocketOfSystemdIsServed(t *testing.T) {
 	s := newSite(t)
-	address := freeAddress(t)
+	address := testkit.FreeAddress(t)
 	log, err := os.Create(filepath.Join(s.dir, "systemd.log"))
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"sluice/e2e/testkit"
 )
 
 // twoGateways starts two gateways on one external server.
@@ -22,7 +24,7 @@ func twoGateways(t *testing.T) [2]*sluice {
 func agree(t *testing.T, gateways [2]*sluice) [2]exposition {
 	t.Helper()
 	var e [2]exposition
-	within(t, requestBound, "both gateways show the same", func() bool {
+	testkit.Within(t, requestBound, "both gateways show the same", func() bool {
 		for i, g := range gateways {
 			e[i] = g.scrape()
 		}

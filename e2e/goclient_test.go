@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/push"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
+
+	"sluice/e2e/testkit"
 )
 
 // pushFormats are the formats that client_golang pushes in.
@@ -146,7 +148,7 @@ func TestGoClientTellsRefusals(t *testing.T) {
 		"another type by Add": {push.New(g.url, "b").Collector(counter).Add(), []string{"400", "counter", "gauge", "/job/a"}},
 		"a wrong path":        {push.New(g.url+"/nowhere", "a").Collector(counter).Push(), []string{"404"}},
 		"Delete, wrong path":  {push.New(g.url+"/nowhere", "a").Delete(), []string{"404"}},
-		"nobody listens":      {push.New("http://"+freeAddress(t), "a").Collector(counter).Push(), []string{"refused"}},
+		"nobody listens":      {push.New("http://"+testkit.FreeAddress(t), "a").Collector(counter).Push(), []string{"refused"}},
 	} {
 		if refused.err == nil {
 			t.Errorf("%s: no error", name)
@@ -196,7 +198,7 @@ func TestGoClientAgainstAnUncheckedGateway(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	within(t, 10*time.Second, "the push is shown", func() bool {
+	testkit.Within(t, 10*time.Second, "the push is shown", func() bool {
 		lines, _ := g.scrape().withoutTimes()
 		return slices.Equal(lines, []string{"a" + jobX() + " 1"})
 	})

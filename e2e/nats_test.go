@@ -12,6 +12,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/encoding/protodelim"
 	"google.golang.org/protobuf/proto"
+
+	"sluice/e2e/testkit"
 )
 
 const protobufType = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
@@ -178,16 +180,16 @@ func TestAPlainPublishIsAPush(t *testing.T) {
 		}
 	}
 	publish(http.MethodPut, "published 1\n")
-	within(t, requestBound, "a put is shown", shows(1, true))
+	testkit.Within(t, requestBound, "a put is shown", shows(1, true))
 	publish(http.MethodPost, "published 2\n")
-	within(t, requestBound, "a post is shown", shows(2, true))
+	testkit.Within(t, requestBound, "a post is shown", shows(2, true))
 	publish(http.MethodPut, "published 3 1700000000000\n") // refused for its timestamp, and nobody hears it
-	within(t, requestBound, "a refusal is shown", func() bool {
+	testkit.Within(t, requestBound, "a refusal is shown", func() bool {
 		at, _ := g.scrape().value(series("push_failure_time_seconds", "plain", "one"))
 		return at > 0
 	})
 	publish(http.MethodDelete, "")
-	within(t, requestBound, "a delete is shown", shows(0, false))
+	testkit.Within(t, requestBound, "a delete is shown", shows(0, false))
 }
 
 func TestTheNATSServiceCanBeDiscovered(t *testing.T) {

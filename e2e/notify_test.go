@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sluice/e2e/gateway"
+	"sluice/e2e/testkit"
 )
 
 // A serviceManager listens as systemd does, at a socket of its own.
@@ -76,7 +77,7 @@ func (s *site) launchFor(m *serviceManager, env []string, flags ...string) *slui
 // whenTold waits for a message.
 func (m *serviceManager) whenTold(t *testing.T, assignment string) {
 	t.Helper()
-	within(t, time.Minute, "told "+assignment, func() bool { return len(m.told(assignment)) > 0 })
+	testkit.Within(t, time.Minute, "told "+assignment, func() bool { return len(m.told(assignment)) > 0 })
 }
 
 // A unit that waits for the gateway must find it ready, and systemctl status
@@ -151,7 +152,7 @@ func TestTheWatchdogIsFed(t *testing.T) {
 	m.whenTold(t, "READY=1")
 	for before := len(m.told("WATCHDOG=1")); len(m.told("WATCHDOG=1")) < before+3; {
 		seen := len(m.told("WATCHDOG=1"))
-		within(t, 30*time.Second, "fed again", func() bool { return len(m.told("WATCHDOG=1")) > seen })
+		testkit.Within(t, 30*time.Second, "fed again", func() bool { return len(m.told("WATCHDOG=1")) > seen })
 	}
 	if code, err := g.Terminate(); code != 0 || err != nil {
 		t.Fatalf("code %d, %v", code, err)

@@ -11,6 +11,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"sluice/e2e/testkit"
 )
 
 // readFamilies reads a text with all its families by name.
@@ -80,7 +82,7 @@ func useAll(g *sluice) {
 // the same requests the same are counted.
 func TestOwnMetricsAreThoseOfPushgateway(t *testing.T) {
 	s := newSite(t)
-	pushgateway, g := startPushgateway(s, freeAddress(t), "", "--web.enable-admin-api"), s.start("--web.enable-admin-api")
+	pushgateway, g := startPushgateway(s, testkit.FreeAddress(t), "", "--web.enable-admin-api"), s.start("--web.enable-admin-api")
 	useAll(&pushgateway.sluice)
 	useAll(g)
 	theirs := readFamilies(t, pushgateway.must(http.StatusOK, http.MethodGet, "/metrics", "").body)

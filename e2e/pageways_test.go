@@ -8,6 +8,8 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"testing"
+
+	"sluice/e2e/testkit"
 )
 
 func TestPageLive(t *testing.T) {
@@ -31,7 +33,7 @@ func TestPageBelowAPath(t *testing.T) {
 		t.Parallel()
 		s := newSite(t)
 		g := s.launch("--web.route-prefix=/pg")
-		within(t, requestBound, "the gateway is ready", func() bool {
+		testkit.Within(t, requestBound, "the gateway is ready", func() bool {
 			a, err := g.do(http.MethodGet, "/pg/-/ready", "")
 			return err == nil && a.code == http.StatusOK
 		})

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
 // TestAnswersAreThoseOfPushgateway sends random requests to Sluice and to
@@ -20,7 +22,7 @@ import (
 func TestAnswersAreThoseOfPushgateway(t *testing.T) {
 	const requests, between = 300, 10
 	s := newSite(t)
-	ours, theirs := s.start(), startPushgateway(s, freeAddress(t), "")
+	ours, theirs := s.start(), startPushgateway(s, testkit.FreeAddress(t), "")
 	random := requestMaker{newRand(t), t}
 	var history strings.Builder
 	t.Cleanup(func() { s.record("requests.txt", history.String()) }) // kept if the test fails

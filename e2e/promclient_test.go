@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// promClient is npm's prom-client, which make tools installs.
+// promClient is npm's prom-client, which make e2e installs.
 func promClient(t *testing.T) runner {
 	t.Helper()
 	modules, err := filepath.Abs(filepath.Join("..", "build", "node", "node_modules"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return runner{"prom-client", []string{"node", filepath.Join("node", "push.js")}, []string{"NODE_PATH=" + modules}}
+	return runner{"prom-client", []string{debian(t, "node"), filepath.Join("node", "push.js")}, []string{"NODE_PATH=" + modules}}
 }
 
 // prom-client takes each answer below 400 as success, so what it says is checked

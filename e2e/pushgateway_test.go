@@ -18,6 +18,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/encoding/protodelim"
 	"google.golang.org/protobuf/encoding/prototext"
+
+	"sluice/e2e/testkit"
 )
 
 // pushgateway is a running Pushgateway, with the client methods of a sluice.
@@ -29,11 +31,12 @@ type pushgateway struct {
 
 // pushgatewayBinary is Debian's Pushgateway, 1.5.1, or a newer one to be tried by
 // hand.
-func pushgatewayBinary() (path string, newer bool) {
+func pushgatewayBinary(tb testing.TB) (path string, newer bool) {
+	tb.Helper()
 	if binary := os.Getenv("E2E_PUSHGATEWAY"); binary != "" {
 		return binary, true
 	}
-	return "prometheus-pushgateway", false
+	return debian(tb, "prometheus-pushgateway"), false
 }
 
 // startPushgateway starts one that writes its persistence file every second.
@@ -44,18 +47,18 @@ func startPushgateway(s *site, address, file string, flags ...string) *pushgatew
 		s.t.Fatal(err)
 	}
 	p := &pushgateway{sluice: sluice{site: s, t: s.t, url: "http://" + address}, exited: make(chan error, 1)}
-	path, _ := pushgatewayBinary()
+	path, _ := pushgatewayBinary(s.t)
 	p.cmd = exec.Command(path, append(commandLine(address, file), flags...)...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
-		s.t.Fatalf("start Pushgateway (make tools installs it): %v", err)
+		s.t.Fatalf("start Pushgateway: %v", err)
 	}
 	go func() { p.exited <- p.cmd.Wait() }()
 	s.t.Cleanup(func() {
 		p.cmd.Process.Kill()
 		log.Close()
 	})
-	within(s.t, requestBound, "Pushgateway is ready", func() bool {
+	testkit.Within(s.t, requestBound, "Pushgateway is ready", func() bool {
 		a, err := p.do(http.MethodGet, "/-/ready", "")
 		return err == nil && a.code == http.StatusOK
 	})
@@ -177,7 +180,7 @@ func protoBody(t *testing.T) string {
 	t.Helper()
 	var body bytes.Buffer
 	messages := protoMessages
-	if _, newer := pushgatewayBinary(); newer {
+	if _, newer := pushgatewayBinary(t); newer {
 		messages = append(slices.Clone(messages), nativeMessages...)
 	}
 	for _, text := range messages {
@@ -197,7 +200,7 @@ func (p *pushgateway) waitWritten(file string) {
 	p.t.Helper()
 	mark := fmt.Sprint("written-", time.Now().UnixNano())
 	p.must(http.StatusOK, http.MethodPut, "/metrics/job/"+mark, "written 1\n")
-	within(p.t, requestBound, "the persistence file is written", func() bool {
+	testkit.Within(p.t, requestBound, "the persistence file is written", func() bool {
 		data, err := os.ReadFile(file)
 		return err == nil && strings.Contains(string(data), mark)
 	})

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
 // A network stands between the members of a cluster: each is reached by the
@@ -55,7 +57,7 @@ func (n *network) close() {
 // it returns is to be the member's name.
 func (n *network) proxy(to string) (name string) {
 	n.t.Helper()
-	l, err := net.Listen("tcp", freeAddress(n.t))
+	l, err := net.Listen("tcp", testkit.FreeAddress(n.t))
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
 // A job that has as many groups as it may gets no new one, until one of them is
@@ -36,7 +38,7 @@ func TestQuotaFreesItself(t *testing.T) {
 	g.must(http.StatusAccepted, http.MethodDelete, "/metrics/job/ci/instance/2", "")
 	push(http.StatusOK, "ci/instance/3/kind/pod") // which lives for two seconds
 	push(http.StatusTooManyRequests, "ci/instance/4")
-	within(t, 30*time.Second, "the pod's group has expired", func() bool {
+	testkit.Within(t, 30*time.Second, "the pod's group has expired", func() bool {
 		a, err := g.do(http.MethodGet, "/group/job/ci/instance/3/kind/pod", "")
 		return err == nil && a.code == http.StatusGone
 	})
@@ -54,7 +56,7 @@ func TestHangupIsHarmless(t *testing.T) {
 		if err := g.Hangup(); err != nil {
 			t.Fatal(err)
 		}
-		within(t, requestBound, "the log says "+said, func() bool { return strings.Contains(g.Log(), said) })
+		testkit.Within(t, requestBound, "the log says "+said, func() bool { return strings.Contains(g.Log(), said) })
 		g.must(http.StatusOK, http.MethodPut, "/metrics/job/x", "a 1\n")
 	}
 	hangUp("nothing to reload")
@@ -90,7 +92,7 @@ func TestHangupIsHarmless(t *testing.T) {
 	// From when the stream is opened, which is long before it can be reached.
 	data := s.dir + "/fresh"
 	g = s.run("--web.listen-address=127.0.0.1:0", "--bus.data-dir="+data)
-	within(t, startBound, "it opens its stream", func() bool { _, err := os.Stat(data); return err == nil })
+	testkit.Within(t, startBound, "it opens its stream", func() bool { _, err := os.Stat(data); return err == nil })
 	for range 20 {
 		if err := g.Hangup(); err != nil {
 			t.Fatalf("it has ended: %v\n%s", err, g.Log())

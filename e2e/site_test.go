@@ -3,8 +3,6 @@ package e2e
 import (
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -215,20 +213,4 @@ func (g *sluice) scrape() exposition {
 		g.t.Fatal(err)
 	}
 	return e
-}
-
-// freeAddress returns an address that nothing listens on. It is below the ports
-// that systems hand out by themselves, so that it stays free while a gateway is
-// down.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
-		if l, err := net.Listen("tcp", address); err == nil {
-			l.Close()
-			return address
-		}
-	}
-	t.Fatal("no free port")
-	return ""
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
 // startBound is how soon a gateway that cannot start has to say so.
@@ -48,7 +50,7 @@ func TestAGatewayThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	refused("negative timeout", "--web.read-timeout", "--web.read-timeout=-1s")
 	refused("bad address", "nowhere", "--web.listen-address=nowhere")
 	refused("missing web configuration", in("missing.yml"), "--web.config.file="+in("missing.yml"))
-	unreachable := freeAddress(t)
+	unreachable := testkit.FreeAddress(t)
 	refused("unreachable server", unreachable, "--bus.url=nats://"+unreachable)
 }
 
@@ -76,7 +78,7 @@ func TestTerminationLosesNothing(t *testing.T) {
 	for round := range rounds {
 		g := s.start()
 		background := g.startLoad("load", clients, 10, int64(round)*1_000_000)
-		within(t, requestBound, "the load runs", func() bool {
+		testkit.Within(t, requestBound, "the load runs", func() bool {
 			pushes, _ := background.acknowledged()
 			return pushes > 50*clients
 		})
@@ -120,7 +122,7 @@ func TestAnIdleGatewayTerminates(t *testing.T) {
 func TestPushesDuringTheReplayAreToldToComeBack(t *testing.T) {
 	const attempts = 4
 	s := newSite(t)
-	address := freeAddress(t)
+	address := testkit.FreeAddress(t)
 	flags := []string{"--web.listen-address=" + address, "--bus.sync=interval"}
 	for attempt := range attempts {
 		groups := 20_000 << attempt

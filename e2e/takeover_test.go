@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sluice/e2e/gateway"
+	"sluice/e2e/testkit"
 )
 
 // startInPlace starts a sluice as a Pushgateway was started, without a command.
@@ -147,7 +148,7 @@ func TestSluiceTakesOverFromPushgateway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			file := filepath.Join(s.dir, "pushgateway.data")
-			address := freeAddress(t)
+			address := testkit.FreeAddress(t)
 			p := startPushgateway(s, address, file)
 			p.pushAllKinds()
 			p.load()
@@ -231,7 +232,7 @@ func fingerprint(t *testing.T, file string) string {
 func TestABrokenPersistenceFileIsRefused(t *testing.T) {
 	s := newSite(t)
 	good := filepath.Join(s.dir, "pushgateway.data")
-	p := startPushgateway(s, freeAddress(t), good)
+	p := startPushgateway(s, testkit.FreeAddress(t), good)
 	p.pushAllKinds()
 	p.end(syscall.SIGTERM)
 	data, err := os.ReadFile(good)

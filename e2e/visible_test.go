@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
 // clients is how many push at the same time in the tests of this file.
@@ -43,7 +45,7 @@ func TestWipeIsOneStep(t *testing.T) {
 	g := newSite(t).start("--web.enable-admin-api")
 	fill(t, g, "wiped", groups)
 	background := g.startLoad("load", clients, 10, 1)
-	within(t, requestBound, "the load runs", func() bool {
+	testkit.Within(t, requestBound, "the load runs", func() bool {
 		pushes, _ := background.acknowledged()
 		return pushes > 20*clients
 	})
@@ -69,7 +71,7 @@ func TestWipeIsOneStep(t *testing.T) {
 	// The load goes on as if nothing had been: once each of its groups was pushed
 	// anew, all that it was told holds again.
 	sent := background.lastSent()
-	within(t, requestBound, "every group of the load is pushed again", func() bool {
+	testkit.Within(t, requestBound, "every group of the load is pushed again", func() bool {
 		_, acked := background.acknowledged()
 		for instance, n := range sent {
 			if acked[instance] <= n {

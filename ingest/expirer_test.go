@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/promslog"
 
 	"sluice/bus"
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
@@ -157,13 +158,13 @@ func TestExpiryWhileAway(t *testing.T) {
 	dir := t.TempDir()
 	cfg := CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: time.Hour}
 	t.Run("before", func(t *testing.T) {
-		g := startGateway(t, bus.Config{DataDir: dir}, cfg) // nobody expires anything here
+		g := startGateway(t, bus.Config{Server: embed.Config{DataDir: dir}}, cfg) // nobody expires anything here
 		g.do("PUT", "/metrics/job/x?ttl=1s", "a 1\n")
 		g.do("PUT", "/metrics/job/"+strings.Repeat("long", 100)+"?ttl=1s", "b 1\n")
 		eventually(t, "the time is over", func() bool { return time.Now().UnixNano() > g.store.Group(parseKey(t, "/job/x")).Expires() })
 	})
 	t.Run("after", func(t *testing.T) {
-		g := startGateway(t, bus.Config{DataDir: dir}, cfg)
+		g := startGateway(t, bus.Config{Server: embed.Config{DataDir: dir}}, cfg)
 		x := g.startExpirer(t)
 		eventually(t, "swept", x.Swept)
 		if g.store.Groups() != 0 {
@@ -176,7 +177,7 @@ func TestExpiryWhileAway(t *testing.T) {
 		}
 	})
 	t.Run("again", func(t *testing.T) {
-		g := startGateway(t, bus.Config{DataDir: dir}, cfg)
+		g := startGateway(t, bus.Config{Server: embed.Config{DataDir: dir}}, cfg)
 		if group := g.store.Group(parseKey(t, "/job/x")); group == nil || !group.Dead() {
 			t.Errorf("the replay says %+v, want it dead", group)
 		}

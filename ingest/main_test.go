@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/bus"
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
@@ -43,11 +44,11 @@ type gateway struct {
 // settings.
 func startGateway(tb testing.TB, cfg bus.Config, committer CommitterConfig, options ...func(*store.Settings, *FrontConfig)) *gateway {
 	tb.Helper()
-	if cfg.URL == "" && cfg.DataDir == "" {
-		cfg.DataDir = tb.TempDir()
+	if cfg.URL == "" && cfg.Server.DataDir == "" {
+		cfg.Server.DataDir = tb.TempDir()
 	}
-	if cfg.Sync == "" {
-		cfg.Sync = bus.SyncInterval
+	if cfg.Server.Sync == "" {
+		cfg.Server.Sync = embed.SyncInterval
 	}
 	logger := promslog.NewNopLogger()
 	b, err := bus.Open(tb.Context(), cfg, logger, nil)

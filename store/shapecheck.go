@@ -161,9 +161,9 @@ func (s *shapeCheck) holds(sh *shape, name string, labels []byte) *Group {
 		plain := unquoteName(label)
 		for _, want := range sh.names {
 			if want == plain {
-				key = append(key, Label{plain, unescape(value)})
+				key = append(key, Label{plain, Unescape(value)})
 				if plain == JobLabel {
-					job = unescape(value)
+					job = Unescape(value)
 				}
 			}
 		}

@@ -155,7 +155,7 @@ func typeWord(typ dto.MetricType) string {
 func cutName(text []byte) (raw, rest []byte, err error) {
 	end := bytes.IndexByte(text, ' ')
 	if len(text) > 0 && text[0] == '"' {
-		end = quotedEnd(text)
+		end = QuotedEnd(text)
 	}
 	if end <= 0 || end >= len(text) || text[end] != ' ' {
 		return nil, nil, fmt.Errorf("name wanted, got %.40q", text)

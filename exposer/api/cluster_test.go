@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/route"
 
 	"sluice/bus"
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
@@ -123,7 +124,7 @@ func TestClusterIsAskedOnceAtATime(t *testing.T) {
 func TestClusterOfOne(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	b, err := bus.Open(ctx, bus.Config{DataDir: t.TempDir(), Sync: bus.SyncInterval}, promslog.NewNopLogger(), nil)
+	b, err := bus.Open(ctx, bus.Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}}, promslog.NewNopLogger(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

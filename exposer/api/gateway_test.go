@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/common/route"
 
 	"sluice/bus"
+	"sluice/bus/embed"
 	"sluice/ingest"
 	"sluice/store"
 )
@@ -28,7 +29,7 @@ type gateway struct {
 func startGateway(tb testing.TB) *gateway {
 	tb.Helper()
 	logger := promslog.NewNopLogger()
-	b, err := bus.Open(tb.Context(), bus.Config{DataDir: tb.TempDir(), Sync: bus.SyncInterval}, logger, nil)
+	b, err := bus.Open(tb.Context(), bus.Config{Server: embed.Config{DataDir: tb.TempDir(), Sync: embed.SyncInterval}}, logger, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

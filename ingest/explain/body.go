@@ -12,6 +12,7 @@ import (
 
 	"sluice/ingest/decode"
 	"sluice/ingest/quote"
+	"sluice/store"
 )
 
 // magics are the first bytes of compressed bodies, and what to do with them.
@@ -58,12 +59,12 @@ func (d *diagnosis) compressedBy(name, encoding, magic string) finding {
 	f := finding{gist: fmt.Sprintf("the body looks like %s (it begins with % x)", name, magic)}
 	switch {
 	case d.req.Decoded:
-		f.gist += " after Content-Encoding " + quote.Excerpt(d.req.Encoding, quote.MaxExcerpt/2) + " was taken off: it is compressed twice"
+		f.gist += " after Content-Encoding " + quote.Short(d.req.Encoding) + " was taken off: it is compressed twice"
 		f.cure = "Compress the body once."
 	case d.req.Encoding == "":
 		f.gist += ", but there is no header Content-Encoding"
 	default:
-		f.gist += ", and Content-Encoding " + quote.Excerpt(d.req.Encoding, quote.MaxExcerpt/2) + " is unknown here"
+		f.gist += ", and Content-Encoding " + quote.Short(d.req.Encoding) + " is unknown here"
 	}
 	switch {
 	case f.cure != "":
@@ -181,7 +182,7 @@ func (d *diagnosis) unknownEncoding() finding {
 		return finding{}
 	}
 	return finding{
-		gist: "Content-Encoding " + quote.Excerpt(d.req.Encoding, quote.MaxExcerpt/2) + " is unknown here, so the body was read as it is",
+		gist: "Content-Encoding " + quote.Short(d.req.Encoding) + " is unknown here, so the body was read as it is",
 		cure: "Use one of gzip, zstd or snappy (framed), or send the body uncompressed.",
 	}
 }
@@ -273,13 +274,9 @@ func (d *diagnosis) notProtobuf() finding {
 // quotedEnd returns the index behind the closing quote of what begins with the
 // quote at i, or -1.
 func quotedEnd(text []byte, i int) int {
-	for i++; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
+	n := store.QuotedEnd(text[i:])
+	if n < 0 {
+		return -1
 	}
-	return -1
+	return i + n
 }

@@ -119,7 +119,7 @@ func (d *diagnosis) ignoredEncoding() string {
 	if d.req.Encoding == "" || d.req.Decoded || strings.EqualFold(d.req.Encoding, "identity") {
 		return ""
 	}
-	return fmt.Sprintf("Content-Encoding %s is unknown here and was ignored: use gzip, zstd or framed snappy.", quote.Excerpt(d.req.Encoding, quote.MaxExcerpt/2))
+	return fmt.Sprintf("Content-Encoding %s is unknown here and was ignored: use gzip, zstd or framed snappy.", quote.Short(d.req.Encoding))
 }
 
 // openMetrics is a line about a body that looks like OpenMetrics, unless the cure
@@ -142,7 +142,7 @@ func compose(said, gist, cure string) string {
 	if cure == "" {
 		return first
 	}
-	return quote.Shorten(first + "\n" + cure)
+	return quote.Message(first + "\n" + cure)
 }
 
 // join puts lines together that are not empty.

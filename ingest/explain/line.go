@@ -156,14 +156,14 @@ func (d *diagnosis) typeWord(text []byte, i int) finding {
 		return finding{}
 	}
 	plain := strings.ToUpper(strings.TrimRight(word, " \t\r"))
-	f := finding{at: i, gist: quote.Excerpt(word, quote.MaxExcerpt) + " is no type of text format", cure: "Types are counter, gauge, histogram, summary and untyped."}
+	f := finding{at: i, gist: quote.Excerpt(word) + " is no type of text format", cure: "Types are counter, gauge, histogram, summary and untyped."}
 	switch {
 	case plain == "INFO" || plain == "STATESET" || plain == "UNKNOWN":
 		f.gist = strings.ToLower(plain) + " is a type of OpenMetrics, not of text format"
 		f.cure = omCure
 	case dto.MetricType_value[plain] != 0 || plain == "COUNTER" || plain == "GAUGEHISTOGRAM":
 		f.at = i + len(plain)
-		f.gist = "there is something behind the type: " + quote.Excerpt(word[len(plain):], quote.MaxExcerpt)
+		f.gist = "there is something behind the type: " + quote.Excerpt(word[len(plain):])
 		f.cure = "End the line right behind the type."
 	}
 	return f
@@ -210,65 +210,15 @@ func (d *diagnosis) byState(text []byte, number int, said string) finding {
 // firstMention returns the line before number that has the keyword or a sample
 // of the name, 0 if there is none.
 func (d *diagnosis) firstMention(name, keyword string, number int) (line int, isSample bool) {
-	body := d.body
-	for n := 1; n < number && len(body) > 0; n++ {
-		var text []byte
-		text, body, _ = bytes.Cut(body, []byte{'\n'})
+	for line, text := range decode.Lines(d.body) {
 		switch {
+		case line >= number:
+			return 0, false
 		case commentName(text, keyword) == name && name != "":
-			return n, false
+			return line, false
 		case keyword == "TYPE" && isSampleOf(text, name):
-			return n, true
+			return line, true
 		}
 	}
 	return 0, false
-}
-
-// commentName returns the metric name of a comment with the keyword, as it is
-// written, else "".
-func commentName(text []byte, keyword string) string {
-	i := decode.SkipBlanks(text, 0)
-	if i == len(text) || text[i] != '#' {
-		return ""
-	}
-	i = decode.SkipBlanks(text, i+1)
-	rest, ok := bytes.CutPrefix(text[i:], []byte(keyword))
-	if !ok || len(rest) == 0 || !decode.IsBlank(rest[0]) {
-		return ""
-	}
-	rest = rest[decode.SkipBlanks(rest, 0):]
-	if len(rest) > 0 && rest[0] == '"' {
-		if end := quotedEnd(rest, 0); end > 0 {
-			return string(rest[1 : end-1])
-		}
-	}
-	end := bytes.IndexAny(rest, " \t")
-	if end < 0 {
-		end = len(rest)
-	}
-	return string(rest[:end])
-}
-
-// isSampleOf tells whether a line has a sample of the name.
-func isSampleOf(text []byte, name string) bool {
-	text = text[decode.SkipBlanks(text, 0):]
-	if len(text) > 0 && text[0] == '{' {
-		text = text[1+decode.SkipBlanks(text[1:], 0):]
-		return len(name) > 0 && bytes.HasPrefix(text, []byte(`"`+name+`"`))
-	}
-	rest, ok := bytes.CutPrefix(text, []byte(name))
-	return ok && name != "" && (len(rest) == 0 || !decode.IsNamePart(rest[0]))
-}
-
-// lineOfMetric returns the first line that has a sample of a metric, or of a
-// part of it, from 1, or 0.
-func lineOfMetric(body []byte, name string) int {
-	for n := 1; len(body) > 0; n++ {
-		var text []byte
-		text, body, _ = bytes.Cut(body, []byte{'\n'})
-		if isPartOf(text, name) {
-			return n
-		}
-	}
-	return 0
 }

@@ -1,4 +1,4 @@
-package bus
+package embed
 
 import (
 	"fmt"
@@ -21,11 +21,11 @@ type login struct {
 // fresh key pair that lives as long as this process. With private nobody else
 // gets in, even if the configuration has no users.
 func serverLogin(cfg Config, opts *server.Options, private bool) (login, error) {
-	if cfg.Creds != "" || cfg.NKey != "" {
-		return login{}, nil // connect uses them
+	if cfg.OwnUser {
+		return login{}, nil // whoever connects uses its own
 	}
 	if hasOperator(opts) || opts.AuthCallout != nil {
-		return login{}, fmt.Errorf("NATS configuration %s leaves authentication to JWTs or a callout: Sluice needs --bus.creds or --bus.nkey to use its own server", cfg.ServerConfig)
+		return login{}, fmt.Errorf("NATS configuration %s leaves authentication to JWTs or a callout: Sluice needs --bus.creds or --bus.nkey to use its own server", cfg.ConfigFile)
 	}
 	account, err := ownAccount(cfg, opts)
 	if err != nil {
@@ -70,7 +70,7 @@ func ownAccount(cfg Config, opts *server.Options) (*server.Account, error) {
 		}
 	}
 	if count > 1 {
-		return nil, fmt.Errorf("NATS configuration %s has %d accounts: the one for Sluice must be named %s", cfg.ServerConfig, count, accountName)
+		return nil, fmt.Errorf("NATS configuration %s has %d accounts: the one for Sluice must be named %s", cfg.ConfigFile, count, accountName)
 	}
 	return only, nil
 }

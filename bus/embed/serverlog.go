@@ -1,4 +1,4 @@
-package bus
+package embed
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 // serverLog hands what the embedded server logs to slog: notices and details as
 // debug messages, all that is wrong as warnings, at a bounded rate. While
 // the server starts, what is wrong is kept: if it does not come up, it is the
-// reason that Open returns.
+// reason that Start returns.
 type serverLog struct {
 	logger  *slog.Logger
 	limited *limitlog.Logger // since a peer that is not let in comes again each second

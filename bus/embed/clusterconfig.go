@@ -1,4 +1,4 @@
-package bus
+package embed
 
 import (
 	"crypto/tls"
@@ -54,12 +54,12 @@ const (
 	maxMembers = 32
 )
 
-// on tells whether there is to be a cluster.
-func (c ClusterConfig) on() bool { return c.Listen != "" }
+// On tells whether there is to be a cluster.
+func (c ClusterConfig) On() bool { return c.Listen != "" }
 
 // check tells what is wrong in one line.
 func (c ClusterConfig) check() error {
-	if !c.on() {
+	if !c.On() {
 		for flag, set := range map[string]bool{
 			"peers": len(c.Peers) > 0, "advertise": c.Advertise != "", "size": c.Size != 0,
 			"tls-cert": c.TLSCert != "", "tls-key": c.TLSKey != "", "tls-ca": c.TLSCA != "", "secret-file": c.SecretFile != "",

@@ -1,4 +1,4 @@
-package bus
+package embed
 
 import (
 	"context"
@@ -12,18 +12,22 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 )
 
 // recoverTimeout bounds how long an embedded server may read its files before
 // it is ready. It takes about a second for each million of groups.
 const recoverTimeout = 5 * time.Minute
 
-// embedded is the NATS server within this process.
-type embedded struct {
-	lock  *os.File
-	login login
-	opts  *server.Options
-	log   *serverLog
+// Server is the NATS server within this process. Its methods may be called
+// concurrently, except that Restart is called by one at a time, and Stop last.
+type Server struct {
+	cfg    Config
+	logger *slog.Logger
+	lock   *os.File
+	login  login
+	opts   *server.Options
+	log    *serverLog
 	// trouble is why other members are not connected.
 	trouble routeTrouble
 
@@ -32,23 +36,33 @@ type embedded struct {
 	unread *guard         // what it has left alone, nil if nothing
 }
 
-// current returns the server that was started last.
-func (e *embedded) current() *server.Server {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.server
-}
-
-// InProcessConn connects to the server that runs now.
-func (e *embedded) InProcessConn() (net.Conn, error) { return e.current().InProcessConn() }
-
-// startEmbedded takes the data directory and starts the server on it.
-func startEmbedded(ctx context.Context, cfg Config, logger *slog.Logger) (*embedded, error) {
+// Start takes the data directory and starts the server on it. It blocks until the
+// server is ready, or for some minutes at most, or until ctx ends: a server with
+// much on its disk reads it first, and a member of a cluster may have to wait until
+// the others can be looked up. The error is one line. Nothing is changed in the
+// data directory if the configuration is wrong.
+func Start(ctx context.Context, cfg Config, logger *slog.Logger) (*Server, error) {
+	cfg = cfg.withDefaults()
+	if cfg.DataDir == "" {
+		return nil, errors.New("the embedded NATS server needs a data directory (--bus.data-dir)")
+	}
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	if cfg.Cluster.On() {
+		var err error
+		if cfg.Cluster, err = cfg.Cluster.sized(ctx, logger); err != nil {
+			return nil, err
+		}
+		cfg.Cluster = cfg.Cluster.lookUp(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, cfg.ReadyTimeout+recoverTimeout)
+	defer cancel()
 	lock, err := lockDir(cfg.DataDir)
 	if err != nil {
 		return nil, err
 	}
-	e := &embedded{lock: lock, log: newServerLog(logger)}
+	e := &Server{cfg: cfg, logger: logger, lock: lock, log: newServerLog(logger)}
 	e.log.heard = e.trouble.note
 	e.opts, err = e.prepare(cfg)
 	if err == nil {
@@ -60,15 +74,55 @@ func startEmbedded(ctx context.Context, cfg Config, logger *slog.Logger) (*embed
 	return e, nil
 }
 
+// current returns the server that was started last.
+func (e *Server) current() *server.Server {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.server
+}
+
+// InProcessConn connects to the server that runs now.
+func (e *Server) InProcessConn() (net.Conn, error) { return e.current().InProcessConn() }
+
+// Login returns what a connection to the server needs to be let in as Sluice.
+func (e *Server) Login() []nats.Option { return e.login.options }
+
+// Config returns the configuration with defaults filled in, and the size of the
+// cluster.
+func (e *Server) Config() Config { return e.cfg }
+
+// Name returns the name of the server.
+func (e *Server) Name() string { return e.current().Name() }
+
+// ClientURL returns where the server listens for clients, or "" if nowhere.
+func (e *Server) ClientURL() string {
+	s := e.current()
+	if s.Addr() == nil {
+		return ""
+	}
+	return s.ClientURL()
+}
+
+// MembersConnected counts the members of the cluster that are connected, this one
+// included.
+func (e *Server) MembersConnected() int { return e.current().NumRemotes() + 1 }
+
+// RouteTrouble returns why other members could not be connected within the last
+// seconds, "" for no known reason.
+func (e *Server) RouteTrouble() string { return e.trouble.last() }
+
+// Failed gets why the server writes no more: it will not write again until Restart.
+func (e *Server) Failed() <-chan string { return e.log.failed }
+
 // prepare makes the server's options and the data directory ready for them.
 // Nothing is changed there if the options are wrong.
-func (e *embedded) prepare(cfg Config) (*server.Options, error) {
+func (e *Server) prepare(cfg Config) (*server.Options, error) {
 	opts, login, err := serverOptions(cfg)
 	if err != nil {
 		return nil, err
 	}
 	e.login = login
-	if !cfg.Cluster.on() {
+	if !cfg.Cluster.On() {
 		return opts, leaveDir(cfg)
 	}
 	m, err := joinDir(cfg.DataDir, cfg.Cluster)
@@ -79,7 +133,7 @@ func (e *embedded) prepare(cfg Config) (*server.Options, error) {
 	return opts, nil
 }
 
-func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options) error {
+func (e *Server) start(ctx context.Context, cfg Config, opts *server.Options) error {
 	// The server only logs that an address is taken, and then stops: ask first.
 	if !opts.DontListen && opts.Port > 0 {
 		l, err := net.Listen("tcp", net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)))
@@ -88,15 +142,15 @@ func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options) 
 		}
 		l.Close()
 	}
-	if cfg.Cluster.on() {
+	if cfg.Cluster.On() {
 		if err := checkRoutes(opts); err != nil {
 			return err
 		}
 	}
 	kept := &guard{}
-	if !cfg.Cluster.on() { // there the other members have it
+	if !cfg.Cluster.On() { // there the other members have it
 		var err error
-		if kept, err = newGuard(cfg.DataDir, streamName(cfg.Prefix), e.log.logger); err != nil {
+		if kept, err = newGuard(cfg.DataDir, cfg.Stream, e.log.logger); err != nil {
 			return err
 		}
 	}
@@ -121,7 +175,7 @@ func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options) 
 	}
 	err = nil
 	switch {
-	case !s.ReadyForConnections(cfg.ConnectTimeout):
+	case !s.ReadyForConnections(cfg.ReadyTimeout):
 		err = fmt.Errorf("cannot start the embedded NATS server: %s", e.log.reason())
 	case !s.JetStreamEnabled():
 		err = fmt.Errorf("cannot start JetStream in %s: %s", cfg.DataDir, e.log.reason())
@@ -131,7 +185,7 @@ func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options) 
 		s.WaitForShutdown()
 		return err
 	}
-	if kept, err = kept.keepUnread(s, streamName(cfg.Prefix), e.log.reason); err != nil {
+	if kept, err = kept.keepUnread(s, cfg.Stream, e.log.reason); err != nil {
 		return err
 	}
 	e.log.start()
@@ -141,8 +195,8 @@ func (e *embedded) start(ctx context.Context, cfg Config, opts *server.Options) 
 	return nil
 }
 
-// stop shuts the server down and waits for it until ctx ends.
-func (e *embedded) stop(ctx context.Context) error {
+// Stop shuts the server down and waits for it until ctx ends.
+func (e *Server) Stop(ctx context.Context) error {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -163,10 +217,10 @@ func (e *embedded) stop(ctx context.Context) error {
 func serverOptions(cfg Config) (*server.Options, login, error) {
 	opts := &server.Options{Port: server.DEFAULT_PORT}
 	listens := false
-	if cfg.ServerConfig != "" {
+	if cfg.ConfigFile != "" {
 		var err error
-		if opts, err = server.ProcessConfigFile(cfg.ServerConfig); err != nil {
-			return nil, login{}, fmt.Errorf("cannot use NATS configuration %s: %w", cfg.ServerConfig, err)
+		if opts, err = server.ProcessConfigFile(cfg.ConfigFile); err != nil {
+			return nil, login{}, fmt.Errorf("cannot use NATS configuration %s: %w", cfg.ConfigFile, err)
 		}
 		listens = opts.Port != 0 || opts.Host != ""
 	}
@@ -179,7 +233,7 @@ func serverOptions(cfg Config) (*server.Options, login, error) {
 	}
 	opts.DontListen = !listens
 	private := !listens && opts.Websocket.Port == 0 && opts.MQTT.Port == 0 && opts.LeafNode.Port == 0
-	if cfg.Cluster.on() {
+	if cfg.Cluster.On() {
 		if err := clusterOptions(cfg, opts); err != nil {
 			return nil, login{}, err
 		}
@@ -206,7 +260,7 @@ func serverOptions(cfg Config) (*server.Options, login, error) {
 		return nil, login{}, err
 	}
 	// A listener that nobody has asked for lets nobody in.
-	login, err := serverLogin(cfg, opts, private && cfg.Cluster.on())
+	login, err := serverLogin(cfg, opts, private && cfg.Cluster.On())
 	return opts, login, err
 }
 

@@ -1,4 +1,4 @@
-package bus
+package embed
 
 import (
 	"errors"
@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // guardDir is where the files of the stream have a second name while a server
@@ -153,16 +152,18 @@ func (g *guard) keepUnread(s *server.Server, name string, reason func() string) 
 	return nil, errors.Join(err, g.putBack())
 }
 
-// tookUp checks that a stream which has been made is the one that the server had
-// left alone when it started. If not, that is put back by the next start.
-func (e *embedded) tookUp(s jetstream.Stream, err error) error {
+// TookUp is told of the making of the stream (Config.Stream), which has failed with
+// err or has brought one that is empty or not. It checks that this is the one that
+// the server had left alone when it started. If not, that is put back by the next
+// start, which Failed asks for, and the error says so.
+func (e *Server) TookUp(empty bool, err error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
 	case e.unread == nil:
 		return err
-	case err == nil && s.CachedInfo().State.LastSeq == 0 && e.unread.events():
-		err = fmt.Errorf("the NATS server cannot read stream %s in %s, which is kept as it is", s.CachedInfo().Config.Name, e.unread.dir)
+	case err == nil && empty && e.unread.events():
+		err = fmt.Errorf("the NATS server cannot read stream %s in %s, which is kept as it is", e.cfg.Stream, e.unread.dir)
 	case err == nil:
 		err, e.unread = e.unread.drop(), nil
 		return err

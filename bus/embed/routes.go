@@ -1,4 +1,4 @@
-package bus
+package embed
 
 import (
 	"context"
@@ -31,7 +31,7 @@ const (
 func clusterOptions(cfg Config, opts *server.Options) error {
 	c := cfg.Cluster
 	if opts.Cluster.Port != 0 || len(opts.Routes) > 0 {
-		return fmt.Errorf("NATS configuration %s has a cluster of its own, which cannot go with --cluster.listen", cfg.ServerConfig)
+		return fmt.Errorf("NATS configuration %s has a cluster of its own, which cannot go with --cluster.listen", cfg.ConfigFile)
 	}
 	secret, err := c.readSecret()
 	if err != nil {
@@ -122,7 +122,9 @@ func (c ClusterConfig) sized(ctx context.Context, logger *slog.Logger) (ClusterC
 			}
 			return c, nil
 		}
-		if !pause(ctx, lookupPause) {
+		select {
+		case <-time.After(lookupPause):
+		case <-ctx.Done():
 			return c, errors.Join(fmt.Errorf("--cluster.peers: %s stands for less than two members: say how many there are (--cluster.size)", host), err)
 		}
 	}
@@ -149,19 +151,6 @@ func (c ClusterConfig) lookUp(ctx context.Context) ClusterConfig {
 		}
 	}
 	return c
-}
-
-// copies returns how many copies of the stream a cluster of a size is to have.
-// One less than an odd number protects against nothing more.
-func copies(size int) int {
-	switch {
-	case size <= 3:
-		return max(size, 1)
-	case size == 4:
-		return 3
-	default:
-		return 5
-	}
 }
 
 // checkRoutes tells if the address for routes is taken: the server only logs it.

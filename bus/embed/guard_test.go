@@ -1,9 +1,10 @@
-package bus
+package embed
 
 import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -31,17 +32,16 @@ func TestAStartThatWasCutOffLosesNothing(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
-			g := startGateway(t, cfg)
-			g.push(t, put("/job/a", 1), put("/job/b", 2))
-			last := g.store.Sequence()
-			g.stop()
+			cfg := Config{DataDir: t.TempDir(), Stream: "SLUICE", Sync: SyncInterval}
+			g, stop := start(t, cfg)
+			publish(t, g, "a", "b")
+			stop()
 			cut(t, cfg.DataDir)
-			g = startGateway(t, cfg)
-			if !g.shows("/job/a", 1) || !g.shows("/job/b", 2) || g.store.Sequence() != last {
-				t.Errorf("it has %d groups at %d, was at %d", g.store.Groups(), g.store.Sequence(), last)
+			g, _ = start(t, cfg)
+			if got := stored(t, g); !slices.Equal(got, []string{"a", "b"}) {
+				t.Errorf("it has %q", got)
 			}
-			g.push(t, put("/job/c", 3))
+			publish(t, g, "c")
 			left, err := filepath.Glob(filepath.Join(cfg.DataDir, guardDir+"*"))
 			if err != nil || len(left) > 0 {
 				t.Errorf("left are %v, %v", left, err)

@@ -1,4 +1,4 @@
-package bus
+package embed
 
 import (
 	"fmt"
@@ -59,22 +59,4 @@ func routeHint(line string) string {
 		return "two members have the same name: they have one --cluster.advertise, or the data directory of one is a copy"
 	}
 	return ""
-}
-
-// explain adds to the reason why the stream cannot be used how many members are
-// connected, and what keeps the others away.
-func (b *Bus) explain(err error) error {
-	if !b.cfg.Cluster.on() || fatal(err) {
-		return err
-	}
-	trouble := b.embedded.trouble.last()
-	connected, size := b.membersConnected(), b.cfg.Cluster.Size
-	switch {
-	case connected >= size:
-		return err
-	case trouble != "":
-		return fmt.Errorf("%d of %d members are connected: %s: %w", connected, size, trouble, err)
-	default:
-		return fmt.Errorf("%d of %d members are connected, and the first start needs all: %w", connected, size, err)
-	}
 }

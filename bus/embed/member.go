@@ -1,4 +1,4 @@
-package bus
+package embed
 
 import (
 	"encoding/json"
@@ -125,12 +125,12 @@ func takeBack(cfg Config) error {
 		return err
 	}
 	stored := filepath.Join(dir, serverDir)
-	done, err := isBrought(stored, streamName(cfg.Prefix), a.id)
+	done, err := isBrought(stored, cfg.Stream, a.ID)
 	if err != nil {
 		return fmt.Errorf("cannot look whether the data of the single gateway is in the cluster: %w", err)
 	}
 	if done { // the member has all of it, and more
-		if err := os.Rename(a.dir, a.dir+"."+a.id); err != nil {
+		if err := os.Rename(a.Dir, a.Dir+"."+a.ID); err != nil {
 			return fmt.Errorf("cannot put the files of the single gateway away: %w", err)
 		}
 		return nil
@@ -139,10 +139,10 @@ func takeBack(cfg Config) error {
 	if err := os.Rename(stored, filepath.Join(dir, serverDir+"."+nuid.Next())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot put the data of the member aside: %w", err)
 	}
-	if err := errors.Join(os.Rename(filepath.Join(a.dir, serverDir), stored), syncDir(dir)); err != nil {
+	if err := errors.Join(os.Rename(filepath.Join(a.Dir, serverDir), stored), syncDir(dir)); err != nil {
 		return fmt.Errorf("cannot take the data of the single gateway back: %w", err)
 	}
-	return os.RemoveAll(a.dir) // only the id is left
+	return os.RemoveAll(a.Dir) // only the id is left
 }
 
 // isBrought tells whether a server's folder has, in any account, a stream of that
@@ -161,15 +161,17 @@ func isBrought(stored, name, id string) (bool, error) {
 		var stream struct {
 			Metadata map[string]string `json:"metadata"`
 		}
-		if json.Unmarshal(settings, &stream) == nil && stream.Metadata[broughtKey] == id {
+		if json.Unmarshal(settings, &stream) == nil && stream.Metadata[BroughtKey] == id {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// left makes the data directory that of a gateway which is alone.
-func left(dir string) error {
+// Leave makes the data directory that of a gateway which is alone. It is called
+// once that has its stream.
+func (e *Server) Leave() error {
+	dir := e.cfg.DataDir
 	if err := os.Remove(filepath.Join(dir, memberName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot leave the cluster: %w", err)
 	}

@@ -1,20 +1,16 @@
-package bus
+package embed
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestClusterConfigsThatAreRefused(t *testing.T) {
 	peers := []string{"10.0.0.1:6222", "10.0.0.2:6222", "10.0.0.3:6222"}
 	f := func(c ClusterConfig, want string) {
 		t.Helper()
-		cfg := Config{DataDir: t.TempDir(), Cluster: c}.withDefaults()
-		err := cfg.check()
+		err := Config{Cluster: c}.Check()
 		switch {
 		case want == "" && err != nil:
 			t.Errorf("%+v: %v", c, err)
@@ -66,50 +62,5 @@ func TestOwnAddressesAreNoOtherMembers(t *testing.T) {
 	c := ClusterConfig{Listen: "127.0.0.1:1", Peers: []string{"localhost:1", "127.0.0.1:2"}, Size: 2}.lookUp(t.Context())
 	if len(c.others) > 0 {
 		t.Errorf("localhost stands for others: %v", c.others)
-	}
-}
-
-func TestCopiesFollowTheSize(t *testing.T) {
-	for size, want := range map[int]int{0: 1, 1: 1, 2: 2, 3: 3, 4: 3, 5: 5, 9: 5} {
-		if got := copies(size); got != want {
-			t.Errorf("a cluster of %d has %d copies, want %d", size, got, want)
-		}
-	}
-}
-
-func secretFile(t *testing.T, secret string) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(name, []byte(secret+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
-// Whoever does not know the secret is not let in, and disturbs nobody.
-func TestTheSecretKeepsOthersOut(t *testing.T) {
-	configs := memberConfigs(t, 3)
-	for i := range configs {
-		configs[i].Cluster.SecretFile = secretFile(t, "correct horse battery")
-	}
-	members := startMembers(t, configs...)
-	members[0].push(t, put("/job/a", 1))
-	members[2].stop()
-	stranger := configs[2]
-	stranger.DataDir = t.TempDir()
-	stranger.Cluster.SecretFile = secretFile(t, "incorrect horse battery")
-	s, err := tryGateway(t, stranger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	members[1].push(t, put("/job/a", 2))
-	same(t, members[:2], "/job/a", 2)
-	time.Sleep(2 * time.Second) // long enough to be let in
-	if s.Status().Ready || s.embedded.current().NumRemotes() > 0 {
-		t.Error("a stranger was let in")
-	}
-	stranger.Cluster.SecretFile = secretFile(t, "short")
-	if _, err := Open(t.Context(), stranger, s.logger, nil); err == nil {
-		t.Error("a short secret was taken")
 	}
 }

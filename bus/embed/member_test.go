@@ -1,4 +1,4 @@
-package bus
+package embed
 
 import (
 	"os"
@@ -9,9 +9,9 @@ import (
 // What a single gateway has stored is its own again if it leaves a cluster into
 // which that has not come, and stays put away if it has.
 func TestWhoLeavesTakesBackWhatWasNotBrought(t *testing.T) {
-	for name, key := range map[string]string{"not brought": "", "half brought": bringingKey, "brought": broughtKey} {
+	for name, key := range map[string]string{"not brought": "", "half brought": "sluice-bringing", "brought": BroughtKey} {
 		t.Run(name, func(t *testing.T) {
-			cfg := Config{DataDir: t.TempDir(), Prefix: defaultPrefix, Cluster: ClusterConfig{Listen: "127.0.0.1:6222", Name: "c"}}
+			cfg := Config{DataDir: t.TempDir(), Stream: "SLUICE", Cluster: ClusterConfig{Listen: "127.0.0.1:6222", Name: "c"}}
 			in := func(parts ...string) string { return filepath.Join(append([]string{cfg.DataDir}, parts...)...) }
 			mark := func(path, text string) {
 				t.Helper()
@@ -33,7 +33,7 @@ func TestWhoLeavesTakesBackWhatWasNotBrought(t *testing.T) {
 			mark(in(serverDir, "$G", "streams", "SLUICE", "whose"), "member")
 			settings := `{"metadata":{}}`
 			if key != "" {
-				settings = `{"metadata":{"` + key + `":"` + a.id + `"}}`
+				settings = `{"metadata":{"` + key + `":"` + a.ID + `"}}`
 			}
 			mark(in(serverDir, "$G", "streams", "SLUICE", "meta.inf"), settings)
 
@@ -48,7 +48,7 @@ func TestWhoLeavesTakesBackWhatWasNotBrought(t *testing.T) {
 				}
 			}
 			want := "single"
-			if key == broughtKey {
+			if key == BroughtKey {
 				want = "member"
 			}
 			if whose, err := os.ReadFile(in(serverDir, "$G", "streams", "SLUICE", "whose")); string(whose) != want {
