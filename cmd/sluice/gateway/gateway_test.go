@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,43 +17,24 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/bus"
+	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 	"sluice/ingest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// ample is a time that a test does not need.
-const ample = time.Minute
-
-// logBuffer is a log that is read while it is written.
-type logBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
 
 // configOf is a configuration of free ports and a temporary folder.
 func configOf(t *testing.T) Config {
 	t.Helper()
 	return Config{
 		ListenAddresses: []string{"127.0.0.1:0", "127.0.0.1:0"}, TelemetryPath: "/metrics", SelfMetrics: SelfTogether,
-		EnableLifecycle: true, MaxConnections: 100, MaxHeaderBytes: 1 << 16, ReadTimeout: ample,
+		EnableLifecycle: true, MaxConnections: 100, MaxHeaderBytes: 1 << 16, ReadTimeout: testkit.Patience,
 		Bus: bus.Config{
-			DataDir: t.TempDir(), Listen: "127.0.0.1:0", Prefix: "sluice", History: 1,
-			Sync: bus.SyncInterval, MaxPayload: 8 << 20,
+			Prefix: "sluice", History: 1,
+			Server: embed.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Sync: embed.SyncInterval, MaxPayload: 8 << 20},
 		},
-		Committer: ingest.CommitterConfig{Wait: ample, MaxWaiting: 100, MaxWaitingBytes: 1 << 28, ForgetAfter: time.Hour},
+		Committer: ingest.CommitterConfig{Wait: testkit.Patience, MaxWaiting: 100, MaxWaitingBytes: 1 << 28, ForgetAfter: time.Hour},
 		Front: ingest.FrontConfig{
 			MaxBytes: 1 << 20, MaxReading: 1 << 28,
 			Limits: ingest.Limits{Series: 1000, Labels: 100, LabelBytes: 1000, TextBytes: 8 << 20},
@@ -66,7 +46,7 @@ func configOf(t *testing.T) Config {
 type running struct {
 	*Gateway
 	t     *testing.T
-	log   *logBuffer
+	log   *testkit.Log
 	stop  context.CancelFunc
 	ended chan error
 }
@@ -74,7 +54,7 @@ type running struct {
 // start opens a gateway and waits until it is ready.
 func start(t *testing.T, cfg Config) *running {
 	t.Helper()
-	log := &logBuffer{}
+	log := &testkit.Log{}
 	g, err := New(t.Context(), cfg, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +66,7 @@ func start(t *testing.T, cfg Config) *running {
 		stop()
 		http.DefaultClient.CloseIdleConnections()
 	})
-	within(t, "the gateway is ready", func() bool {
+	testkit.Eventually(t, "the gateway is ready", func() bool {
 		status, _ := r.ask(http.MethodGet, "/-/ready", "")
 		return status == http.StatusOK
 	})
@@ -107,7 +87,7 @@ func (r *running) wantEnded() {
 		if err != nil {
 			r.t.Errorf("the gateway ended with %v\n%s", err, r.log)
 		}
-	case <-time.After(ample):
+	case <-time.After(testkit.Patience):
 		r.t.Fatalf("the gateway does not end\n%s", r.log)
 	}
 }
@@ -136,15 +116,6 @@ func (r *running) askAt(address net.Addr, method, path, body string) (int, strin
 	return answer.StatusCode, string(text)
 }
 
-func within(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for end := time.Now().Add(ample); !condition(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %s: %s", ample, what)
-		}
-	}
-}
-
 // A gateway takes pushes on each of its addresses and over NATS, shows them, and
 // still has them after a stop and a start.
 func TestGateway(t *testing.T) {
@@ -164,8 +135,8 @@ func TestGateway(t *testing.T) {
 		message := nats.NewMsg("sluice.push.put")
 		message.Header.Set("Sluice-Group", fmt.Sprintf("/job/nats/run/%d", run))
 		message.Data = []byte("m 1\n")
-		within(t, "a push over NATS", func() bool {
-			reply, err := conn.RequestMsg(message, ample)
+		testkit.Eventually(t, "a push over NATS", func() bool {
+			reply, err := conn.RequestMsg(message, testkit.Patience)
 			return err == nil && strings.Contains(string(reply.Data), `"code":200`)
 		})
 		conn.Close()
@@ -227,7 +198,7 @@ func TestNewThatFailsClosesAll(t *testing.T) {
 	})
 	f("--web.config.file: cannot use /absent", func(cfg *Config) { cfg.WebConfigFile = "/absent" })
 	f("--group.rules: ", func(cfg *Config) { cfg.GroupRules = "/absent" })
-	f(taken.Addr().String(), func(cfg *Config) { cfg.Bus.Listen = taken.Addr().String() })
+	f(taken.Addr().String(), func(cfg *Config) { cfg.Bus.Server.Listen = taken.Addr().String() })
 	file := filepath.Join(t.TempDir(), "persistence")
 	if err := os.WriteFile(file, []byte("no gob"), 0o600); err != nil {
 		t.Fatal(err)
