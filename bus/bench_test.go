@@ -135,7 +135,7 @@ func benchReplay(b *testing.B, count int) {
 	b.Run("raw", func(b *testing.B) {
 		start := cpu()
 		for range b.N {
-			f, err := bus.openFeed(ctx, 0)
+			f, err := bus.openSubscription(ctx, 0)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -148,7 +148,7 @@ func benchReplay(b *testing.B, count int) {
 				}
 				got += len(taken.items)
 			}
-			bus.closeFeed(f)
+			bus.closeSubscription(f)
 		}
 		report(b, b.N*count, start)
 	})
@@ -167,7 +167,7 @@ func benchReplay(b *testing.B, count int) {
 			if st.Groups() != count {
 				b.Fatal(st.Groups())
 			}
-			bus.closeFeed(r.feed)
+			bus.closeSubscription(r.subscription)
 		}
 		report(b, b.N*count, start)
 	})

@@ -27,16 +27,16 @@ type Bus struct {
 	limited *limitlog.Logger // for what others may cause
 	metrics *metrics
 
-	embedded *embed.Server // nil with an external server
-	nc       *nats.Conn
-	ncClosed chan struct{} // closed once the connection is gone for good
-	js       jetstream.JetStream
-	link     *link
-	reach    *reach
-	codec    *event.Codec
-	own      *ownEvents
-	shortcut shortcut
-	turns    *turns
+	embedded   *embed.Server // nil with an external server
+	nc         *nats.Conn
+	ncClosed   chan struct{} // closed once the connection is gone for good
+	js         jetstream.JetStream
+	link       *link
+	quorum     *quorum
+	codec      *event.Codec
+	inFlight   *inFlight
+	localApply localApply
+	fairness   *fairness
 
 	resumeWithin time.Duration // how long a gateway may have been away and go on
 
@@ -46,10 +46,10 @@ type Bus struct {
 
 	appending sync.Mutex // one Append at a time
 	acks      *acks
-	bringing  *alone    // what is to be brought into the cluster; for ensureStream
-	opened    time.Time // when a member of a cluster has come up
-	instance  string    // makes message ids unique among gateways
-	messages  uint64    // ids used; guarded by appending
+	migration *migration // what is to be brought into the cluster; for ensureStream
+	opened    time.Time  // when a member of a cluster has come up
+	instance  string     // makes message ids unique among gateways
+	messages  uint64     // ids used; guarded by appending
 
 	counters counters
 	size     size
@@ -74,11 +74,11 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 	}
 	b := &Bus{
 		cfg: cfg, logger: logger, limited: limitlog.New(logger),
-		ncClosed: make(chan struct{}), link: newLink(), reach: newReach(cfg), codec: event.NewCodec(cfg.Prefix), own: newOwnEvents(),
+		ncClosed: make(chan struct{}), link: newLink(), quorum: newQuorum(cfg), codec: event.NewCodec(cfg.Prefix), inFlight: newInFlight(),
 		progress: &progress{}, nudges: make(chan uint64, 1),
 		instance: nuid.Next(), resumeWithin: cfg.markerTTL() / 2, // a margin for clocks and slow starts
 	}
-	b.turns = newTurns(b.instance)
+	b.fairness = newFairness(b.instance)
 	b.life, b.end = context.WithCancelCause(context.Background())
 	b.metrics = newMetrics(reg, cfg, b.Status)
 	if err := b.open(ctx); err != nil {
@@ -108,8 +108,8 @@ func (b *Bus) open(ctx context.Context) error {
 	if b.acks, err = newAcks(b.nc); err != nil {
 		return fmt.Errorf("cannot listen for acknowledgements: %w", err)
 	}
-	if b.reach.watched {
-		if err := b.turns.listen(b.nc, b.cfg.Prefix); err != nil {
+	if b.quorum.watched {
+		if err := b.fairness.listen(b.nc, b.cfg.Prefix); err != nil {
 			return err
 		}
 	}
@@ -137,7 +137,7 @@ func (b *Bus) know(info *jetstream.StreamInfo) {
 	b.metrics.bytes.Set(float64(info.State.Bytes))
 	b.metrics.copies.Set(float64(info.Config.Replicas))
 	b.metrics.copiesCurrent.Set(float64(currentCopies(info)))
-	b.reach.answered(info.State.LastSeq)
+	b.quorum.answered(info.State.LastSeq)
 }
 
 // WaitStream blocks until the stream is there, or ctx ends. Outside of a cluster
@@ -153,7 +153,7 @@ func (b *Bus) WaitStream(ctx context.Context) error {
 			return err
 		}
 		b.limited.Info("waiting for the stream", "reason", b.explain(err))
-		if !pause(ctx, foundPause) {
+		if !pause(ctx, bootstrapPause) {
 			return fmt.Errorf("cannot wait for the stream: %w", context.Cause(ctx))
 		}
 	}

@@ -230,7 +230,7 @@ func TestAHalfBroughtStreamIsBroughtAgain(t *testing.T) {
 	var half jetstream.StreamConfig
 	members[0].cfg.applyTo(&half)
 	half.Replicas = 3
-	half.Metadata = map[string]string{bringingKey: members[0].bringing.ID}
+	half.Metadata = map[string]string{migratingKey: members[0].migration.ID}
 	within(t, "the cluster makes a stream", func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -247,7 +247,7 @@ func TestAHalfBroughtStreamIsBroughtAgain(t *testing.T) {
 		}
 	}
 	info, err := members[1].streamInfo(context.Background())
-	if err != nil || info.Config.Metadata[bringingKey] != "" || info.Config.Metadata[embed.BroughtKey] == "" {
+	if err != nil || info.Config.Metadata[migratingKey] != "" || info.Config.Metadata[embed.MigratedKey] == "" {
 		t.Errorf("the stream says %v, %v", info.Config.Metadata, err)
 	}
 }

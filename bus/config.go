@@ -9,8 +9,8 @@ import (
 	"sluice/bus/embed"
 )
 
-// Config says where the stream is and how it is made. The zero value of each
-// field but DataDir has a meaning. Open checks it.
+// Config says where the stream is and how it is made. The zero value of each field
+// has a meaning, but without URL the server needs a DataDir. Open checks it.
 type Config struct {
 	// URL names external NATS servers, separated by commas. Empty means the
 	// embedded one.

@@ -16,7 +16,7 @@ import (
 // past returns what History tells, as text: the newest first.
 func (g *gateway) past(t *testing.T, path string, n int) (string, uint64) {
 	t.Helper()
-	var events []Past
+	var events []HistoryEntry
 	var kept uint64
 	within(t, "the stream answers", func() (ok bool) { // a slow machine may need another try
 		var err error

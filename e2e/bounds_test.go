@@ -56,7 +56,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 	})
 	t.Run("E: connections beyond the limit are answered by 503", func(t *testing.T) {
 		s.client.CloseIdleConnections()
-		// Idle ones, which have had an answer; the client's own may not be closed yet.
+		// These have had an answer and are idle. Those of the client may not be closed
+		// yet.
 		var open []net.Conn
 		testkit.Within(t, requestBound, "as many connections are open as may be", func() bool {
 			conn := g.raw("GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -100,8 +101,8 @@ func TestHeadersAreBounded(t *testing.T) {
 	}
 }
 
-// A whole page of another program without its types meets the gateway's own
-// families: the answer says first how many, and stays short.
+// A whole page of another program, without its types, collides with many families of
+// the gateway itself. The refusal begins with their number and stays short.
 func TestAPageWithoutTypesIsRefusedInShort(t *testing.T) {
 	g := newSite(t).start()
 	var page strings.Builder

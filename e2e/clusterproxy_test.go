@@ -15,8 +15,8 @@ import (
 	"sluice/e2e/testkit"
 )
 
-// startHAProxy starts a haproxy with the configuration of deploy/compose in front
-// of the members, and returns a gateway as it is seen through it.
+// startHAProxy starts an haproxy in front of the members, with the configuration of
+// deploy/compose. It returns the gateway as clients of the proxy see it.
 func (c *cluster) startHAProxy() *sluice {
 	t := c.t
 	t.Helper()
@@ -37,7 +37,8 @@ func (c *cluster) startHAProxy() *sluice {
 		name := fmt.Sprintf("sluice-%d", m.number+1)
 		replace(name+":9091 resolvers docker", m.web, 2)
 	}
-	// Docker's resolver is not there, and the number of files is the container's.
+	// There is no resolver of Docker here, and maxconn is for the container's limit of
+	// open files.
 	config = regexp.MustCompile(`(?m)^resolvers docker\n(    .*\n)*`).ReplaceAllString(config, "")
 	replace("    maxconn 16384\n", "    maxconn 256\n", 2)
 	c.site.record("haproxy.cfg", config)
@@ -63,8 +64,8 @@ func (c *cluster) startHAProxy() *sluice {
 	return g
 }
 
-// A steady client pushes again and again, each time once. It counts, and keeps
-// what was not accepted.
+// A steady client pushes again and again and never retries. It counts its pushes and
+// keeps the answers to those that were not accepted.
 type steady struct {
 	push     func(value int) error
 	accepted int
@@ -89,9 +90,9 @@ func (s *steady) run(ended <-chan struct{}) {
 	}
 }
 
-// All members are restarted one by one, as for an upgrade. Who pushes through the
-// proxy of deploy/compose, or by `sluice push` with all addresses, loses no push
-// and needs no second try, and scrapes go on.
+// All members are restarted one by one, as for an upgrade. Clients push through the
+// proxy of deploy/compose, or by `sluice push` with all addresses. None of their pushes
+// is refused, and scrapes go on.
 func TestRestartsOneByOneRefuseNoPush(t *testing.T) {
 	s := newSite(t)
 	c := newCluster(s, nil)

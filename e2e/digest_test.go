@@ -9,7 +9,7 @@ import (
 	"sluice/e2e/testkit"
 )
 
-// clusterOf is what /api/v1/cluster says, as far as the test looks at it.
+// clusterOf is the part of the answer of /api/v1/cluster that the test checks.
 type clusterOf struct {
 	Stream *struct {
 		Last     uint64 `json:"last_sequence"`
@@ -42,8 +42,9 @@ func (g *sluice) cluster() (c clusterOf) {
 	return c
 }
 
-// Both gateways say the same of themselves: under load at a sequence that they
-// have in common, and at rest at the last one. Without the stream they say that.
+// Two gateways report that they agree: under load at a sequence that both have a digest
+// of, and at rest at the last one. Without the stream they report that it cannot be
+// reached.
 func TestGatewaysSeeThatTheyAgree(t *testing.T) {
 	s := newSite(t)
 	external := startNATSServer(s)

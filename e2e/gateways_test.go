@@ -72,7 +72,8 @@ func TestTheLastWriteWinsOnBothGateways(t *testing.T) {
 		}
 	}
 
-	// At the same time nobody can say who is last, but both must say the same.
+	// Of pushes at the same time either may be the last one, but both gateways must
+	// show the same.
 	for range rounds {
 		verdicts := both(t, gateways, writers, func(g *sluice, gateway, i int) (answer, error) {
 			return g.do(http.MethodPut, groupPath("both", "one"), fmt.Sprintf("shared %d\n", 100*gateway+i))

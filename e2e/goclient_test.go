@@ -102,7 +102,7 @@ func TestGoClientVerbs(t *testing.T) {
 	for name, format := range pushFormats {
 		t.Run(name, func(t *testing.T) {
 			g := newSite(t).start()
-			// The key is what the library makes of it: a space becomes a plus sign.
+			// The library changes the key: a space becomes a plus sign.
 			pusher := func(collectors ...client.Collector) *push.Pusher {
 				p := push.New(g.url+"/", "a/b").Format(format).Grouping("path", "/var/tmp").Grouping("empty", "").
 					Grouping("space", "a b").Grouping("other", "ä+\"%?#").Grouping("last", "")
@@ -132,8 +132,8 @@ func TestGoClientVerbs(t *testing.T) {
 	}
 }
 
-// The library takes only 200 and 202 for success, for Delete only 202, and puts
-// the answer's text into its error.
+// For the library only 200 and 202 are success, of Delete only 202. Its error contains
+// the text of the answer.
 func TestGoClientTellsRefusals(t *testing.T) {
 	g := newSite(t).start()
 	if err := push.New(g.url, "a").Collector(gaugeOf("m", 1)).Push(); err != nil {
@@ -165,7 +165,7 @@ func TestGoClientTellsRefusals(t *testing.T) {
 	}
 }
 
-// A countingDoer is an HTTP client of the user's own.
+// A countingDoer is an HTTP client that the user provides.
 type countingDoer struct {
 	client http.Client
 	agents []string

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// scriptBound is how long a script that drives a browser may run at all.
+// scriptBound is how long a script that drives a browser may run.
 const scriptBound = 4 * time.Minute
 
-// pageSettings are what the scripts in node/page are told.
+// pageSettings is the input of the scripts in node/page.
 type pageSettings struct {
 	URL      string `json:"url"`
 	Chromium string `json:"chromium"`
@@ -47,7 +47,7 @@ func (g *sluice) inBrowser(script string, settings pageSettings) {
 	cmd := exec.CommandContext(ctx, debian(g.t, "node"), filepath.Join("node", "page", script+".js"))
 	cmd.Env = append(os.Environ(), "PAGE_SETTINGS="+string(text),
 		"NODE_PATH="+path("..", "build", "node", "node_modules"),
-		// The browser's profile goes where it is removed.
+		// The browser's profile is in the folder of the test, which is removed.
 		"TMPDIR="+g.site.dir, "HOME="+g.site.dir)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second

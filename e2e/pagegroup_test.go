@@ -13,7 +13,7 @@ import (
 	"sluice/e2e/testkit"
 )
 
-// histograms are a classic one and a native one, with a counter and a summary.
+// histograms returns a classic and a native histogram, with a counter and a summary.
 func histograms() *client.Registry {
 	classic := client.NewHistogram(client.HistogramOpts{Name: "request_seconds", Help: "Time of a request.", Buckets: []float64{0.1, 0.5, 1, 5}})
 	native := client.NewHistogram(client.HistogramOpts{Name: "request_native_seconds", Help: "The same, finer.", NativeHistogramBucketFactor: 1.2})
@@ -44,7 +44,7 @@ func TestPageOfOneGroup(t *testing.T) {
 	if err := pusher.Push(); err != nil {
 		t.Fatal(err)
 	}
-	// The lines of the page call programs by their names.
+	// The command lines of the page call programs by name.
 	tools := filepath.Join(s.dir, "bin")
 	if err := os.Mkdir(tools, 0o755); err != nil {
 		t.Fatal(err)

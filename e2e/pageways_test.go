@@ -39,7 +39,7 @@ func TestPageBelowAPath(t *testing.T) {
 		})
 		g.inBrowser("below", pageSettings{Outer: g.url + "/pg"})
 	})
-	// The proxy takes the path away, and calls the gateway by its own name.
+	// The proxy strips the path and sends its own Host header.
 	t.Run("of a proxy", func(t *testing.T) {
 		t.Parallel()
 		l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -154,8 +154,8 @@ func TestPrometheusSeesPushesAcrossACrash(t *testing.T) {
 		}
 	}
 
-	// Prometheus remembers for 5 minutes what it saw before the crash, so ask
-	// for what it has scraped since.
+	// Prometheus answers for 5 minutes with samples from before the crash, so the query
+	// asks for samples since then.
 	since := fmt.Sprintf(`%s and timestamp(%s) > %d.%03d`, bytes, bytes, restarted.Unix(), restarted.Nanosecond()/1e6)
 	testkit.Within(t, bound, "Prometheus answers a query from the replayed state", func() bool {
 		have := p.query(since)

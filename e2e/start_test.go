@@ -12,7 +12,7 @@ import (
 	"sluice/e2e/testkit"
 )
 
-// startBound is how soon a gateway that cannot start has to say so.
+// startBound is how soon a gateway that cannot start must end.
 const startBound = 20 * time.Second
 
 func TestAGatewayThatCannotStartSaysWhyInOneLine(t *testing.T) {
@@ -32,7 +32,7 @@ func TestAGatewayThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	}
 	refused("port in use", busy.Addr().String(), "--web.listen-address="+busy.Addr().String())
 	refused("NATS port in use", busy.Addr().String(), "--bus.listen="+busy.Addr().String())
-	// Root may write everywhere, except below a file.
+	// A path below a file cannot be written to, even by root.
 	refused("data directory not writable", in("file/data"), "--bus.data-dir="+in("file/data"))
 	refused("data directory is a file", in("file"), "--bus.data-dir="+in("file"))
 	refused("data directory in use", in("in-use"), "--bus.data-dir="+in("in-use"))
@@ -54,8 +54,8 @@ func TestAGatewayThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	refused("unreachable server", unreachable, "--bus.url=nats://"+unreachable)
 }
 
-// refuses starts a gateway that has to end at once, with code 1 and one line that
-// names what is wrong.
+// refuses starts a gateway that must end at once, with code 1 and one line that names
+// what is wrong.
 func (s *site) refuses(t *testing.T, name, offender string, flags ...string) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
@@ -117,8 +117,8 @@ func TestAnIdleGatewayTerminates(t *testing.T) {
 	}
 }
 
-// TestPushesDuringTheReplayAreToldToComeBack restarts a gateway with so many
-// groups that its replay can be watched, more of them if it was too fast.
+// TestPushesDuringTheReplayAreToldToComeBack restarts a gateway with enough groups to
+// watch the replay, and with more if it was too fast.
 func TestPushesDuringTheReplayAreToldToComeBack(t *testing.T) {
 	const attempts = 4
 	s := newSite(t)
@@ -151,8 +151,8 @@ func TestPushesDuringTheReplayAreToldToComeBack(t *testing.T) {
 // replayAnswers counts what a starting gateway has answered while it was not ready.
 type replayAnswers struct{ unready, healthy, refused int }
 
-// watchReplay asks a starting gateway again and again until it is ready. What
-// lies between two answers that it is not ready was answered during the replay.
+// watchReplay asks a starting gateway again and again until it is ready. Answers
+// between two that say it is not ready came during the replay.
 func watchReplay(t *testing.T, g *sluice) (seen replayAnswers) {
 	t.Helper()
 	ready := func() bool {

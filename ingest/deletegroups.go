@@ -30,7 +30,7 @@ func (f *Front) DeleteGroups(ctx context.Context, keys []store.Key, client strin
 		select {
 		case v := <-verdicts:
 			waiting--
-			f.settle(store.OpDelete, viaHTTP, v.key, v.err, func() string { return origin })
+			f.record(store.OpDelete, viaHTTP, v.key, v.err, func() string { return origin })
 			if v.err == nil {
 				done = append(done, v.key)
 			} else if failed == nil {

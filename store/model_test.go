@@ -146,12 +146,12 @@ func timeFamily(name string, key Key, nanos int64) *dto.MetricFamily {
 	}}}
 }
 
-// consistent asks the judge. The gateway's own families come first.
-func (m plainModel) consistent(own map[string]dto.MetricType) error {
+// consistent asks the judge. The gateway's reserved families come first.
+func (m plainModel) consistent(reserved map[string]dto.MetricType) error {
 	_, err := prometheus.Gatherers{
 		prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
 			var all []*dto.MetricFamily
-			for name, typ := range own {
+			for name, typ := range reserved {
 				f := &dto.MetricFamily{Name: proto.String(name), Type: typ.Enum(), Metric: []*dto.Metric{newMetric(typ, 1)}}
 				all = append(all, f)
 			}
@@ -314,8 +314,8 @@ func FuzzStoreAgreesWithGatherers(f *testing.F) {
 }
 
 func agreesWithGatherers(t *rapid.T) {
-	own := map[string]dto.MetricType{"own": dto.MetricType_SUMMARY}
-	s, m := New(Settings{Reserved: own}), plainModel{}
+	reserved := map[string]dto.MetricType{"own": dto.MetricType_SUMMARY}
+	s, m := New(Settings{Reserved: reserved}), plainModel{}
 	seq, now, forgetAfter := uint64(0), int64(1e9), int64(20e9)
 	for range rapid.IntRange(1, 12).Draw(t, "batches") {
 		draft := s.Draft()
@@ -346,7 +346,7 @@ func agreesWithGatherers(t *rapid.T) {
 					clear(m)
 				}
 			default:
-				events = append(events, tryPush(t, draft, m, own, key, now, op%2 == 0)...)
+				events = append(events, tryPush(t, draft, m, reserved, key, now, op%2 == 0)...)
 			}
 		}
 		old := s.View()
@@ -368,7 +368,7 @@ func agreesWithGatherers(t *rapid.T) {
 }
 
 // tryPush pushes to the draft and, if the judge allows it, to the model.
-func tryPush(t *rapid.T, draft *Draft, m plainModel, own map[string]dto.MetricType, key Key, now int64, replace bool) []Event {
+func tryPush(t *rapid.T, draft *Draft, m plainModel, reserved map[string]dto.MetricType, key Key, now int64, replace bool) []Event {
 	families := drawFamilies(t, key)
 	push := Push{Key: key, Families: canonical(t, families), Time: now}
 	if rapid.Bool().Draw(t, "has a time to live") {
@@ -376,7 +376,7 @@ func tryPush(t *rapid.T, draft *Draft, m plainModel, own map[string]dto.MetricTy
 	}
 	next := m.clone()
 	next.push(key, families, now, push.Expires, replace)
-	verdict := next.consistent(own)
+	verdict := next.consistent(reserved)
 	do := draft.Post
 	if replace {
 		do = draft.Put
@@ -392,7 +392,7 @@ func tryPush(t *rapid.T, draft *Draft, m plainModel, own map[string]dto.MetricTy
 	checkConflict(t, m, key, err)
 	next = m.clone()
 	next.fail(key, now, push.Expires)
-	possible := next.consistent(own) == nil
+	possible := next.consistent(reserved) == nil
 	e, ok, err := draft.Fail(push, "")
 	if err != nil || ok != possible {
 		t.Fatalf("failure of %s: got %v %v, want %v", key, ok, err, possible)
@@ -423,7 +423,7 @@ func checkConflict(t *rapid.T, m plainModel, key Key, err error) {
 		if o.Labels == "" {
 			name = o.Other
 		}
-		if IsOwnName(name) {
+		if IsDerivedName(name) {
 			continue
 		}
 		if f := g.families[name]; f == nil {

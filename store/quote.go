@@ -32,7 +32,7 @@ func QuotedEnd(text []byte) int {
 	return -1
 }
 
-// escapedAt tells whether an odd number of backslashes stands before text[i].
+// escapedAt reports whether an odd number of backslashes stands before text[i].
 func escapedAt(text []byte, i int) bool {
 	n := 0
 	for i-n-1 > 0 && text[i-n-1] == '\\' {
@@ -66,7 +66,8 @@ func Unescape(text []byte) string {
 	return b.String()
 }
 
-// AppendEscaped appends a name or label value as it stands between quotes.
+// AppendEscaped appends a name or label value as text format 0.0.4 writes it between
+// quotes: backslash, quote and line feed are escaped.
 func AppendEscaped(dst []byte, value string) []byte {
 	for i := range len(value) {
 		switch c := value[i]; c {
@@ -81,8 +82,8 @@ func AppendEscaped(dst []byte, value string) []byte {
 	return dst
 }
 
-// AppendNumber appends a number as expfmt writes it: the shortest that is read
-// back the same, and zero without a sign.
+// AppendNumber appends a number as expfmt writes it: in the shortest form that is read
+// back as the same number. Zero has no sign.
 func AppendNumber(dst []byte, v float64) []byte {
 	if v == 0 {
 		return append(dst, '0')

@@ -62,7 +62,7 @@ func cutSample(line []byte) (s sample, ok bool) {
 	return s, true
 }
 
-// isValueByte tells whether a canonical value can have the character.
+// isValueByte reports whether a canonical value can have the character.
 func isValueByte(c byte) bool {
 	switch c {
 	case '+', '-', '.', 'e', 'I', 'n', 'f', 'N', 'a':
@@ -108,8 +108,8 @@ func cutLabel(labels []byte) (name, value, rest []byte) {
 	return name, value, rest
 }
 
-// metricLabels returns the labels that tell the metric from the others of its
-// family: all but le or quantile, which canonical text has in the last place.
+// metricLabels returns the labels of the sample's metric: all but le or quantile, which
+// canonical text has in the last place.
 func (s sample) metricLabels(typ dto.MetricType) []byte {
 	var part string
 	switch typ {
@@ -134,9 +134,9 @@ func (s sample) metricLabels(typ dto.MetricType) []byte {
 	return s.labels[:i-1]
 }
 
-// hasMetric tells whether samples, the sample lines of a family of the given
-// type, have a metric with exactly these labels. It is a binary search: the
-// metrics are sorted by label text.
+// hasMetric reports whether samples, the sample lines of a family of the given type,
+// have a metric with exactly these labels. It is a binary search, because the metrics
+// are sorted by the text of their labels.
 func hasMetric(samples []byte, typ dto.MetricType, labels []byte) bool {
 	lo, hi := 0, len(samples) // both at the beginning of a line
 	for lo < hi {

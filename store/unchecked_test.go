@@ -11,8 +11,8 @@ import (
 // always suspect, also after it was cleared before.
 func TestInconsistentViewsAreSuspect(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		own := map[string]dto.MetricType{"own": dto.MetricType_SUMMARY}
-		s, m := New(Settings{Reserved: own, Unchecked: true}), plainModel{}
+		reserved := map[string]dto.MetricType{"own": dto.MetricType_SUMMARY}
+		s, m := New(Settings{Reserved: reserved, Unchecked: true}), plainModel{}
 		for seq := uint64(1); seq <= uint64(rapid.IntRange(1, 15).Draw(t, "changes")); seq++ {
 			key, draft, now := drawKey(t), s.Draft(), int64(seq)*1e9
 			var e Event
@@ -33,7 +33,7 @@ func TestInconsistentViewsAreSuspect(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Apply(seq, e)
-			view, verdict := s.View(), m.consistent(own)
+			view, verdict := s.View(), m.consistent(reserved)
 			if verdict != nil && !view.Suspect() {
 				t.Fatalf("after %s of %s nothing is suspect, but %v", e.Op, key, verdict)
 			}

@@ -161,7 +161,7 @@ func isBrought(stored, name, id string) (bool, error) {
 		var stream struct {
 			Metadata map[string]string `json:"metadata"`
 		}
-		if json.Unmarshal(settings, &stream) == nil && stream.Metadata[BroughtKey] == id {
+		if json.Unmarshal(settings, &stream) == nil && stream.Metadata[MigratedKey] == id {
 			return true, nil
 		}
 	}

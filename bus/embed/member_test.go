@@ -9,7 +9,7 @@ import (
 // What a single gateway has stored is its own again if it leaves a cluster into
 // which that has not come, and stays put away if it has.
 func TestWhoLeavesTakesBackWhatWasNotBrought(t *testing.T) {
-	for name, key := range map[string]string{"not brought": "", "half brought": "sluice-bringing", "brought": BroughtKey} {
+	for name, key := range map[string]string{"not brought": "", "half brought": "sluice-bringing", "brought": MigratedKey} {
 		t.Run(name, func(t *testing.T) {
 			cfg := Config{DataDir: t.TempDir(), Stream: "SLUICE", Cluster: ClusterConfig{Listen: "127.0.0.1:6222", Name: "c"}}
 			in := func(parts ...string) string { return filepath.Join(append([]string{cfg.DataDir}, parts...)...) }
@@ -48,7 +48,7 @@ func TestWhoLeavesTakesBackWhatWasNotBrought(t *testing.T) {
 				}
 			}
 			want := "single"
-			if key == BroughtKey {
+			if key == MigratedKey {
 				want = "member"
 			}
 			if whose, err := os.ReadFile(in(serverDir, "$G", "streams", "SLUICE", "whose")); string(whose) != want {

@@ -33,7 +33,7 @@ type Server struct {
 
 	mu     sync.Mutex
 	server *server.Server // the one that was started last; it may have been shut down
-	unread *guard         // what it has left alone, nil if nothing
+	unread *startBackup   // what it has left alone, nil if nothing
 }
 
 // Start takes the data directory and starts the server on it. It blocks until the
@@ -147,10 +147,10 @@ func (e *Server) start(ctx context.Context, cfg Config, opts *server.Options) er
 			return err
 		}
 	}
-	kept := &guard{}
+	kept := &startBackup{}
 	if !cfg.Cluster.On() { // there the other members have it
 		var err error
-		if kept, err = newGuard(cfg.DataDir, cfg.Stream, e.log.logger); err != nil {
+		if kept, err = newStartBackup(cfg.DataDir, cfg.Stream, e.log.logger); err != nil {
 			return err
 		}
 	}

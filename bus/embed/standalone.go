@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// BroughtKey is the entry of the stream's metadata that says whose stream it was
+	// MigratedKey is the entry of the stream's metadata that says whose stream it was
 	// before it was copied into the cluster: the ID of a Standalone.
-	BroughtKey = "sluice-brought"
-	idName     = "id"
-	copyName   = "copy"
+	MigratedKey = "sluice-brought"
+	idName      = "id"
+	copyName    = "copy"
 )
 
 // Standalone is what a gateway had stored when it was alone, before it became the
@@ -75,7 +75,7 @@ func (a *Standalone) CopyDir() (dir string, remove func(), err error) {
 // Serve starts a server on the files, for which it may take minutes, and returns
 // what connects to it and what stops it.
 func (a *Standalone) Serve() (conns nats.InProcessConnProvider, stop func(), err error) {
-	kept, err := newGuard(a.Dir, a.stream, a.logger)
+	kept, err := newStartBackup(a.Dir, a.stream, a.logger)
 	if err != nil {
 		return nil, nil, err
 	}

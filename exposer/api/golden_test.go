@@ -84,7 +84,7 @@ func all(s *store.Store, ready bool, status bus.Status, known bus.Known, cluster
 			Status: func() bus.Status { return status }, Known: func() bus.Known { return known },
 			Waiting: func() string { return status.Waiting },
 		},
-		History: func(_ context.Context, key store.Key, n int) ([]bus.Past, uint64, error) {
+		History: func(_ context.Context, key store.Key, n int) ([]bus.HistoryEntry, uint64, error) {
 			if clusterErr != nil {
 				return nil, 0, clusterErr
 			}
@@ -95,7 +95,7 @@ func all(s *store.Store, ready bool, status bus.Status, known bus.Known, cluster
 				}
 				return families
 			}
-			events := []bus.Past{
+			events := []bus.HistoryEntry{
 				{Sequence: 4, Time: time.Unix(4, 0), Event: store.Event{Op: store.OpPut, Key: key, PushTime: 4e9, Origin: "http ::1",
 					Families: families("# TYPE a gauge\na{job=\"a\",n=\"<1>\"} 2\n# TYPE c counter\nc{job=\"a\"} NaN\n")}},
 				{Sequence: 3, Time: time.Unix(3, 0), Event: store.Event{Op: store.OpPost, Key: key, PushTime: 3e9,

@@ -110,7 +110,7 @@ func (a *API) serveGroup(w http.ResponseWriter, r *http.Request) {
 	answer := groupDetail{apiGroup: a.notedRefusals().listed(g), Ready: a.ready(), Families: []familyDetail{}}
 	answer.Total = answer.apiGroup.Families
 	for f := range g.Families() {
-		if store.IsOwnName(f.Name) {
+		if store.IsDerivedName(f.Name) {
 			continue
 		}
 		if len(answer.Families) == mostMetrics {

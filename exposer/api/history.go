@@ -24,7 +24,7 @@ const (
 
 // History asks the stream for the last n events of a group, the newest first, and
 // how many it has. It takes 2 s at most.
-type History func(ctx context.Context, key store.Key, n int) ([]bus.Past, uint64, error)
+type History func(ctx context.Context, key store.Key, n int) ([]bus.HistoryEntry, uint64, error)
 
 // apiHistory is what the stream has kept of a group.
 type apiHistory struct {
@@ -90,7 +90,7 @@ func (a *API) serveHistory(w http.ResponseWriter, r *http.Request) {
 	answer := apiHistory{Group: key.Path(), Kept: a.stream.Known().History, Total: total, Entries: []apiPast{}}
 	plots := newPlotted()
 	for i := range events[:min(limit, len(events))] {
-		var before *bus.Past
+		var before *bus.HistoryEntry
 		if i+1 < len(events) {
 			before = &events[i+1]
 		}
@@ -101,7 +101,7 @@ func (a *API) serveHistory(w http.ResponseWriter, r *http.Request) {
 }
 
 // pastOf compares an event with the one before it, nil if that is not known.
-func pastOf(p, before *bus.Past, plots *plotted) apiPast {
+func pastOf(p, before *bus.HistoryEntry, plots *plotted) apiPast {
 	one := apiPast{Sequence: p.Sequence, Time: p.Time.UTC(), difference: difference{Added: []string{}, Removed: []string{}}}
 	if p.Err != nil {
 		one.Op, one.Refusal, one.Truncated = "damaged", p.Err.Error(), true
@@ -158,7 +158,7 @@ func (p *plotted) changed(f store.Family, m store.Metric) {
 
 // values returns the values of the series in the pushes among events, of which
 // the newest comes first.
-func (p *plotted) values(events []bus.Past) apiPastPlot {
+func (p *plotted) values(events []bus.HistoryEntry) apiPastPlot {
 	pushes := make([]*store.Event, 0, len(events))
 	for i := range slices.Backward(events) {
 		if e := &events[i].Event; events[i].Err == nil && kindOf(e) == kindPush {

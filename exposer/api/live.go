@@ -149,12 +149,12 @@ func kindOf(e *store.Event) string {
 	case store.OpFail:
 		return kindRefusal
 	case store.OpExpire:
-		if e.Forget != 0 && !e.ByTime() {
+		if e.Forget != 0 && !e.ByExpiry() {
 			return kindRefusal // of a push to a dead group, which stays so
 		}
 		return kindExpire
 	case store.OpDelete:
-		if e.ByTime() {
+		if e.ByExpiry() {
 			return kindForget
 		}
 		return kindDelete

@@ -38,7 +38,7 @@ func canonical(families map[string]*dto.MetricFamily, key store.Key, opts Option
 	w := &writer{grouping: newGrouping(key), unchecked: opts.Unchecked, limits: opts.Limits}
 	out := make([]store.Family, 0, len(names))
 	for _, name := range names {
-		if store.IsOwnName(name) {
+		if store.IsDerivedName(name) {
 			continue
 		}
 		f, err := w.family(families[name])

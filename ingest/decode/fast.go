@@ -250,7 +250,7 @@ func (s *scanner) appendSamples(dst []byte, f *scanned) []byte {
 
 // isKept tells whether the family is part of the push: a family without
 // samples is none.
-func (f *scanned) isKept() bool { return f.last > f.first && !store.IsOwnName(f.name) }
+func (f *scanned) isKept() bool { return f.last > f.first && !store.IsDerivedName(f.name) }
 
 // isComposite tells whether a metric of the family has several lines.
 func (f *scanned) isComposite() bool {

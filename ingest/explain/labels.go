@@ -14,7 +14,7 @@ import (
 
 const (
 	labelCure  = `Labels are written as {name="value",other="value"}, with double quotes.`
-	escapeCure = `Within quotes write \\ for a backslash, \" for a quote and \n for a line feed; there are no other escapes.`
+	escapeCure = `In a label value write \\ for a backslash, \" for a quote and \n for a line feed. There are no other escapes.`
 )
 
 // labels reads labels from behind the opening brace and returns the index behind
@@ -114,7 +114,7 @@ func (r *labelReader) labelNamed(name string, start, end int) finding {
 		return r.badName(r.text, start, end, "label")
 	}
 	if first, ok := r.seen[name]; ok {
-		return finding{at: start, gist: fmt.Sprintf("the label %s is there twice, first in column %d", quote.Excerpt(name), column(r.text, first)), cure: "A series has each label once."}
+		return finding{at: start, gist: fmt.Sprintf("the label %s occurs twice, first in column %d", quote.Excerpt(name), column(r.text, first)), cure: "A series must have each label once."}
 	}
 	r.seen[name] = start
 	return finding{}
@@ -183,11 +183,11 @@ func (d *diagnosis) noEquals(text []byte, start, next, i int) finding {
 	case c == ':' && text[start] != '"' && i == next && d.hasColonName(text, i):
 		return d.oddInName(text, i, "label")
 	case c == ':':
-		return finding{at: i, gist: "there is a colon behind the label name " + name, cure: "Write = there. " + labelCure}
+		return finding{at: i, gist: "there is a colon after the label name " + name, cure: "Write = instead. " + labelCure}
 	case c == '}' || c == ',':
 		return finding{at: i, gist: "label " + name + " has no value", cure: labelCure}
 	case c == '"' || c == '\'':
-		return finding{at: i, gist: "there is no = behind the label name " + name, cure: labelCure}
+		return finding{at: i, gist: "there is no = after the label name " + name, cure: labelCure}
 	case i > next:
 		return finding{at: next, gist: "there is a blank in the label name that begins with " + name, cure: d.nameCure(bytes.TrimRight(untilEquals(text, start), " \t"), "label")}
 	}
@@ -244,7 +244,7 @@ func (d *diagnosis) noQuote(text []byte, i int) finding {
 	case rest[0] == '`' || bytes.HasPrefix(rest, []byte("“")) || bytes.HasPrefix(rest, []byte("”")) || bytes.HasPrefix(rest, []byte("„")) || bytes.HasPrefix(rest, []byte("«")) || bytes.HasPrefix(rest, []byte("‘")):
 		return finding{at: i, gist: "the label value is in typographic quotes", cure: labelCure}
 	case bytes.HasPrefix(rest, []byte(`\"`)):
-		return finding{at: i, gist: "the quote before the label value is escaped", cure: "Was the body quoted twice, by the shell or as JSON? " + labelCure}
+		return finding{at: i, gist: "the quote before the label value is escaped", cure: "The body may have been quoted twice, by the shell or as JSON. " + labelCure}
 	case rest[0] == '}' || rest[0] == ',':
 		return finding{at: i, gist: "the label has no value", cure: `Write "" for an empty value. ` + labelCure}
 	case rest[0] == '~' || rest[0] == '=':
@@ -272,7 +272,7 @@ func (d *diagnosis) behindValue(text []byte, end, i int) finding {
 		return finding{at: i, gist: fmt.Sprintf("there is a %q where a comma should be", rest[0]), cure: labelCure}
 	}
 	if bytes.IndexByte(rest, '"') >= 0 {
-		return finding{at: end - 1, gist: "there is a quote within a label value", cure: escapeCure}
+		return finding{at: end - 1, gist: "there is a quote inside a label value", cure: escapeCure}
 	}
 	if rest[0] == ')' || rest[0] == ']' {
 		return finding{at: i, gist: fmt.Sprintf("there is a %q where the closing brace should be", rest[0]), cure: labelCure}

@@ -27,7 +27,7 @@ func (d *diagnosis) timestampText(name string) string {
 		}
 	}
 	if where != "" && count > 1 {
-		where += fmt.Sprintf(" (%d lines have one)", count)
+		where += fmt.Sprintf(" (%d lines have a timestamp)", count)
 	}
 	return where
 }

@@ -41,12 +41,12 @@ func (m mistake) finding(at int, value []byte, s string) finding {
 var valueMistakes = [...]mistake{
 	{
 		is:   isWord("null", "none", "nil", "undefined", "n/a", "na", "-", "?", "<nil>", "none.", "missing", "unknown", "nan%", "--"),
-		gist: "the value VALUE is no number",
-		cure: "Leave the line out, or push NaN. " + valueCure,
+		gist: "the value VALUE is not a number",
+		cure: "Omit the line, or push NaN. " + valueCure,
 	},
 	{
 		is:   isWord("true", "yes", "on", "up", "ok", "false", "no", "off", "down", "error", "failed"),
-		gist: "the value VALUE is no number",
+		gist: "the value VALUE is not a number",
 		cure: "Push 1 for true and 0 for false. " + valueCure,
 	},
 	{
@@ -57,47 +57,47 @@ var valueMistakes = [...]mistake{
 	{
 		is:   begins("=", ":"),
 		gist: "there is a FIRST before the value",
-		cure: "Write a blank there. " + lineCure,
+		cure: "Write a space instead. " + lineCure,
 	},
 	{
 		is:   begins("{"),
-		gist: "there are labels twice, or behind a blank too many",
+		gist: "the labels in braces occur twice",
 		cure: lineCure,
 	},
 	{
 		is:   contains("|"),
-		gist: "the value VALUE is no number: the line looks like statsd",
+		gist: "the value VALUE is not a number: the line looks like statsd",
 		cure: "Statsd lines go to the statsd_exporter. " + lineCure,
 	},
 	{
 		is:   contains("="),
-		gist: "VALUE is no number: the line looks like the line protocol of InfluxDB, or like a setting",
+		gist: "VALUE is not a number: the line looks like the line protocol of InfluxDB, or like a setting",
 		cure: "Influx lines go to the influxdb_exporter or to Telegraf. " + lineCure,
 	},
 	{
 		is:   hasDecimalComma,
 		gist: "the value VALUE has a decimal comma",
-		cure: "Write DECIMAL without quotes: the point is a dot (in a shell LC_ALL=C helps).",
+		cure: "Write DECIMAL without the quotes (in a shell, set LC_ALL=C).",
 	},
 	{
 		is:   hasUnclearComma,
-		gist: "the value VALUE has a comma, a decimal comma or a separator of thousands",
-		cure: "Write the digits without separators: the point is a dot (in a shell LC_ALL=C helps).",
+		gist: "the value VALUE has a comma: a decimal comma or a thousands separator",
+		cure: "Write the digits without separators and with a dot for the fraction (in a shell, set LC_ALL=C).",
 	},
 	{
 		is:   hasDotsAndComma,
-		gist: "the value VALUE has a decimal comma and separators between its thousands",
+		gist: "the value VALUE has a decimal comma and thousands separators",
 		cure: valueCure,
 	},
 	{
 		is:   hasSeparators,
-		gist: "the value VALUE has separators between its thousands",
+		gist: "the value VALUE has thousands separators",
 		cure: "Write the digits without them. " + valueCure,
 	},
 	{
 		is:   isTooLarge,
-		gist: "the value VALUE is larger than any number can be",
-		cure: "Push +Inf if that is meant. " + valueCure,
+		gist: "the value VALUE is larger than the largest number",
+		cure: "Push +Inf if you mean infinity. " + valueCure,
 	},
 	{
 		is:   isOtherBase,
@@ -107,22 +107,22 @@ var valueMistakes = [...]mistake{
 	{
 		is:   behindNumber("-:/"),
 		gist: "the value VALUE looks like a date or time",
-		cure: "Push the seconds since 1970 instead: date +%s",
+		cure: "Push the seconds since 1970: date +%s",
 	},
 	{
 		is:   behindNumber(";)]}"),
-		gist: "there is a BEHIND behind the number in VALUE",
+		gist: "there is a BEHIND after the number in VALUE",
 		cure: valueCure,
 		at:   numberPrefix,
 	},
 	{
 		is:   func(s string) bool { return numberPrefix(s) > 0 },
-		gist: "the value VALUE has a unit, or something else, behind the number",
+		gist: "the value VALUE has a unit, or something else, after the number",
 		cure: "Push the number alone, in base units (seconds, bytes, ratios), and put the unit into the name.",
 	},
 	{
 		is:   begins("$", "€", "£", "¥", "<", ">", "~"),
-		gist: "the value VALUE begins with a sign that is no part of a number",
+		gist: "the value VALUE begins with a sign that is not part of a number",
 		cure: valueCure,
 	},
 	{

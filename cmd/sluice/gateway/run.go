@@ -74,7 +74,7 @@ func (g *Gateway) notify(ctx context.Context) error {
 // up.
 func (g *Gateway) serveHTTP(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler:           ingest.Paced(g.handler, g.cfg.ReadTimeout),
+		Handler:           ingest.BodyDeadline(g.handler, g.cfg.ReadTimeout),
 		ReadHeaderTimeout: g.cfg.ReadHeaderTimeout, IdleTimeout: g.cfg.IdleTimeout, MaxHeaderBytes: g.cfg.MaxHeaderBytes,
 	}
 	server.RegisterOnShutdown(g.live.Close) // who watches would never end by himself

@@ -17,24 +17,24 @@ import (
 )
 
 const (
-	// heartbeat is how often the server says that a feed without news is alive,
+	// heartbeat is how often the server says that a subscription without news is alive,
 	// and silence how long it may be silent until it is taken for dead.
 	heartbeat = time.Second
 	silence   = 3*heartbeat + heartbeat/2
 	// orphaned is when the server removes a consumer that nobody listens to.
 	orphaned = time.Minute
-	// feedEvents and feedBytes bound what is decoded but not yet applied.
-	feedEvents = 4096
-	feedBytes  = 16 << 20
+	// subscriptionEvents and subscriptionBytes bound what is decoded but not yet applied.
+	subscriptionEvents = 4096
+	subscriptionBytes  = 16 << 20
 )
 
-// errLost means that a feed has missed events, so that it is of no use any more.
-var errLost = errors.New("the feed has missed events")
+// errLost means that a subscription has missed events, so that it is of no use any more.
+var errLost = errors.New("the subscription has missed events")
 
 // item is one message of the stream, decoded.
 type item struct {
 	seq      uint64
-	delivery uint64 // its number in the feed, from 1
+	delivery uint64 // its number in the subscription, from 1
 	pending  uint64 // what the server has to deliver after it, by its own count
 	id       string // message id
 	subject  string
@@ -44,17 +44,17 @@ type item struct {
 	bytes    int
 }
 
-// feed receives the stream's messages from one consumer. They are decoded in
+// subscription receives the stream's messages from one consumer. They are decoded in
 // the order of arrival by the goroutine that receives them, while the follower
 // applies those before.
 //
 // It is a push consumer with flow control: measured with 100,000 events of 2 KB
 // it delivers as fast as a pull consumer or faster, and the server itself bounds
-// what is under way (32 MiB), as the goroutine does not receive while the feed is
+// what is under way (32 MiB), as the goroutine does not receive while the subscription is
 // full.
-type feed struct {
+type subscription struct {
 	codec    *event.Codec
-	own      *ownEvents
+	inFlight *inFlight
 	nc       *nats.Conn
 	consumer jetstream.PushConsumer
 	sub      *nats.Subscription
@@ -74,11 +74,11 @@ type feed struct {
 	news      chan struct{} // of capacity 1: something of the above has changed
 }
 
-// openFeed makes a consumer that delivers from a sequence on, or with 0 the last
+// openSubscription makes a consumer that delivers from a sequence on, or with 0 the last
 // message of each subject first.
-func (b *Bus) openFeed(ctx context.Context, from uint64) (*feed, error) {
-	b.own.clear()
-	f := &feed{codec: b.codec, own: b.own, nc: b.nc, ended: make(chan struct{}), news: make(chan struct{}, 1)}
+func (b *Bus) openSubscription(ctx context.Context, from uint64) (*subscription, error) {
+	b.inFlight.clear()
+	f := &subscription{codec: b.codec, inFlight: b.inFlight, nc: b.nc, ended: make(chan struct{}), news: make(chan struct{}, 1)}
 	f.room.L = &f.mu
 	f.contact = time.Now()
 	inbox := b.nc.NewInbox()
@@ -111,9 +111,9 @@ func (b *Bus) openFeed(ctx context.Context, from uint64) (*feed, error) {
 	return f, nil
 }
 
-// closeFeed stops a feed, waits for its goroutine, and removes the consumer if
+// closeSubscription stops a subscription, waits for its goroutine, and removes the consumer if
 // the server can be reached.
-func (b *Bus) closeFeed(f *feed) {
+func (b *Bus) closeSubscription(f *subscription) {
 	f.stop()
 	if f.consumer == nil || b.nc.IsClosed() {
 		return
@@ -127,13 +127,13 @@ func (b *Bus) closeFeed(f *feed) {
 }
 
 // came returns the number of the last message that has come.
-func (f *feed) came() uint64 {
+func (f *subscription) came() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.delivered
 }
 
-func (f *feed) stop() {
+func (f *subscription) stop() {
 	f.mu.Lock()
 	f.stopped = true
 	f.mu.Unlock()
@@ -144,8 +144,8 @@ func (f *feed) stop() {
 }
 
 // receive takes one message, in a goroutine of the subscription. It blocks
-// while the feed is full.
-func (f *feed) receive(m *nats.Msg) {
+// while the subscription is full.
+func (f *subscription) receive(m *nats.Msg) {
 	if len(m.Data) == 0 && event.Header(m, "Status") != "" {
 		f.status(m)
 		return
@@ -154,7 +154,7 @@ func (f *feed) receive(m *nats.Msg) {
 	lost := f.position(m, &it)
 	if lost == nil && !f.raw {
 		it.id, it.subject = strings.Clone(event.Header(m, headerMsgID)), m.Subject
-		if it.event, it.apply = f.own.take(it.id); it.apply {
+		if it.event, it.apply = f.inFlight.take(it.id); it.apply {
 			f.codec.Note(m.Subject, it.event)
 		} else {
 			it.event, it.apply, it.err = f.codec.Decode(m)
@@ -162,7 +162,7 @@ func (f *feed) receive(m *nats.Msg) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for !f.stopped && len(f.items) > 0 && (len(f.items) >= feedEvents || f.bytes >= feedBytes) {
+	for !f.stopped && len(f.items) > 0 && (len(f.items) >= subscriptionEvents || f.bytes >= subscriptionBytes) {
 		f.room.Wait()
 	}
 	if f.stopped || f.err != nil {
@@ -182,8 +182,8 @@ func (f *feed) receive(m *nats.Msg) {
 	f.tell()
 }
 
-// position reads where in the stream and in the feed a message stands.
-func (f *feed) position(m *nats.Msg, it *item) error {
+// position reads where in the stream and in the subscription a message stands.
+func (f *subscription) position(m *nats.Msg, it *item) error {
 	// $JS.ACK.<stream>.<consumer>.<tries>.<seq>.<delivery>.<time>.<pending>, or
 	// with domain and account before the stream and maybe a token at the end.
 	tokens := strings.Split(m.Reply, ".")
@@ -207,7 +207,7 @@ func (f *feed) position(m *nats.Msg, it *item) error {
 }
 
 // status takes a heartbeat or a question of flow control.
-func (f *feed) status(m *nats.Msg) {
+func (f *subscription) status(m *nats.Msg) {
 	reply := m.Reply
 	if stalled := event.Header(m, "Nats-Consumer-Stalled"); stalled != "" {
 		reply = stalled
@@ -236,15 +236,15 @@ func (f *feed) status(m *nats.Msg) {
 }
 
 // heard notes that the server lives. The lock is held.
-func (f *feed) heard(idle bool) {
+func (f *subscription) heard(idle bool) {
 	f.contact = time.Now()
 	if idle {
 		f.idle = f.contact
 	}
 }
 
-// fail ends the feed. The lock is held.
-func (f *feed) fail(err error) {
+// fail ends the subscription. The lock is held.
+func (f *subscription) fail(err error) {
 	if f.err == nil {
 		f.err = err
 	}
@@ -252,22 +252,22 @@ func (f *feed) fail(err error) {
 }
 
 // tell makes the follower look. The lock is held.
-func (f *feed) tell() {
+func (f *subscription) tell() {
 	select {
 	case f.news <- struct{}{}:
 	default:
 	}
 }
 
-// batch is what a follower takes from a feed at once.
+// batch is what a follower takes from a subscription at once.
 type batch struct {
 	items []item
 	idle  time.Time // when the server had nothing to deliver last
 	err   error     // why nothing comes after these
 }
 
-// take returns what has come, and gives the feed the memory of an earlier batch.
-func (f *feed) take(reuse []item) batch {
+// take returns what has come, and gives the subscription the memory of an earlier batch.
+func (f *subscription) take(reuse []item) batch {
 	clear(reuse)
 	f.mu.Lock()
 	defer f.mu.Unlock()

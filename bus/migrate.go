@@ -18,51 +18,51 @@ import (
 )
 
 const (
-	// bringTimeout bounds the copying of a stream into the cluster. A million of
+	// migrateTimeout bounds the copying of a stream into the cluster. A million of
 	// groups takes less than a minute.
-	bringTimeout = 15 * time.Minute
-	// bringingKey is the entry of the stream's metadata that stands there until all of
-	// it has arrived and embed.BroughtKey takes its place: what a restore that was cut
+	migrateTimeout = 15 * time.Minute
+	// migratingKey is the entry of the stream's metadata that stands there until all of
+	// it has arrived and embed.MigratedKey takes its place: what a restore that was cut
 	// off leaves behind may look like an empty stream.
-	bringingKey = "sluice-bringing"
+	migratingKey = "sluice-bringing"
 )
 
-// alone is what a gateway had stored when it was alone.
-type alone struct {
+// migration is what a gateway had stored when it was alone.
+type migration struct {
 	*embed.Standalone
 	blocked int // times that the name of the stream was in use, one after the other
 }
 
-// bring copies the stream of the time when the gateway was alone into the
+// migrate copies the stream of the time when the gateway was alone into the
 // cluster, sequences and all. Until that is complete there is no such stream
 // there; if it is cut off it is begun again.
-func (b *Bus) bring(ctx context.Context) (*jetstream.StreamInfo, error) {
-	ctx, cancel := b.bounded(ctx, bringTimeout)
+func (b *Bus) migrate(ctx context.Context) (*jetstream.StreamInfo, error) {
+	ctx, cancel := b.bounded(ctx, migrateTimeout)
 	defer cancel()
 	name := streamName(b.cfg.Prefix)
 	started := time.Now()
-	copyDir, removeCopy, err := b.bringing.CopyDir()
+	copyDir, removeCopy, err := b.migration.CopyDir()
 	if err != nil {
 		return nil, fmt.Errorf("cannot make room for the copy of stream %s: %w", name, err)
 	}
 	defer removeCopy()
-	have, err := b.copyAlone(ctx, copyDir)
+	have, err := b.copyStandalone(ctx, copyDir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot copy stream %s of the single gateway: %w", name, err)
 	}
 	if have == nil {
-		b.logger.Info("there is no stream to bring along", "folder", b.bringing.Dir)
+		b.logger.Info("there is no stream to bring along", "folder", b.migration.Dir)
 		if err := b.putAway(); err != nil {
 			return nil, err
 		}
-		return b.foundStream(ctx)
+		return b.bootstrap(ctx)
 	}
 	want := have.Config
 	b.cfg.applyTo(&want)
 	if want.Metadata = maps.Clone(want.Metadata); want.Metadata == nil {
 		want.Metadata = map[string]string{}
 	}
-	want.Metadata[bringingKey] = b.bringing.ID
+	want.Metadata[migratingKey] = b.migration.ID
 	for want.Replicas = b.wantedCopies(); ; want.Replicas-- {
 		if err = b.restore(ctx, copyDir, want); err == nil {
 			break
@@ -78,13 +78,13 @@ func (b *Bus) bring(ctx context.Context) (*jetstream.StreamInfo, error) {
 	}
 	b.logger.Info("brought the stream of the single gateway along", "events", info.State.Msgs,
 		"last", info.State.LastSeq, "seconds", math.Round(time.Since(started).Seconds()*1000)/1000)
-	return info, b.brought(info)
+	return info, b.checkMigrated(info)
 }
 
-// copyAlone starts a server on the files of the single gateway and copies the
+// copyStandalone starts a server on the files of the single gateway and copies the
 // stream into a directory. It returns what that is, nil if there is none.
-func (b *Bus) copyAlone(ctx context.Context, dir string) (*jetstream.StreamInfo, error) {
-	files, stopFiles, err := b.bringing.Serve()
+func (b *Bus) copyStandalone(ctx context.Context, dir string) (*jetstream.StreamInfo, error) {
+	files, stopFiles, err := b.migration.Serve()
 	if err != nil {
 		return nil, err
 	}

@@ -6,12 +6,12 @@ import (
 	"sluice/store"
 )
 
-// shortcut lets Append apply its own events as soon as the stream has
+// localApply lets Append apply its own events as soon as the stream has
 // acknowledged them, instead of waiting until they are delivered: whoever pushed
 // is answered a fifth earlier. The order stays that of the stream, since it is
 // only taken when the store has all that stands before them there; the follower
 // passes over what the store has when it comes.
-type shortcut struct {
+type localApply struct {
 	mu    sync.Mutex   // one event after another
 	store *store.Store // nil unless it follows the stream
 	// observe is told of what that store has applied; nil for nobody.
@@ -23,14 +23,14 @@ type shortcut struct {
 // brings. It must return soon, and not change the event. Observe is called
 // before Follow.
 func (b *Bus) Observe(observe func(seq uint64, e *store.Event)) {
-	b.shortcut.mu.Lock()
-	defer b.shortcut.mu.Unlock()
-	b.shortcut.observe = observe
+	b.localApply.mu.Lock()
+	defer b.localApply.mu.Unlock()
+	b.localApply.observe = observe
 }
 
 // tell tells the observer of an event that a store has applied. The lock is
 // held.
-func (s *shortcut) tell(st *store.Store, seq uint64, e *store.Event) {
+func (s *localApply) tell(st *store.Store, seq uint64, e *store.Event) {
 	if s.observe != nil && st == s.store {
 		s.observe(seq, e)
 	}
@@ -38,7 +38,7 @@ func (s *shortcut) tell(st *store.Store, seq uint64, e *store.Event) {
 
 // open lets events take the shortcut to a store that follows the stream; nil
 // closes it.
-func (s *shortcut) open(st *store.Store) {
+func (s *localApply) open(st *store.Store) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.store = st
@@ -46,7 +46,7 @@ func (s *shortcut) open(st *store.Store) {
 
 // apply applies events that have landed behind a sequence, one after the other.
 // It returns false if that is left to the follower.
-func (s *shortcut) apply(after uint64, events []store.Event) bool {
+func (s *localApply) apply(after uint64, events []store.Event) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.store == nil {

@@ -18,7 +18,7 @@ import (
 
 // A server that could not write refuses everything from then on, until it is
 // started again: that must not be for somebody to find out and to do.
-func TestAServerThatCouldNotWriteIsMended(t *testing.T) {
+func TestAServerThatCouldNotWriteIsStartedAgain(t *testing.T) {
 	for _, sync := range []embed.SyncMode{embed.SyncAlways, embed.SyncInterval} {
 		t.Run(string(sync), func(t *testing.T) {
 			cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: sync, Listen: "127.0.0.1:0"}, PublishTimeout: 2 * time.Second}
@@ -77,7 +77,7 @@ func TestAServerThatCouldNotWriteIsMended(t *testing.T) {
 }
 
 // In a cluster the others go on while one cannot write, and it comes back by itself.
-func TestAMemberThatCouldNotWriteIsMended(t *testing.T) {
+func TestAMemberThatCouldNotWriteIsStartedAgain(t *testing.T) {
 	configs := memberConfigs(t, 3)
 	members := startMembers(t, configs...)
 	g := members[0]

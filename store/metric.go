@@ -7,14 +7,14 @@ import (
 
 // Metric is one metric of a family as canonical text.
 type Metric struct {
-	// Labels as written between the braces, without le and quantile: they tell the
-	// metric from the others of its family, which are sorted by them.
+	// Labels are what is written between the braces, without le and quantile. No two
+	// metrics of a family have the same, and the metrics are sorted by them.
 	Labels []byte
-	// Lines are its samples.
+	// Lines are the samples, each with its line feed.
 	Lines []byte
 }
 
-// Metrics returns the metrics of the family's text.
+// Metrics returns the metrics of the family's text. Their slices are parts of it.
 func (f Family) Metrics() iter.Seq[Metric] {
 	return func(yield func(Metric) bool) {
 		var m Metric
@@ -42,9 +42,8 @@ func (f Family) Metrics() iter.Seq[Metric] {
 	}
 }
 
-// First returns the family with its first n metrics, and how many it has. What is
-// cut off is only where the text says everything; a family with a message of its
-// own is returned whole, and its number of metrics is that of its text.
+// First returns the family with its first n metrics only, and how many metrics its text
+// has. A family with a Proto message is returned whole.
 func (f Family) First(n int) (first Family, metrics int) {
 	end := f.Head
 	for m := range f.Metrics() {

@@ -22,13 +22,13 @@ const (
 	turnPart = ".turn"
 )
 
-// turns makes gateways that write one stream take turns. Compare-and-swap alone is
+// fairness makes gateways that write one stream take turns. Compare-and-swap alone is
 // correct but not fair: the gateway that is next to the leader of the stream has
 // its next batch under way before the others know of its last one, and they lose
 // again and again (measured with three on one machine: 451, 10 and 14 pushes/s).
 // So whoever has lost says so, and the others let those who have waited longer
 // than they go first. That is a courtesy: nothing depends on it but fairness.
-type turns struct {
+type fairness struct {
 	own string // instance of this gateway
 
 	mu      sync.Mutex
@@ -43,12 +43,12 @@ type turn struct {
 	expires time.Time
 }
 
-func newTurns(instance string) *turns {
-	return &turns{own: instance, asked: map[string]turn{}}
+func newFairness(instance string) *fairness {
+	return &fairness{own: instance, asked: map[string]turn{}}
 }
 
 // listen subscribes to what others ask, for as long as the connection lives.
-func (t *turns) listen(nc *nats.Conn, prefix string) error {
+func (t *fairness) listen(nc *nats.Conn, prefix string) error {
 	_, err := nc.Subscribe(prefix+turnPart, func(m *nats.Msg) { t.note(string(m.Data), time.Now()) })
 	if err != nil {
 		return fmt.Errorf("cannot listen for other gateways: %w", err)
@@ -58,14 +58,14 @@ func (t *turns) listen(nc *nats.Conn, prefix string) error {
 
 // ask is what a gateway says that has lost: who it is, and for how long, in
 // nanoseconds, it has been waiting. Clocks of machines differ.
-func (t *turns) ask(now time.Time) string {
+func (t *fairness) ask(now time.Time) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.own + " " + strconv.FormatInt(int64(now.Sub(t.since)), 10)
 }
 
 // note takes what another gateway has asked for. Nonsense is passed over.
-func (t *turns) note(text string, now time.Time) {
+func (t *fairness) note(text string, now time.Time) {
 	instance, waited, _ := strings.Cut(text, " ")
 	n, err := strconv.ParseInt(waited, 10, 64)
 	if err != nil || n < 0 || instance == t.own || len(instance) > 64 {
@@ -80,7 +80,7 @@ func (t *turns) note(text string, now time.Time) {
 }
 
 // seen notes whose event has come.
-func (t *turns) seen(id string) {
+func (t *fairness) seen(id string) {
 	instance, _, _ := strings.Cut(id, ".")
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -95,7 +95,7 @@ func (t *turns) seen(id string) {
 }
 
 // begin notes that a batch is to be appended, unless that has been tried before.
-func (t *turns) begin(now time.Time) {
+func (t *fairness) begin(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.since.IsZero() {
@@ -104,7 +104,7 @@ func (t *turns) begin(now time.Time) {
 }
 
 // end notes that nothing is to be appended any more.
-func (t *turns) end() {
+func (t *fairness) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.since = time.Time{}
@@ -112,7 +112,7 @@ func (t *turns) end() {
 
 // first returns until when to wait for somebody who has waited longer, and what
 // tells that it is over; nil if there is nobody.
-func (t *turns) first(now time.Time) (<-chan struct{}, time.Time) {
+func (t *fairness) first(now time.Time) (<-chan struct{}, time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var until time.Time
@@ -137,10 +137,10 @@ func (t *turns) first(now time.Time) (<-chan struct{}, time.Time) {
 // something. It is called before a batch is judged, and takes a few milliseconds
 // where several gateways write, else no time.
 func (b *Bus) AwaitTurn(ctx context.Context) {
-	b.turns.begin(time.Now())
+	b.fairness.begin(time.Now())
 	limit := time.Now().Add(2 * turnPatience) // whoever keeps asking waits for his luck
 	for time.Now().Before(limit) {
-		changed, until := b.turns.first(time.Now())
+		changed, until := b.fairness.first(time.Now())
 		if changed == nil {
 			return
 		}
@@ -160,9 +160,9 @@ func (b *Bus) AwaitTurn(ctx context.Context) {
 // took notes the end of an Append. Whoever has lost asks for his turn.
 func (b *Bus) took(lost bool) {
 	if !lost {
-		b.turns.end()
+		b.fairness.end()
 		return
 	}
 	// Without it the next try may lose again.
-	_ = b.nc.Publish(b.cfg.Prefix+turnPart, []byte(b.turns.ask(time.Now())))
+	_ = b.nc.Publish(b.cfg.Prefix+turnPart, []byte(b.fairness.ask(time.Now())))
 }

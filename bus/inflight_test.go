@@ -46,7 +46,7 @@ func TestOwnEventsAreWhatAReplayMakesOfThem(t *testing.T) {
 
 // Two gateways: what the other one has put in between is neither passed over nor
 // applied twice.
-func TestShortcutKeepsTheOrderOfTheStream(t *testing.T) {
+func TestLocalApplyKeepsTheOrderOfTheStream(t *testing.T) {
 	server := startServer(t)
 	a, b := startGateway(t, Config{URL: server.ClientURL()}), startGateway(t, Config{URL: server.ClientURL()})
 	for i := range 100 {

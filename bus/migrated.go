@@ -19,11 +19,11 @@ func (b *Bus) confirm(ctx context.Context, cfg jetstream.StreamConfig, want jets
 	}
 	have := s.CachedInfo()
 	// A shorter history than before may have fewer events, but not another last one.
-	if have.Config.Metadata[bringingKey] != b.bringing.ID || have.State.LastSeq != want.LastSeq || (have.State.Msgs == 0) != (want.Msgs == 0) {
+	if have.Config.Metadata[migratingKey] != b.migration.ID || have.State.LastSeq != want.LastSeq || (have.State.Msgs == 0) != (want.Msgs == 0) {
 		return nil, fmt.Errorf("it has arrived with %d events up to sequence %d, and had %d up to %d", have.State.Msgs, have.State.LastSeq, want.Msgs, want.LastSeq)
 	}
-	delete(cfg.Metadata, bringingKey)
-	cfg.Metadata[embed.BroughtKey] = b.bringing.ID
+	delete(cfg.Metadata, migratingKey)
+	cfg.Metadata[embed.MigratedKey] = b.migration.ID
 	if s, err = b.js.UpdateStream(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("cannot mark stream %s as complete: %w", cfg.Name, streamError(err))
 	}
@@ -53,43 +53,43 @@ func (b *Bus) unblock(ctx context.Context, name string, taken bool) {
 	defer cancel()
 	s, err := b.js.Stream(ask, name)
 	switch {
-	case err == nil && s.CachedInfo().Config.Metadata[bringingKey] == b.bringing.ID:
+	case err == nil && s.CachedInfo().Config.Metadata[migratingKey] == b.migration.ID:
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		if b.bringing.blocked++; taken && b.bringing.blocked < maxBlocked {
+		if b.migration.blocked++; taken && b.migration.blocked < maxBlocked {
 			return
 		}
 	default:
-		b.bringing.blocked = 0
+		b.migration.blocked = 0
 		return
 	}
-	b.bringing.blocked = 0
+	b.migration.blocked = 0
 	if err := b.js.DeleteStream(ask, name); err == nil {
 		b.logger.Warn("removed what was left of an attempt to bring the stream along", "stream", name)
 	}
 }
 
-// arriving tells whether the stream is on its way and not complete. What an
+// migrating tells whether the stream is on its way and not complete. What an
 // earlier process of this member has left behind is removed.
-func (b *Bus) arriving(ctx context.Context, info *jetstream.StreamInfo) error {
-	id := info.Config.Metadata[bringingKey]
+func (b *Bus) migrating(ctx context.Context, info *jetstream.StreamInfo) error {
+	id := info.Config.Metadata[migratingKey]
 	switch {
 	case id == "":
 		return nil
-	case b.bringing == nil || b.bringing.ID != id:
+	case b.migration == nil || b.migration.ID != id:
 		return fmt.Errorf("waiting for the member that brings stream %s along: it is not complete", info.Config.Name)
 	}
 	b.unblock(ctx, info.Config.Name, false)
 	return fmt.Errorf("stream %s was not brought along completely: beginning again", info.Config.Name)
 }
 
-// brought checks that a stream of the cluster is the one that this gateway has
+// checkMigrated checks that a stream of the cluster is the one that this gateway has
 // brought along, if it had one, and puts the files of that away then.
-func (b *Bus) brought(info *jetstream.StreamInfo) error {
+func (b *Bus) checkMigrated(info *jetstream.StreamInfo) error {
 	switch {
-	case b.bringing == nil:
+	case b.migration == nil:
 		return nil
-	case info.Config.Metadata[embed.BroughtKey] != b.bringing.ID:
-		return &foreignError{fmt.Sprintf("the cluster has a stream already, and %s has another one of the time when this gateway was alone: move the folder away to join without it, or start this gateway before the others have a stream", b.bringing.Dir)}
+	case info.Config.Metadata[embed.MigratedKey] != b.migration.ID:
+		return &foreignError{fmt.Sprintf("the cluster has a stream already, and %s has another one of the time when this gateway was alone: move the folder away to join without it, or start this gateway before the others have a stream", b.migration.Dir)}
 	}
 	return b.putAway()
 }
@@ -97,11 +97,11 @@ func (b *Bus) brought(info *jetstream.StreamInfo) error {
 // putAway takes the files of the single gateway out of the way. They are kept:
 // who wants the room deletes them.
 func (b *Bus) putAway() error {
-	away, err := b.bringing.PutAway()
+	away, err := b.migration.PutAway()
 	if err != nil {
 		return fmt.Errorf("cannot put the files of the single gateway away: %w", err)
 	}
 	b.logger.Info("the files of the single gateway are not used any more", "folder", away)
-	b.bringing = nil
+	b.migration = nil
 	return nil
 }

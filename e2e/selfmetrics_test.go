@@ -80,7 +80,7 @@ func useAll(g *sluice) {
 // Whoever has dashboards and alerts on Pushgateway's own metrics keeps them:
 // every family of a real Pushgateway is here with its type and labels, and after
 // the same requests the same are counted.
-func TestOwnMetricsAreThoseOfPushgateway(t *testing.T) {
+func TestSelfMetricsAreThoseOfPushgateway(t *testing.T) {
 	s := newSite(t)
 	pushgateway, g := startPushgateway(s, testkit.FreeAddress(t), "", "--web.enable-admin-api"), s.start("--web.enable-admin-api")
 	useAll(&pushgateway.sluice)
@@ -165,7 +165,7 @@ func own(t *testing.T, text string) (names []string, pushed bool) {
 	return names, pushed
 }
 
-func TestOwnMetricsAlone(t *testing.T) {
+func TestSelfMetricsAlone(t *testing.T) {
 	s := newSite(t)
 	const body = "pushed 1\n"
 	g := s.start()
@@ -224,7 +224,7 @@ func TestOwnMetricsAlone(t *testing.T) {
 }
 
 // During a replay the own metrics tell how it goes on.
-func TestOwnMetricsAloneAreThereBeforeTheReplayIsOver(t *testing.T) {
+func TestSelfMetricsAloneAreThereBeforeTheReplayIsOver(t *testing.T) {
 	s := newSite(t)
 	g := s.launch()
 	names, _ := own(t, g.must(http.StatusOK, http.MethodGet, "/-/metrics", "").body)

@@ -6,39 +6,39 @@ import (
 )
 
 const (
-	// firstMend and maxMend bound the wait until an embedded server that writes no
+	// firstRestart and maxRestart bound the wait until an embedded server that writes no
 	// more is started again.
-	firstMend = time.Second
-	maxMend   = time.Minute
+	firstRestart = time.Second
+	maxRestart   = time.Minute
 )
 
-// mendServer starts the embedded server again when it has failed to write, as it
+// restartServer starts the embedded server again when it has failed to write, as it
 // does on a full disk. It would refuse all events from then on, room or not.
 // What it has acknowledged is there; the store serves scrapes meanwhile.
-func (b *Bus) mendServer(ctx context.Context) {
-	delay, mended := firstMend, time.Time{}
+func (b *Bus) restartServer(ctx context.Context) {
+	delay, restarted := firstRestart, time.Time{}
 	for {
 		select {
 		case why := <-b.embedded.Failed():
-			b.reach.breaks(why)
+			b.quorum.breaks(why)
 			b.logger.Error("the stream cannot be written", "err", why)
 		case <-ctx.Done():
 			return
 		}
-		if time.Since(mended) > 2*maxMend {
-			delay = firstMend
+		if time.Since(restarted) > 2*maxRestart {
+			delay = firstRestart
 		}
-		for b.reach.isBroken() {
+		for b.quorum.isBroken() {
 			if !pause(ctx, delay) {
 				return
 			}
-			delay = min(2*delay, maxMend)
+			delay = min(2*delay, maxRestart)
 			if err := b.embedded.Restart(ctx); err != nil {
 				b.limited.Warn("cannot start the embedded NATS server again", "err", err)
 				continue
 			}
-			mended = time.Now()
-			b.reach.breaks("")
+			restarted = time.Now()
+			b.quorum.breaks("")
 			b.logger.Info("started the embedded NATS server again")
 		}
 	}

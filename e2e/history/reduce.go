@@ -8,19 +8,19 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// settle makes of the history of a group what the model is asked. It leaves out
-// what cannot make a difference, and bounds what is known to have happened, since
-// each operation without an end doubles what has to be tried:
+// reduce turns the history of a group into the steps of the model. Each operation
+// without an end doubles what has to be tried. So reduce leaves out what cannot make a
+// difference, and gives an end to operations that are known to have happened:
 //
-//   - A push of unknown outcome that was read has ended before the first read of
-//     it did. One that was never read is left out: wherever it stands, nobody has
-//     looked between it and the change that hid it, or its values would have been
-//     seen. Deletes of unknown outcome have no value to be seen by, and stay.
-//   - A push that was read stands behind what its gateway showed before: see notBefore.
-//   - A read that repeats one of the same gateway is left out if nothing was
-//     promised of the gateway in between: see thin.
-func settle(operations []Operation, r rules) []porcupine.Operation {
-	// Four moments a tick, so that what follows from a return is behind it and
+//   - A push of unknown outcome that was read has ended before the first read of it
+//     did. One that was never read is left out: no read came between it and the change
+//     that replaced it, or its value would have been read. Deletes of unknown outcome
+//     have no value, so they stay.
+//   - A push that was read comes after what its gateway showed before: see notBefore.
+//   - A read that repeats one of the same gateway is left out if the gateway promised
+//     nothing in between: see distinctReads.
+func reduce(operations []Operation, r rules) []porcupine.Operation {
+	// A tick has four moments, so that what follows from a return comes after it and
 	// before all else.
 	const moments = 4
 	var steps []porcupine.Operation
@@ -28,7 +28,7 @@ func settle(operations []Operation, r rules) []porcupine.Operation {
 		steps = append(steps, porcupine.Operation{Input: s, Call: call, Return: end, ClientId: len(steps)})
 	}
 	seen := firstReads(operations)
-	kept := thin(operations)
+	kept := distinctReads(operations)
 	var later map[int64]int64
 	if r.forwards {
 		later = notBefore(operations)
@@ -81,12 +81,11 @@ func firstReads(operations []Operation) map[int64]int64 {
 	return seen
 }
 
-// notBefore returns for values that were read a tick behind which their pushes
-// stand, later than their calls. A gateway that has shown a put and then shows
-// another one has come past the first, so that the other one, and all that was
-// posted behind it, is behind the call of the first. Without that each of many
-// pushes that have waited at one gateway for a long time would be tried at each
-// moment of it.
+// notBefore returns, for values that were read, a tick after which their pushes come,
+// where that is later than their calls. If a gateway has shown a put and then shows
+// another one, the other one comes after the call of the first, and so do posts after
+// it. Without this, many pushes that have waited at one gateway for a long time would be
+// tried at each moment of that time.
 func notBefore(operations []Operation) map[int64]int64 {
 	calls := map[int64]int64{} // of puts, by value
 	for _, o := range operations {
@@ -103,12 +102,12 @@ func notBefore(operations []Operation) map[int64]int64 {
 				reads = append(reads, o)
 			}
 		}
-		own := reads[began:]
-		ended := slices.Clone(own)
-		slices.SortFunc(own, func(a, b Operation) int { return cmp.Compare(a.Call, b.Call) })
+		called := reads[began:]
+		ended := slices.Clone(called)
+		slices.SortFunc(called, func(a, b Operation) int { return cmp.Compare(a.Call, b.Call) })
 		slices.SortFunc(ended, func(a, b Operation) int { return cmp.Compare(a.Return, b.Return) })
 		var past latest[int64]
-		for _, o := range own {
+		for _, o := range called {
 			for len(ended) > 0 && ended[0].Return < o.Call {
 				if put := ended[0].State[1]; put != 0 {
 					past.add(put, calls[put])
@@ -132,12 +131,11 @@ func notBefore(operations []Operation) map[int64]int64 {
 	return later
 }
 
-// thin returns which reads matter, by index. One does not if an earlier one that
-// does has shown the same of the same gateway and had ended, and from the call of
-// that one to its own the gateway has accepted nothing, was not started, and was
-// not asked by anybody who got another answer: then the gateway's view may be
-// where it was.
-func thin(operations []Operation) []bool {
+// distinctReads returns which reads matter, by index. A read does not matter if an
+// earlier one that does has shown the same state of the same gateway and had ended, and
+// if from the call of that one to its own the gateway accepted nothing, was not started,
+// and gave no other answer to anybody. Then the gateway's view may be where it was.
+func distinctReads(operations []Operation) []bool {
 	kept := make([]bool, len(operations))
 	for gateway := range Gateways {
 		var reads []int
@@ -174,8 +172,8 @@ func thin(operations []Operation) []bool {
 	return kept
 }
 
-// latest has the latest tick that was added for some key, and the latest for any
-// other one.
+// latest holds the latest tick of all, with its key, and the latest tick of any other
+// key.
 type latest[K comparable] struct {
 	key           K
 	first, second int64

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// foundPatience is how long the founding of a stream waits for all members.
+	// bootstrapPatience is how long the founding of a stream waits for all members.
 	// After that a majority is enough.
-	foundPatience = 30 * time.Second
-	// foundPause is the wait until it is looked again whether it can be founded.
-	foundPause = 200 * time.Millisecond
+	bootstrapPatience = 30 * time.Second
+	// bootstrapPause is the wait until it is looked again whether it can be founded.
+	bootstrapPause = 200 * time.Millisecond
 	// helloPatience is how long the members may take to say whether they bring a
 	// stream along.
 	helloPatience = 500 * time.Millisecond
@@ -26,8 +26,8 @@ const (
 
 // hello is what a member says of itself when a stream is to be founded.
 type hello struct {
-	Node   string `json:"node"`
-	Brings bool   `json:"brings"` // the stream of the gateway that it was alone
+	Node     string `json:"node"`
+	Migrates bool   `json:"brings"` // the stream of the gateway that it was alone
 }
 
 // openMember lets the other members ask whether this one brings a stream along.
@@ -37,10 +37,10 @@ func (b *Bus) openMember() (err error) {
 		return err
 	}
 	if standalone != nil {
-		b.bringing = &alone{Standalone: standalone}
+		b.migration = &migration{Standalone: standalone}
 	}
 	b.opened = time.Now()
-	text, err := json.Marshal(hello{Node: b.embedded.Name(), Brings: b.bringing != nil})
+	text, err := json.Marshal(hello{Node: b.embedded.Name(), Migrates: b.migration != nil})
 	if err != nil {
 		return err
 	}
@@ -61,15 +61,15 @@ func (b *Bus) routed() bool {
 	return !b.cfg.Server.Cluster.On() || 2*b.embedded.MembersConnected() > b.cfg.Server.Cluster.Size
 }
 
-// foundStream creates the stream, or brings the one along that this gateway had
+// bootstrap creates the stream, or brings the one along that this gateway had
 // when it was alone.
-func (b *Bus) foundStream(ctx context.Context) (*jetstream.StreamInfo, error) {
+func (b *Bus) bootstrap(ctx context.Context) (*jetstream.StreamInfo, error) {
 	if b.cfg.Server.Cluster.On() {
-		if err := b.mayFound(ctx); err != nil {
+		if err := b.mayBootstrap(ctx); err != nil {
 			return nil, err
 		}
-		if b.bringing != nil {
-			return b.bring(ctx)
+		if b.migration != nil {
+			return b.migrate(ctx)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout)
@@ -91,32 +91,32 @@ func (b *Bus) foundStream(ctx context.Context) (*jetstream.StreamInfo, error) {
 	}
 }
 
-// mayFound tells why the stream must not be founded yet: a member that is not
+// mayBootstrap tells why the stream must not be founded yet: a member that is not
 // there, or has not said so, may bring one along.
-func (b *Bus) mayFound(ctx context.Context) error {
+func (b *Bus) mayBootstrap(ctx context.Context) error {
 	size := b.cfg.Server.Cluster.Size
 	members, err := b.askMembers(ctx, size)
 	if err != nil {
 		return err
 	}
-	var bringers []string
+	var holders []string
 	for _, m := range members {
-		if m.Brings {
-			bringers = append(bringers, m.Node)
+		if m.Migrates {
+			holders = append(holders, m.Node)
 		}
 	}
-	slices.Sort(bringers)
+	slices.Sort(holders)
 	own := b.embedded.Name()
 	switch {
-	case len(bringers) > 1 && b.bringing != nil:
-		return &foreignError{fmt.Sprintf("members %s each have a stream of the time when they were alone, and only one can be brought along: move the data directories of the others away", strings.Join(bringers, " and "))}
-	case len(bringers) > 0 && b.bringing == nil:
-		return fmt.Errorf("waiting for member %s, which brings its stream along", bringers[0])
-	case len(members) < size && time.Since(b.opened) < foundPatience:
+	case len(holders) > 1 && b.migration != nil:
+		return &foreignError{fmt.Sprintf("members %s each have a stream of the time when they were alone, and only one can be brought along: move the data directories of the others away", strings.Join(holders, " and "))}
+	case len(holders) > 0 && b.migration == nil:
+		return fmt.Errorf("waiting for member %s, which brings its stream along", holders[0])
+	case len(members) < size && time.Since(b.opened) < bootstrapPatience:
 		return fmt.Errorf("waiting for the other members: %d of %d are here", len(members), size)
 	case 2*len(members) <= size:
 		return fmt.Errorf("waiting for a majority of the members: %d of %d are here", len(members), size)
-	case b.bringing == nil && len(members) == size && slices.MinFunc(members, compareNodes).Node != own && time.Since(b.opened) < foundPatience:
+	case b.migration == nil && len(members) == size && slices.MinFunc(members, compareNodes).Node != own && time.Since(b.opened) < bootstrapPatience:
 		return errors.New("waiting for the first member to found the stream")
 	}
 	return nil

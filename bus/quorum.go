@@ -6,22 +6,22 @@ import (
 )
 
 const (
-	// reachPeriod is how often a stream with several servers is asked whether it
+	// quorumPeriod is how often a stream with several servers is asked whether it
 	// is there.
-	reachPeriod = time.Second
-	// reachPatience is how long it may be silent until it is told to be out of
+	quorumPeriod = time.Second
+	// quorumPatience is how long it may be silent until it is told to be out of
 	// reach. The election of a leader takes 9 s at most (nats-server,
 	// server/raft.go), and pushes wait for it.
-	reachPatience = 10 * time.Second
+	quorumPatience = 10 * time.Second
 	// routePatience is how long a member may be without a majority of the
 	// members until it says so: there is nothing to wait for then, but a route may
 	// be made anew.
 	routePatience = 2 * time.Second
 )
 
-// reach is whether the stream can be reached, which the link to a server does
+// quorum is whether the stream can be reached, which the link to a server does
 // not tell where the stream has several of them.
-type reach struct {
+type quorum struct {
 	watched bool // else the link tells
 
 	mu      sync.Mutex
@@ -38,13 +38,13 @@ type sighting struct {
 	last uint64
 }
 
-func newReach(cfg Config) *reach {
+func newQuorum(cfg Config) *quorum {
 	now := time.Now()
-	return &reach{watched: cfg.URL != "" || cfg.Server.Cluster.On(), heard: now, routed: now}
+	return &quorum{watched: cfg.URL != "" || cfg.Server.Cluster.On(), heard: now, routed: now}
 }
 
 // answered notes that the stream has answered, and its last sequence.
-func (r *reach) answered(last uint64) {
+func (r *quorum) answered(last uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.heard = time.Now()
@@ -56,7 +56,7 @@ func (r *reach) answered(last uint64) {
 
 // current returns when the stream had, by its own word, no more than what has
 // been applied; zero if that is not known anew.
-func (r *reach) current(applied uint64) time.Time {
+func (r *quorum) current(applied uint64) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := r.seen.at
@@ -68,40 +68,40 @@ func (r *reach) current(applied uint64) time.Time {
 }
 
 // majority notes that a majority of the members is connected.
-func (r *reach) majority() {
+func (r *quorum) majority() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.routed = time.Now()
 }
 
 // wait notes why the stream cannot be used yet.
-func (r *reach) wait(err error) {
+func (r *quorum) wait(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting = err.Error()
 }
 
 // breaks notes why the embedded server writes no more; "" means that it does.
-func (r *reach) breaks(why string) {
+func (r *quorum) breaks(why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.broken = why
 }
 
 // isBroken tells whether breaks has said why.
-func (r *reach) isBroken() bool {
+func (r *quorum) isBroken() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.broken != ""
 }
 
 // state returns whether the stream can be reached, and what a replay waits for.
-func (r *reach) state() (ok bool, waiting string) {
+func (r *quorum) state() (ok bool, waiting string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.broken != "" {
 		return false, r.broken
 	}
-	ok = !r.watched || time.Since(r.heard) < reachPatience && time.Since(r.routed) < routePatience
+	ok = !r.watched || time.Since(r.heard) < quorumPatience && time.Since(r.routed) < routePatience
 	return ok, r.waiting
 }

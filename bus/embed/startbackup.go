@@ -13,26 +13,26 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// guardDir is where the files of the stream have a second name while a server
+// backupDir is where the files of the stream have a second name while a server
 // starts on them.
-const guardDir = "starting"
+const backupDir = "starting"
 
-// A guard keeps the files of a stream while a server reads them: a server that
+// A startBackup keeps the files of a stream while a server reads them: a server that
 // cannot (an error of the disk, too few file descriptors) removes them, says so in
 // its log, and goes on without the stream (nats-server, server/stream.go, where
 // setupStore fails). They are linked, not copied, so that takes no room and little
 // time.
-type guard struct {
-	dir   string // has serverDir and, until the guard is dropped, guardDir
+type startBackup struct {
+	dir   string // has serverDir and, until the backup is dropped, backupDir
 	found []string
 }
 
-// newGuard keeps the streams of a name, of all accounts, in a directory. What a
+// newStartBackup keeps the streams of a name, of all accounts, in a directory. What a
 // start has left that was cut off is put back first. On a file system that has no
 // links nothing can be kept, which is logged.
-func newGuard(dir, stream string, logger *slog.Logger) (*guard, error) {
-	g := &guard{dir: dir}
-	if _, err := os.Stat(filepath.Join(dir, guardDir)); err == nil {
+func newStartBackup(dir, stream string, logger *slog.Logger) (*startBackup, error) {
+	g := &startBackup{dir: dir}
+	if _, err := os.Stat(filepath.Join(dir, backupDir)); err == nil {
 		if err := g.putBack(); err != nil {
 			return nil, err
 		}
@@ -42,7 +42,7 @@ func newGuard(dir, stream string, logger *slog.Logger) (*guard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot look for stream %s: %w", stream, err)
 	}
-	unfinished := filepath.Join(dir, guardDir+".new")
+	unfinished := filepath.Join(dir, backupDir+".new")
 	if err := os.RemoveAll(unfinished); err != nil {
 		return nil, fmt.Errorf("cannot keep stream %s: %w", stream, err)
 	}
@@ -54,7 +54,7 @@ func newGuard(dir, stream string, logger *slog.Logger) (*guard, error) {
 		}
 		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
 			logger.Warn("the files of the stream cannot have a second name while the server starts: if it cannot read them it removes them", "folder", from, "err", err)
-			return &guard{dir: dir}, os.RemoveAll(unfinished)
+			return &startBackup{dir: dir}, os.RemoveAll(unfinished)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("cannot keep stream %s: %w", stream, errors.Join(err, os.RemoveAll(unfinished)))
@@ -62,29 +62,29 @@ func newGuard(dir, stream string, logger *slog.Logger) (*guard, error) {
 		g.found = append(g.found, inside)
 	}
 	if len(g.found) > 0 {
-		if err := os.Rename(unfinished, filepath.Join(dir, guardDir)); err != nil {
+		if err := os.Rename(unfinished, filepath.Join(dir, backupDir)); err != nil {
 			return nil, fmt.Errorf("cannot keep stream %s: %w", stream, err)
 		}
 	}
 	return g, nil
 }
 
-// guarded tells whether there is a stream that the server should have.
-func (g *guard) guarded() bool { return len(g.found) > 0 }
+// holds tells whether there is a stream that the server should have.
+func (g *startBackup) holds() bool { return len(g.found) > 0 }
 
 // drop lets the server have the files.
-func (g *guard) drop() error {
-	if err := os.RemoveAll(filepath.Join(g.dir, guardDir)); err != nil {
+func (g *startBackup) drop() error {
+	if err := os.RemoveAll(filepath.Join(g.dir, backupDir)); err != nil {
 		return fmt.Errorf("cannot tidy up after the start of the server: %w", err)
 	}
 	return nil
 }
 
 // putBack puts the streams back where they were. No server may run.
-func (g *guard) putBack() error {
-	kept, err := filepath.Glob(filepath.Join(g.dir, guardDir, "*", "streams", "*"))
+func (g *startBackup) putBack() error {
+	kept, err := filepath.Glob(filepath.Join(g.dir, backupDir, "*", "streams", "*"))
 	for _, from := range kept {
-		inside, relErr := filepath.Rel(filepath.Join(g.dir, guardDir), from)
+		inside, relErr := filepath.Rel(filepath.Join(g.dir, backupDir), from)
 		if relErr != nil {
 			return relErr
 		}
@@ -94,7 +94,7 @@ func (g *guard) putBack() error {
 		err = g.drop()
 	}
 	if err != nil {
-		return fmt.Errorf("cannot put the stream back, which is in %s: %w", filepath.Join(g.dir, guardDir), err)
+		return fmt.Errorf("cannot put the stream back, which is in %s: %w", filepath.Join(g.dir, backupDir), err)
 	}
 	return syncDir(g.dir)
 }
@@ -129,12 +129,12 @@ func hasStream(s *server.Server, name string) (bool, error) {
 }
 
 // keepUnread looks whether a server has read the streams that are there. If so it
-// drops the guard. If the server has removed one, it is shut down, the stream is
+// drops the backup. If the server has removed one, it is shut down, the stream is
 // put back, and the error says so. If it has left one alone, as it does with a
 // stream of a cluster when it is none, it takes it up when it is to make a stream
-// of that name: until then the guard stays, and it is returned.
-func (g *guard) keepUnread(s *server.Server, name string, reason func() string) (*guard, error) {
-	if !g.guarded() {
+// of that name: until then the backup stays, and it is returned.
+func (g *startBackup) keepUnread(s *server.Server, name string, reason func() string) (*startBackup, error) {
+	if !g.holds() {
 		return nil, nil
 	}
 	has, err := hasStream(s, name)
@@ -173,8 +173,8 @@ func (e *Server) TookUp(empty bool, err error) error {
 }
 
 // events tells whether there are any in the streams that are kept.
-func (g *guard) events() bool {
-	blocks, err := filepath.Glob(filepath.Join(g.dir, guardDir, "*", "streams", "*", "msgs", "*.blk"))
+func (g *startBackup) events() bool {
+	blocks, err := filepath.Glob(filepath.Join(g.dir, backupDir, "*", "streams", "*", "msgs", "*.blk"))
 	return err != nil || slices.ContainsFunc(blocks, func(name string) bool {
 		info, err := os.Stat(name)
 		return err != nil || info.Size() > 0

@@ -7,26 +7,26 @@ import (
 	"sluice/store"
 )
 
-// maxOwn bounds how many events of our own are known. More are only under way
-// while the feed is far behind; those are decoded as all others are.
-const maxOwn = 4 * maxChunk
+// maxInFlight bounds how many events of our own are known. More are only under way
+// while the subscription is far behind; those are decoded as all others are.
+const maxInFlight = 4 * maxChunk
 
-// ownEvents are events that this gateway has sent to the stream and not seen
+// inFlight are events that this gateway has sent to the stream and not seen
 // coming back. When they do there is no need to decode them: the codec would
 // make the same of them again.
-type ownEvents struct {
+type inFlight struct {
 	mu   sync.Mutex
 	byID map[string]store.Event
 }
 
-func newOwnEvents() *ownEvents { return &ownEvents{byID: map[string]store.Event{}} }
+func newInFlight() *inFlight { return &inFlight{byID: map[string]store.Event{}} }
 
 // add notes compact events that are about to be sent.
-func (o *ownEvents) add(ids []string, events []store.Event) {
+func (o *inFlight) add(ids []string, events []store.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i, e := range events {
-		if len(o.byID) >= maxOwn {
+		if len(o.byID) >= maxInFlight {
 			return
 		}
 		o.byID[ids[i]] = e
@@ -34,7 +34,7 @@ func (o *ownEvents) add(ids []string, events []store.Event) {
 }
 
 // take returns an event that has come back, and forgets it.
-func (o *ownEvents) take(id string) (store.Event, bool) {
+func (o *inFlight) take(id string) (store.Event, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	e, ok := o.byID[id]
@@ -45,7 +45,7 @@ func (o *ownEvents) take(id string) (store.Event, bool) {
 }
 
 // drop forgets events that will not come back.
-func (o *ownEvents) drop(ids []string) {
+func (o *inFlight) drop(ids []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, id := range ids {
@@ -53,8 +53,8 @@ func (o *ownEvents) drop(ids []string) {
 	}
 }
 
-// clear forgets all events: a new feed may not deliver them.
-func (o *ownEvents) clear() {
+// clear forgets all events: a new subscription may not deliver them.
+func (o *inFlight) clear() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	clear(o.byID)

@@ -6,17 +6,20 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Names of the families that every group with a time to live has besides.
+// Names of the families that the store derives from each group. All living groups
+// have the first two, as in Pushgateway, and groups with a time to live the others.
 const (
+	PushTimeName     = "push_time_seconds"
+	PushFailureName  = "push_failure_time_seconds"
 	GroupUpName      = "sluice_group_up"
 	GroupPushName    = "sluice_group_last_push_timestamp_seconds"
 	GroupExpiresName = "sluice_group_expires_timestamp_seconds"
 )
 
-// IsOwnName tells whether a family is one that the store makes for each group:
-// what is pushed under such a name is left out, as Pushgateway does with
+// IsDerivedName reports whether the store derives the family of this name from each
+// group. What is pushed under such a name is dropped, as Pushgateway drops
 // push_time_seconds.
-func IsOwnName[T string | []byte](name T) bool {
+func IsDerivedName[T string | []byte](name T) bool {
 	switch string(name) {
 	case PushTimeName, PushFailureName, GroupUpName, GroupPushName, GroupExpiresName:
 		return true
@@ -24,7 +27,7 @@ func IsOwnName[T string | []byte](name T) bool {
 	return false
 }
 
-// Heads of these families. Those of the group's times are in Pushgateway's words.
+// Heads of these families. Those of the first two are Pushgateway's.
 const (
 	pushTimeHead     = "# HELP push_time_seconds Last Unix time when changing this group in the Pushgateway succeeded.\n# TYPE push_time_seconds gauge\n"
 	pushFailureHead  = "# HELP push_failure_time_seconds Last Unix time when changing this group in the Pushgateway failed.\n# TYPE push_failure_time_seconds gauge\n"
@@ -33,63 +36,63 @@ const (
 	groupExpiresHead = "# HELP sluice_group_expires_timestamp_seconds Unix time at which the group expires, or has expired, if it is not pushed again.\n# TYPE sluice_group_expires_timestamp_seconds gauge\n"
 )
 
-// maxOwn is how many families of the store's a group has at most.
-const maxOwn = 2 + len(derivedNames) - 1
+// maxDerived is how many derived families a group has at most.
+const maxDerived = 2 + len(lazyNames) - 1
 
-// own returns the families that the store makes for the group, sorted by name, in
-// buf: those of its times, unless it is dead, whose texts share one allocation, and
-// those of its time to live, if it has one.
-func (g *Group) own(e Event, buf *[maxOwn]held) []held {
+// derive returns the families that follow from the group, sorted by name, in buf.
+// A living group has those of its two times, whose texts share one allocation. A
+// group with a time to live has three more, whose texts are lazy.
+func (g *Group) derive(e Event, buf *[maxDerived]held) []held {
 	labels := appendLabels(nil, g.key)
 	quoted := labels[0] == '"' || bytes.Contains(labels, []byte(`,"`))
-	own := buf[:0]
+	derived := buf[:0]
 	if !g.Dead() {
 		text := make([]byte, 0, 2*(len(pushFailureHead)+len(PushFailureName)+len(labels)+len("{} 1.234567890123e+09\n")))
 		text = appendTime(append(text, pushFailureHead...), PushFailureName, labels, e.FailTime)
 		n := len(text)
 		text = appendTime(append(text, pushTimeHead...), PushTimeName, labels, e.PushTime)
-		own = append(own,
+		derived = append(derived,
 			held{name: PushFailureName, typ: dto.MetricType_GAUGE, text: text[:n:n], head: int32(len(pushFailureHead)), quoted: quoted},
 			held{name: PushTimeName, typ: dto.MetricType_GAUGE, text: text[n:], head: int32(len(pushTimeHead)), quoted: quoted})
 	}
 	if e.Expires != 0 {
-		for d := derivedExpires; d <= derivedUp; d++ {
-			own = append(own, held{name: derivedNames[d], typ: dto.MetricType_GAUGE, derived: d, quoted: quoted})
+		for l := lazyExpires; l <= lazyUp; l++ {
+			derived = append(derived, held{name: lazyNames[l], typ: dto.MetricType_GAUGE, lazy: l, quoted: quoted})
 		}
 	}
-	return own
+	return derived
 }
 
-// derived says which of a group's families has no text of its own, since that
-// follows from the group. Such a family costs a group with a time to live less
-// than a third of what it would with a text.
-type derived uint8
+// lazy says which derived family has no text of its own: it is written when somebody
+// asks for it. That costs a group with a time to live less than a third of the memory
+// that the text would take.
+type lazy uint8
 
 const (
-	notDerived derived = iota
-	derivedExpires
-	derivedPush
-	derivedUp
+	notLazy lazy = iota
+	lazyExpires
+	lazyPush
+	lazyUp
 )
 
-// derivedNames are sorted, in the order of the constants.
-var derivedNames = [...]string{derivedExpires: GroupExpiresName, derivedPush: GroupPushName, derivedUp: GroupUpName}
+// lazyNames are sorted, in the order of the constants.
+var lazyNames = [...]string{lazyExpires: GroupExpiresName, lazyPush: GroupPushName, lazyUp: GroupUpName}
 
-// derive writes the text of such a family, and returns it with the length of
-// its head.
-func (g *Group) derive(d derived) (text []byte, head int) {
+// write writes the text of a lazy family, and returns it with the length of its
+// head.
+func (g *Group) write(l lazy) (text []byte, head int) {
 	labels := appendLabels(make([]byte, 0, 128), g.key)
 	text = make([]byte, 0, len(groupUpHead)+len(GroupPushName)+len(labels)+len("{} 1.234567890123e+09\n")+32)
-	switch d {
-	case derivedExpires:
+	switch l {
+	case lazyExpires:
 		text = append(text, groupExpiresHead...)
 		head = len(text)
 		text = appendTime(text, GroupExpiresName, labels, g.expires)
-	case derivedPush:
+	case lazyPush:
 		text = append(text, groupPushHead...)
 		head = len(text)
 		text = appendTime(text, GroupPushName, labels, g.pushTime)
-	case derivedUp:
+	case lazyUp:
 		text = append(text, groupUpHead...)
 		head = len(text)
 		up := int64(0)
@@ -104,8 +107,8 @@ func (g *Group) derive(d derived) (text []byte, head int) {
 // text returns the text of a member's family, and the length of its head.
 func (m member) text() ([]byte, int) {
 	h := m.held()
-	if h.derived != notDerived {
-		return m.group.derive(h.derived)
+	if h.lazy != notLazy {
+		return m.group.write(h.lazy)
 	}
 	return h.text, int(h.head)
 }

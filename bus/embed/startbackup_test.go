@@ -13,7 +13,7 @@ import (
 func TestAStartThatWasCutOffLosesNothing(t *testing.T) {
 	for name, cut := range map[string]func(t *testing.T, dir string){
 		"before the files are kept": func(t *testing.T, dir string) {
-			if err := os.MkdirAll(filepath.Join(dir, guardDir+".new", "$G", "streams", "SLUICE", "msgs"), 0o750); err != nil {
+			if err := os.MkdirAll(filepath.Join(dir, backupDir+".new", "$G", "streams", "SLUICE", "msgs"), 0o750); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -42,7 +42,7 @@ func TestAStartThatWasCutOffLosesNothing(t *testing.T) {
 				t.Errorf("it has %q", got)
 			}
 			publish(t, g, "c")
-			left, err := filepath.Glob(filepath.Join(cfg.DataDir, guardDir+"*"))
+			left, err := filepath.Glob(filepath.Join(cfg.DataDir, backupDir+"*"))
 			if err != nil || len(left) > 0 {
 				t.Errorf("left are %v, %v", left, err)
 			}
@@ -53,8 +53,8 @@ func TestAStartThatWasCutOffLosesNothing(t *testing.T) {
 // keep is what a start does before the server reads.
 func keep(t *testing.T, dir string) {
 	t.Helper()
-	g, err := newGuard(dir, "SLUICE", slog.New(slog.DiscardHandler))
-	if err != nil || !g.guarded() {
+	g, err := newStartBackup(dir, "SLUICE", slog.New(slog.DiscardHandler))
+	if err != nil || !g.holds() {
 		t.Fatalf("nothing is kept: %v", err)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"sluice/e2e/testkit"
 )
 
-// startInPlace starts a sluice as a Pushgateway was started, without a command.
-// Only the folder of its stream is said, since tests share one working directory.
+// startInPlace starts a sluice with the flags of a Pushgateway, without a command. Only
+// the folder of its stream is added, because tests share one working directory.
 func (s *site) startInPlace(address, file string) *sluice {
 	s.t.Helper()
 	s.client.CloseIdleConnections()
@@ -58,8 +58,8 @@ type shown struct {
 	api    []map[string]any
 }
 
-// shows reads scrape and API, without what differs between any two gateways: their
-// own families, and the order of groups.
+// shows reads the scrape and the API, without what always differs between two gateways:
+// the families of the gateway itself, and the order of groups.
 func (g *sluice) shows() shown {
 	g.t.Helper()
 	var answer struct{ Data []map[string]any }
@@ -72,7 +72,7 @@ func (g *sluice) shows() shown {
 			family := group[name].(map[string]any)
 			metric := family["metrics"].([]any)[0].(map[string]any)
 			if metric["value"] == "0" {
-				// Pushgateway tells when the 0 was written, Sluice when the group was
+				// Pushgateway shows when the 0 was written, Sluice when the group was
 				// changed last.
 				delete(family, "time_stamp")
 			}
@@ -112,7 +112,7 @@ func sameTimeZone(t *testing.T, value any) {
 	family["time_stamp"] = at.UTC().Format(time.RFC3339Nano)
 }
 
-// mustShow compares with what another gateway has shown.
+// mustShow checks that the gateway shows what another one has shown.
 func (g *sluice) mustShow(want shown) {
 	g.t.Helper()
 	got := g.shows()
@@ -141,9 +141,9 @@ func (g *sluice) mustShow(want shown) {
 	}
 }
 
-// A Pushgateway is stopped, or killed once it has written its file, and Sluice
-// is started in its place with the same flags.
-func TestSluiceTakesOverFromPushgateway(t *testing.T) {
+// A Pushgateway is stopped, or killed after it has written its file. Sluice is started
+// in its place with the same flags.
+func TestSluiceReplacesPushgateway(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"stopped": syscall.SIGTERM, "killed": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
@@ -167,7 +167,7 @@ func TestSluiceTakesOverFromPushgateway(t *testing.T) {
 					t.Errorf("the log does not say %q:\n%s", line, g.Log())
 				}
 			}
-			// It goes on from there, and the flags stay.
+			// Later starts with the same flags go on from the stream.
 			g.must(http.StatusOK, http.MethodPost, "/metrics/job/older", "second 3\n")
 			g.must(http.StatusAccepted, http.MethodDelete, "/metrics/job/text", "")
 			before = g.shows()
@@ -179,7 +179,7 @@ func TestSluiceTakesOverFromPushgateway(t *testing.T) {
 			if strings.Contains(g.Log(), "imported the persistence file") {
 				t.Errorf("imported again:\n%s", g.Log())
 			}
-			// What was deleted does not come back from the file.
+			// A group that was deleted does not come back from the file.
 			for _, group := range before.api {
 				g.must(http.StatusAccepted, http.MethodDelete, groupURL(group["labels"].(map[string]any)), "")
 			}
@@ -213,7 +213,7 @@ func groupURL(labels map[string]any) string {
 	return url
 }
 
-// fingerprint is content and time of a file.
+// fingerprint is the content and the modification time of a file.
 func fingerprint(t *testing.T, file string) string {
 	t.Helper()
 	info, err := os.Stat(file)
@@ -227,8 +227,8 @@ func fingerprint(t *testing.T, file string) string {
 	return fmt.Sprint(info.ModTime(), info.Mode(), string(data))
 }
 
-// A file that cannot be taken over stops the start, before anything is written,
-// and is repaired by nobody but its owner.
+// A file that cannot be imported ends the start before anything is written, and stays
+// as it is.
 func TestABrokenPersistenceFileIsRefused(t *testing.T) {
 	s := newSite(t)
 	good := filepath.Join(s.dir, "pushgateway.data")
@@ -263,7 +263,7 @@ func TestABrokenPersistenceFileIsRefused(t *testing.T) {
 			}
 		})
 	}
-	// Nothing of it is in the stream, so the right file is still taken.
+	// Nothing of it is in the stream, so the right file is still imported.
 	if err := os.WriteFile(broken, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
