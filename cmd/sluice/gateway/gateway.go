@@ -46,7 +46,7 @@ type Gateway struct {
 	expirer   *ingest.Expirer
 	watchdog  *watchdog // nil if nobody wants one
 	service   *ingest.Service
-	live      *api.Live
+	events    *api.Broadcaster
 	readiness *readiness
 	handler   http.Handler
 
@@ -150,9 +150,9 @@ func (g *Gateway) assemble(shown *exposer.OwnMetrics) (err error) {
 	if err := g.bus.Introduce(bus.Introduction{Store: g.store, Version: version.Version, Started: g.started, Ready: g.readiness.caughtUp}); err != nil {
 		return err
 	}
-	g.live = api.NewLive()
-	g.bus.Observe(g.live.Event)
-	refusals.Observe(g.live.Refusal)
+	g.events = api.NewBroadcaster()
+	g.bus.Observe(g.events.Event)
+	refusals.Observe(g.events.Refusal)
 	g.handler, err = routes(cfg, handlers{
 		front:        front,
 		paths:        ingest.NewPaths(cfg.Prefix(), metrics, logger.With("component", "http")),
@@ -173,13 +173,13 @@ func (g *Gateway) assemble(shown *exposer.OwnMetrics) (err error) {
 }
 
 func (g *Gateway) api(refusals *ingest.Refusals) *api.API {
-	return api.NewAPI(g.store, api.APIConfig{
-		Ready: g.readiness.caughtUp, Recent: refusals.Latest,
-		Reached: api.Reached{External: g.cfg.external(), Prefix: g.cfg.Prefix()},
+	return api.New(g.store, api.Config{
+		Ready: g.readiness.caughtUp, Refusals: refusals.Latest,
+		Address: api.Address{External: g.cfg.external(), Prefix: g.cfg.Prefix()},
 		Status:  api.Status{Build: buildInfo(), Flags: g.cfg.Flags, Start: g.started},
-		Cluster: api.Cluster{Name: g.bus.ClusterName, Stream: g.bus.StreamState, Gateways: g.bus.Gateways},
-		Stream:  api.Stream{Status: g.bus.Status, Known: g.bus.Known, Waiting: g.readiness.waitingFor},
-		Live:    g.live,
+		Cluster: api.ClusterSource{Name: g.bus.ClusterName, Stream: g.bus.StreamState, Gateways: g.bus.Gateways},
+		Stream:  api.StreamSource{Status: g.bus.Status, Known: g.bus.Known, NotReady: g.readiness.waitingFor},
+		Events:  g.events,
 		History: g.bus.History,
 	}, g.logger.With("component", "api"))
 }

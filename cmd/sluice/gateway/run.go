@@ -77,7 +77,7 @@ func (g *Gateway) serveHTTP(ctx context.Context, l net.Listener) error {
 		Handler:           ingest.BodyDeadline(g.handler, g.cfg.ReadTimeout),
 		ReadHeaderTimeout: g.cfg.ReadHeaderTimeout, IdleTimeout: g.cfg.IdleTimeout, MaxHeaderBytes: g.cfg.MaxHeaderBytes,
 	}
-	server.RegisterOnShutdown(g.live.Close) // who watches would never end by himself
+	server.RegisterOnShutdown(g.events.Close) // requests that watch events would not end
 	served := make(chan error, 1)
 	go func() {
 		served <- web.Serve(l, server, &web.FlagConfig{WebConfigFile: &g.cfg.WebConfigFile}, g.logger)
