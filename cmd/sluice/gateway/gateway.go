@@ -36,7 +36,7 @@ type Gateway struct {
 	started time.Time
 
 	listeners []net.Listener
-	self      *exposer.OwnMetrics
+	self      *exposer.SelfMetrics
 	notifier  *notifier
 	rules     *reloader
 	bus       *bus.Bus
@@ -59,7 +59,7 @@ type Gateway struct {
 // impossible, or ctx ends; nothing is open then. Requests are answered once Run
 // runs, which must be called to close what New has opened.
 func New(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Gateway, err error) {
-	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewOwnMetrics()}
+	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewSelfMetrics()}
 	g.quitting, g.quit = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -92,7 +92,7 @@ func (g *Gateway) ClientURL() string { return g.bus.ClientURL() }
 
 // open opens what can fail, in the order in which it is closed backwards, and
 // returns the own metrics that scrapes show.
-func (g *Gateway) open(ctx context.Context) (shown *exposer.OwnMetrics, err error) {
+func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err error) {
 	cfg := &g.cfg
 	if err := web.Validate(cfg.WebConfigFile); err != nil {
 		// The errors of the toolkit do not say in which file they are.
@@ -134,7 +134,7 @@ func (g *Gateway) logStart() {
 }
 
 // assemble makes the parts that need no opening, and connects them.
-func (g *Gateway) assemble(shown *exposer.OwnMetrics) (err error) {
+func (g *Gateway) assemble(shown *exposer.SelfMetrics) (err error) {
 	cfg, logger := &g.cfg, g.logger
 	metrics := ingest.NewMetrics(g.self.Registerer())
 	g.committer = ingest.NewCommitter(g.bus, g.store, cfg.Committer, logger.With("component", "committer"), metrics)
@@ -159,7 +159,7 @@ func (g *Gateway) assemble(shown *exposer.OwnMetrics) (err error) {
 		scraper:      exposer.NewScraper(g.store, shown, g.readiness.caughtUp, judge, logger.With("component", "scrape")),
 		api:          g.api(refusals),
 		self:         g.self,
-		selfOnly:     exposer.OwnHandler(g.self, g.store, logger.With("component", "own-metrics")),
+		selfOnly:     exposer.SelfHandler(g.self, g.store, logger.With("component", "own-metrics")),
 		notReady:     g.readiness.notForPushes,
 		notScrapable: g.readiness.notForScrapes,
 		reload:       g.rules.reload,
@@ -191,7 +191,7 @@ func (g *Gateway) quitByRequest() {
 
 // shownSelf returns the own metrics that scrapes show, and their types, which
 // pushed families may not contradict then: none if they are kept apart.
-func shownSelf(self *exposer.OwnMetrics, where string) (*exposer.OwnMetrics, map[string]dto.MetricType, error) {
+func shownSelf(self *exposer.SelfMetrics, where string) (*exposer.SelfMetrics, map[string]dto.MetricType, error) {
 	if where == SelfSeparate {
 		return nil, nil, nil
 	}

@@ -25,7 +25,7 @@ type handlers struct {
 	paths        *ingest.Paths
 	scraper      *exposer.Scraper
 	api          *api.API
-	self         *exposer.OwnMetrics
+	self         *exposer.SelfMetrics
 	selfOnly     http.Handler
 	notReady     func() string // the reason why the gateway is not ready for pushes, "" for none
 	notScrapable func() string // likewise for scrapes
