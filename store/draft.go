@@ -17,6 +17,10 @@ type Draft struct {
 	shapes   map[string]*shape      // of the draft's groups, by namesID
 	added    int                    // how many more groups there are than in the store, or than none if wiped
 	jobs     map[string]int         // the same for each job
+
+	names  aliases[metricName]             // of families that the draft has accepted
+	labels map[string]*aliases[labelNames] // of these, by family
+	keys   aliases[labelNames]             // of the draft's groups
 }
 
 // Draft begins a draft at the store's present sequence.
@@ -91,6 +95,7 @@ func (d *Draft) push(op Op, p Push) (Event, error) {
 		if conflict := d.check(p.Key, old, e.Families, p.Families); conflict != nil {
 			return Event{}, conflict
 		}
+		d.noteAliases(p.Key, p.Families)
 	}
 	d.set(p.Key, old, draftGroup(e))
 	return e, nil
@@ -148,8 +153,10 @@ func (d *Draft) Fail(p Push, reason string) (Event, bool, error) {
 		e.Op, e.PushTime, e.Expires, e.Forget = OpExpire, old.pushTime, old.expires, old.forget
 	case old != nil:
 		e.PushTime, e.Expires, e.Families = old.pushTime, old.expires, old.pushed()
-	case d.full(p) != nil || d.twin(p.Key) != nil && !d.store.settings.Unchecked:
+	case d.full(p) != nil || !d.store.settings.Unchecked && d.collides(p.Key):
 		return Event{}, false, nil
+	default:
+		d.noteAliases(p.Key, nil)
 	}
 	d.set(p.Key, old, draftGroup(e))
 	return e, true, nil
@@ -171,7 +178,7 @@ func (d *Draft) Due(key Key, now, forgetAfter int64) (Event, bool, error) {
 	}
 	e := Event{Op: OpDelete, Key: key, Origin: originExpiry}
 	limit := d.store.settings.MaxGroups
-	if forget := old.expires + forgetAfter; !old.Dead() && forget > now && (limit == 0 || d.store.dead < limit) && d.twin(key) == nil {
+	if forget := old.expires + forgetAfter; !old.Dead() && forget > now && (limit == 0 || d.store.dead < limit) && !d.collides(key) {
 		e.Op, e.PushTime, e.FailTime = OpExpire, old.pushTime, old.failTime
 		e.Expires, e.Forget, e.Refusal = old.expires, forget, old.refusal
 		d.set(key, old, draftGroup(e))
@@ -350,6 +357,16 @@ func (d *Draft) twin(key Key) *Group {
 		return living(d.group(path))
 	}
 	return nil
+}
+
+// collides tells whether a group of the key cannot be scraped beside those that
+// there are, or not at all.
+func (d *Draft) collides(key Key) bool {
+	if d.twin(key) != nil {
+		return true
+	}
+	_, bad := d.keyAlias(key)
+	return bad
 }
 
 // twinPath returns the path of the key that differs only in an empty instance

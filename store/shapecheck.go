@@ -117,6 +117,24 @@ func (s *shapeCheck) family(f *Family) (Offender, bool) {
 	return Offender{}, false
 }
 
+// elsewhere returns a group that holds a series, which need not be one of the
+// push, but must have the values of the key where it has names of it. nil if none
+// does.
+func (s *shapeCheck) elsewhere(name string, labels []byte) *Group {
+	if !s.ready {
+		s.prepare()
+	}
+	for _, g := range s.inner {
+		if i, ok := g.find(name); ok && hasMetric(g.held[i].text[g.held[i].head:], g.held[i].typ, labels) {
+			return g
+		}
+	}
+	if s.alone {
+		return nil
+	}
+	return s.outside(name, labels)
+}
+
 // outside returns the group of a shape not within the key's that holds the
 // series, nil if none does.
 func (s *shapeCheck) outside(name string, labels []byte) *Group {
@@ -124,7 +142,7 @@ func (s *shapeCheck) outside(name string, labels []byte) *Group {
 	for rest := labels; len(rest) > 0; {
 		var label []byte
 		label, _, rest = cutLabel(rest)
-		mask |= nameBit(label)
+		mask |= writtenBit(label)
 	}
 	for _, sh := range s.outer {
 		if sh.mask&^mask == 0 {
