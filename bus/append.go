@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"sluice/bus/embed"
 	"sluice/bus/event"
 	"sluice/store"
 )
@@ -47,8 +48,8 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 		ids[i] = m.Header[headerMsgID][0]
 	}
 	events = compactAll(events)
-	b.own.add(ids, events)
-	defer func() { b.own.drop(ids[len(seqs):]) }()
+	b.inFlight.add(ids, events)
+	defer func() { b.inFlight.drop(ids[len(seqs):]) }()
 	b.counters.batches.Add(1)
 	b.metrics.batchEvents.Observe(float64(len(events)))
 	seqs = make([]uint64, 0, len(events))
@@ -71,7 +72,7 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 		b.counters.conflicts.Add(1)
 	}
 	b.took(lost)
-	if n := len(seqs); n > 0 && b.shortcut.apply(seqs[0]-1, events[:n]) {
+	if n := len(seqs); n > 0 && b.localApply.apply(seqs[0]-1, events[:n]) {
 		b.progress.advance(seqs[n-1])
 	}
 	return seqs, err
@@ -80,11 +81,11 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 // appendChunk appends one chunk, and makes room in a full stream for what
 // removes more than it brings: deletes, wipes and expiries.
 func (b *Bus) appendChunk(ctx context.Context, c *chunk) error {
-	err := b.settle(ctx, c)
+	err := b.publishUntilKnown(ctx, c)
 	if errors.Is(err, ErrStreamFull) && b.cfg.MaxBytes > 0 && c.messages[c.landed].Header[event.HeaderRollup] != nil {
 		return b.withRoom(ctx, func() error {
 			rest := &chunk{after: c.next(), messages: c.messages[c.landed : c.landed+1]}
-			err := b.settle(ctx, rest)
+			err := b.publishUntilKnown(ctx, rest)
 			c.landed += rest.landed
 			return err
 		})
@@ -135,7 +136,7 @@ func (b *Bus) encode(index int, e store.Event) (*nats.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := min(int(b.nc.MaxPayload()), maxPayload)
+	limit := min(int(b.nc.MaxPayload()), embed.MaxPayloadLimit)
 	total, headers := event.Size(m)
 	if total+roomForAppend > limit {
 		return nil, &TooLargeError{Index: index, Size: total + roomForAppend, Limit: limit}
@@ -154,8 +155,8 @@ func (b *Bus) Fits(e store.Event) error {
 	return err
 }
 
-// settle publishes a chunk until it is known what has become of it.
-func (b *Bus) settle(ctx context.Context, c *chunk) error {
+// publishUntilKnown publishes a chunk until it is known what has become of it.
+func (b *Bus) publishUntilKnown(ctx context.Context, c *chunk) error {
 	ids := make([]string, len(c.messages))
 	for i, m := range c.messages {
 		ids[i] = m.Header[headerMsgID][0]

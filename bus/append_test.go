@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
@@ -26,8 +27,8 @@ func manyPuts(count, size int) []store.Event {
 }
 
 func TestAnAppendBehindAnotherSequenceIsAConflict(t *testing.T) {
-	for _, sync := range []SyncMode{SyncAlways, SyncInterval} {
-		g := startGateway(t, Config{DataDir: t.TempDir(), Sync: sync})
+	for _, sync := range []embed.SyncMode{embed.SyncAlways, embed.SyncInterval} {
+		g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Sync: sync}})
 		g.push(t, put("/job/a", 1))
 		for _, after := range []uint64{0, 2, 1000} {
 			for _, count := range []int{1, 2, 30} {
@@ -47,7 +48,7 @@ func TestAnAppendBehindAnotherSequenceIsAConflict(t *testing.T) {
 }
 
 func TestWhatIsTooLargeIsNamedAndNothingLands(t *testing.T) {
-	g := startGateway(t, Config{DataDir: t.TempDir(), MaxPayload: 4096})
+	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), MaxPayload: 4096}})
 	events := manyPuts(3, 0)
 	events[2] = manyPuts(1, 5000)[0]
 	seqs, err := g.Append(context.Background(), 0, events)
@@ -69,7 +70,7 @@ func TestWhatIsTooLargeIsNamedAndNothingLands(t *testing.T) {
 	g.push(t, manyPuts(1, low)[0])
 	g.push(t, append(manyPuts(19, 0), manyPuts(1, low)[0])...)
 	// Headers have a limit of their own.
-	g2 := startGateway(t, Config{DataDir: t.TempDir()})
+	g2 := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir()}})
 	e := put("/job/x", 1)
 	e.Families = nil
 	for i := range 3000 {
@@ -85,9 +86,9 @@ func TestWhatIsTooLargeIsNamedAndNothingLands(t *testing.T) {
 func TestAFullStreamRefusesPushesAndTakesDeletes(t *testing.T) {
 	for _, c := range []struct {
 		history int
-		sync    SyncMode
-	}{{1, SyncInterval}, {3, SyncInterval}, {1, SyncAlways}} {
-		cfg := Config{DataDir: t.TempDir(), MaxBytes: 64 << 10, Sync: c.sync, History: c.history}
+		sync    embed.SyncMode
+	}{{1, embed.SyncInterval}, {3, embed.SyncInterval}, {1, embed.SyncAlways}} {
+		cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: c.sync}, MaxBytes: 64 << 10, History: c.history}
 		g := startGateway(t, cfg)
 		landed := 0
 		var err error

@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 
+	"sluice/bus/embed"
 	"sluice/bus/event"
 )
 
@@ -27,7 +28,7 @@ const atomicFrom = 16
 // message before only when all copies write the message, takes a wrong one for a
 // failed write, and stops for good (nats-server 2.15.2, server/stream.go and
 // server/jetstream_cluster.go; TestConflictsDoNotStopTheStream).
-func (b *Bus) clustered() bool { return b.cfg.Cluster.on() || b.nc.ConnectedClusterName() != "" }
+func (b *Bus) clustered() bool { return b.cfg.Server.Cluster.On() || b.nc.ConnectedClusterName() != "" }
 
 // wantsAtomic tells whether a chunk is published as an atomic batch: in a cluster
 // if it has more than one message, else if that is faster. Only of the embedded
@@ -36,7 +37,7 @@ func (b *Bus) wantsAtomic(c *chunk) bool {
 	if b.clustered() {
 		return len(c.messages) > 1 // and chunkLen has made it one that is allowed
 	}
-	if b.embedded == nil || b.cfg.Sync != SyncAlways || len(c.messages) < atomicFrom {
+	if b.embedded == nil || b.cfg.Server.Sync != embed.SyncAlways || len(c.messages) < atomicFrom {
 		return false
 	}
 	return atomicLen(c.messages) == len(c.messages)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
@@ -50,7 +51,7 @@ func quietBus(b *testing.B, cfg Config) *Bus {
 // BenchmarkAppend compares the two ways to append a batch: figures are events a
 // second.
 func BenchmarkAppend(b *testing.B) {
-	for _, sync := range []SyncMode{SyncAlways, SyncInterval} {
+	for _, sync := range []embed.SyncMode{embed.SyncAlways, embed.SyncInterval} {
 		for _, way := range []string{"chain", "atomic"} {
 			for _, size := range []int{1, 2, 4, 8, 16, 32, 64, 128} {
 				b.Run(fmt.Sprintf("sync=%s/way=%s/events=%d", sync, way, size), func(b *testing.B) {
@@ -61,8 +62,8 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-func benchmarkAppend(b *testing.B, sync SyncMode, way string, size int) {
-	bus := quietBus(b, Config{DataDir: b.TempDir(), Sync: sync})
+func benchmarkAppend(b *testing.B, sync embed.SyncMode, way string, size int) {
+	bus := quietBus(b, Config{Server: embed.Config{DataDir: b.TempDir(), Sync: sync}})
 	events := make([]store.Event, 1000)
 	for i := range events {
 		events[i] = eventOf(i, 2000)
@@ -120,7 +121,7 @@ func BenchmarkReplay(b *testing.B) {
 }
 
 func benchReplay(b *testing.B, count int) {
-	bus := quietBus(b, Config{DataDir: b.TempDir(), Sync: SyncInterval, PublishTimeout: time.Minute})
+	bus := quietBus(b, Config{Server: embed.Config{DataDir: b.TempDir(), Sync: embed.SyncInterval}, PublishTimeout: time.Minute})
 	ctx := context.Background()
 	for i := 0; i < count; i += maxChunk {
 		events := make([]store.Event, min(maxChunk, count-i))
@@ -134,7 +135,7 @@ func benchReplay(b *testing.B, count int) {
 	b.Run("raw", func(b *testing.B) {
 		start := cpu()
 		for range b.N {
-			f, err := bus.openFeed(ctx, 0)
+			f, err := bus.openSubscription(ctx, 0)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -147,7 +148,7 @@ func benchReplay(b *testing.B, count int) {
 				}
 				got += len(taken.items)
 			}
-			bus.closeFeed(f)
+			bus.closeSubscription(f)
 		}
 		report(b, b.N*count, start)
 	})
@@ -166,7 +167,7 @@ func benchReplay(b *testing.B, count int) {
 			if st.Groups() != count {
 				b.Fatal(st.Groups())
 			}
-			bus.closeFeed(r.feed)
+			bus.closeSubscription(r.subscription)
 		}
 		report(b, b.N*count, start)
 	})

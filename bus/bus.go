@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sluice/bus/embed"
 	"sluice/bus/event"
 	"sluice/bus/limitlog"
 )
@@ -26,16 +27,16 @@ type Bus struct {
 	limited *limitlog.Logger // for what others may cause
 	metrics *metrics
 
-	embedded *embedded // nil with an external server
-	nc       *nats.Conn
-	ncClosed chan struct{} // closed once the connection is gone for good
-	js       jetstream.JetStream
-	link     *link
-	reach    *reach
-	codec    *event.Codec
-	own      *ownEvents
-	shortcut shortcut
-	turns    *turns
+	embedded   *embed.Server // nil with an external server
+	nc         *nats.Conn
+	ncClosed   chan struct{} // closed once the connection is gone for good
+	js         jetstream.JetStream
+	link       *link
+	quorum     *quorum
+	codec      *event.Codec
+	inFlight   *inFlight
+	localApply localApply
+	fairness   *fairness
 
 	resumeWithin time.Duration // how long a gateway may have been away and go on
 
@@ -45,10 +46,10 @@ type Bus struct {
 
 	appending sync.Mutex // one Append at a time
 	acks      *acks
-	bringing  *alone    // what is to be brought into the cluster; for ensureStream
-	opened    time.Time // when a member of a cluster has come up
-	instance  string    // makes message ids unique among gateways
-	messages  uint64    // ids used; guarded by appending
+	migration *migration // what is to be brought into the cluster; for ensureStream
+	opened    time.Time  // when a member of a cluster has come up
+	instance  string     // makes message ids unique among gateways
+	messages  uint64     // ids used; guarded by appending
 
 	counters counters
 	size     size
@@ -73,11 +74,11 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 	}
 	b := &Bus{
 		cfg: cfg, logger: logger, limited: limitlog.New(logger),
-		ncClosed: make(chan struct{}), link: newLink(), reach: newReach(cfg), codec: event.NewCodec(cfg.Prefix), own: newOwnEvents(),
+		ncClosed: make(chan struct{}), link: newLink(), quorum: newQuorum(cfg), codec: event.NewCodec(cfg.Prefix), inFlight: newInFlight(),
 		progress: &progress{}, nudges: make(chan uint64, 1),
 		instance: nuid.Next(), resumeWithin: cfg.markerTTL() / 2, // a margin for clocks and slow starts
 	}
-	b.turns = newTurns(b.instance)
+	b.fairness = newFairness(b.instance)
 	b.life, b.end = context.WithCancelCause(context.Background())
 	b.metrics = newMetrics(reg, cfg, b.Status)
 	if err := b.open(ctx); err != nil {
@@ -91,9 +92,11 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 
 func (b *Bus) open(ctx context.Context) error {
 	if b.cfg.URL == "" {
-		if err := b.openEmbedded(ctx); err != nil {
+		var err error
+		if b.embedded, err = embed.Start(ctx, b.cfg.Server, b.logger); err != nil {
 			return err
 		}
+		b.cfg.Server = b.embedded.Config()
 	}
 	if err := b.connect(); err != nil {
 		return err
@@ -105,12 +108,12 @@ func (b *Bus) open(ctx context.Context) error {
 	if b.acks, err = newAcks(b.nc); err != nil {
 		return fmt.Errorf("cannot listen for acknowledgements: %w", err)
 	}
-	if b.reach.watched {
-		if err := b.turns.listen(b.nc, b.cfg.Prefix); err != nil {
+	if b.quorum.watched {
+		if err := b.fairness.listen(b.nc, b.cfg.Prefix); err != nil {
 			return err
 		}
 	}
-	if b.cfg.Cluster.on() {
+	if b.cfg.Server.Cluster.On() {
 		// The stream is there once enough members are: Follow waits for them.
 		return b.openMember()
 	}
@@ -122,23 +125,9 @@ func (b *Bus) open(ctx context.Context) error {
 	}
 	b.know(info)
 	if b.embedded != nil {
-		return left(b.cfg.DataDir)
+		return b.embedded.Leave()
 	}
 	return nil
-}
-
-// openEmbedded starts the embedded server.
-func (b *Bus) openEmbedded(ctx context.Context) (err error) {
-	if b.cfg.Cluster.on() {
-		if b.cfg.Cluster, err = b.cfg.Cluster.sized(ctx, b.logger); err != nil {
-			return err
-		}
-		b.cfg.Cluster = b.cfg.Cluster.lookUp(ctx)
-	}
-	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout+recoverTimeout)
-	defer cancel()
-	b.embedded, err = startEmbedded(ctx, b.cfg, b.logger)
-	return err
 }
 
 // know notes what the stream says of itself.
@@ -148,13 +137,13 @@ func (b *Bus) know(info *jetstream.StreamInfo) {
 	b.metrics.bytes.Set(float64(info.State.Bytes))
 	b.metrics.copies.Set(float64(info.Config.Replicas))
 	b.metrics.copiesCurrent.Set(float64(currentCopies(info)))
-	b.reach.answered(info.State.LastSeq)
+	b.quorum.answered(info.State.LastSeq)
 }
 
 // WaitStream blocks until the stream is there, or ctx ends. Outside of a cluster
 // it is there from Open on.
 func (b *Bus) WaitStream(ctx context.Context) error {
-	for b.cfg.Cluster.on() {
+	for b.cfg.Server.Cluster.On() {
 		info, err := b.ensureStream(ctx)
 		if err == nil {
 			b.know(info)
@@ -164,7 +153,7 @@ func (b *Bus) WaitStream(ctx context.Context) error {
 			return err
 		}
 		b.limited.Info("waiting for the stream", "reason", b.explain(err))
-		if !pause(ctx, foundPause) {
+		if !pause(ctx, bootstrapPause) {
 			return fmt.Errorf("cannot wait for the stream: %w", context.Cause(ctx))
 		}
 	}
@@ -178,10 +167,10 @@ func (b *Bus) Conn() *nats.Conn { return b.nc }
 // ClientURL returns where the embedded server listens for clients, or "" if
 // nowhere.
 func (b *Bus) ClientURL() string {
-	if b.embedded == nil || b.embedded.current().Addr() == nil {
+	if b.embedded == nil {
 		return ""
 	}
-	return b.embedded.current().ClientURL()
+	return b.embedded.ClientURL()
 }
 
 // Close ends Follow and whatever waits, closes the connection and shuts the
@@ -211,7 +200,7 @@ func (b *Bus) close(ctx context.Context) error {
 	}
 	errs = append(errs, b.closeConn(ctx))
 	if b.embedded != nil {
-		errs = append(errs, b.embedded.stop(ctx))
+		errs = append(errs, b.embedded.Stop(ctx))
 	}
 	return errors.Join(errs...)
 }

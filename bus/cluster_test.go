@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
@@ -40,7 +41,7 @@ func memberConfigs(t testing.TB, n int) []Config {
 	addresses := freeAddresses(t, n)
 	configs := make([]Config, n)
 	for i := range configs {
-		configs[i] = Config{DataDir: t.TempDir(), Cluster: ClusterConfig{Listen: addresses[i], Peers: addresses}}
+		configs[i] = Config{Server: embed.Config{DataDir: t.TempDir(), Cluster: embed.ClusterConfig{Listen: addresses[i], Peers: addresses}}}
 	}
 	return configs
 }
@@ -107,7 +108,7 @@ func TestTheLeaderMayStop(t *testing.T) {
 	var rest []*gateway
 	var stopped Config
 	for i, g := range members {
-		if g.embedded.current().Name() == info.Cluster.Leader {
+		if g.embedded.Name() == info.Cluster.Leader {
 			stopped = configs[i]
 			g.stop()
 			continue
@@ -146,7 +147,7 @@ func TestWithoutAMajorityNothingIsWritten(t *testing.T) {
 func TestASingleGatewayIsJoined(t *testing.T) {
 	configs := memberConfigs(t, 3)
 	single := configs[0]
-	single.Cluster = ClusterConfig{}
+	single.Server.Cluster = embed.ClusterConfig{}
 	single.History = 5
 	alone := startGateway(t, single)
 	for i := range 300 {
@@ -175,7 +176,7 @@ func TestASingleGatewayIsJoined(t *testing.T) {
 	}
 	members[2].push(t, put("/job/b", 1))
 	same(t, members, "/job/b", 1)
-	if _, err := os.Stat(filepath.Join(configs[0].DataDir, aloneDir)); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(configs[0].Server.DataDir, "alone")); !os.IsNotExist(err) {
 		t.Errorf("the files of the single gateway are still in the way: %v", err)
 	}
 
@@ -187,18 +188,18 @@ func TestASingleGatewayIsJoined(t *testing.T) {
 	for _, g := range members {
 		g.stop()
 	}
-	single.DataDir = configs[1].DataDir
+	single.Server.DataDir = configs[1].Server.DataDir
 	if _, err := tryGateway(t, single); err == nil || !strings.Contains(err.Error(), "--cluster.leave") {
 		t.Errorf("a member started alone by mistake: %v", err)
 	}
-	single.Cluster.Leave = true
+	single.Server.Cluster.Leave = true
 	alone = startGateway(t, single)
 	if alone.store.Groups() != 100 || alone.store.Sequence() < last {
 		t.Errorf("alone again it has %d groups at %d, was at %d", alone.store.Groups(), alone.store.Sequence(), last)
 	}
 	alone.push(t, put("/job/c", 1))
 	alone.stop()
-	single.Cluster.Leave = false
+	single.Server.Cluster.Leave = false
 	alone = startGateway(t, single)
 	if !alone.shows("/job/c", 1) {
 		t.Errorf("after another start it shows %q", alone.group("/job/c"))
@@ -210,7 +211,7 @@ func TestASingleGatewayIsJoined(t *testing.T) {
 func TestAHalfBroughtStreamIsBroughtAgain(t *testing.T) {
 	configs := memberConfigs(t, 3)
 	single := configs[0]
-	single.Cluster = ClusterConfig{}
+	single.Server.Cluster = embed.ClusterConfig{}
 	alone := startGateway(t, single)
 	for i := range 20 {
 		alone.push(t, put("/job/a/instance/"+strconv.Itoa(i), i))
@@ -229,7 +230,7 @@ func TestAHalfBroughtStreamIsBroughtAgain(t *testing.T) {
 	var half jetstream.StreamConfig
 	members[0].cfg.applyTo(&half)
 	half.Replicas = 3
-	half.Metadata = map[string]string{bringingKey: members[0].bringing.id}
+	half.Metadata = map[string]string{migratingKey: members[0].migration.ID}
 	within(t, "the cluster makes a stream", func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -246,7 +247,7 @@ func TestAHalfBroughtStreamIsBroughtAgain(t *testing.T) {
 		}
 	}
 	info, err := members[1].streamInfo(context.Background())
-	if err != nil || info.Config.Metadata[bringingKey] != "" || info.Config.Metadata[broughtKey] == "" {
+	if err != nil || info.Config.Metadata[migratingKey] != "" || info.Config.Metadata[embed.MigratedKey] == "" {
 		t.Errorf("the stream says %v, %v", info.Config.Metadata, err)
 	}
 }
@@ -254,13 +255,13 @@ func TestAHalfBroughtStreamIsBroughtAgain(t *testing.T) {
 func TestForeignDataIsNotTakenIn(t *testing.T) {
 	configs := memberConfigs(t, 3)
 	single := configs[2]
-	single.Cluster = ClusterConfig{}
+	single.Server.Cluster = embed.ClusterConfig{}
 	alone := startGateway(t, single)
 	alone.push(t, put("/job/mine", 1))
 	alone.stop()
 
 	late := configs[2]
-	configs[2].DataDir = t.TempDir()
+	configs[2].Server.DataDir = t.TempDir()
 	members := startMembers(t, configs...)
 	members[0].push(t, put("/job/theirs", 1))
 	members[2].stop()
@@ -330,12 +331,47 @@ func TestConflictsDoNotStopTheStream(t *testing.T) {
 		})
 	}
 	pushing.Wait()
+	for n := range members {
+		same(t, members, fmt.Sprintf("/job/a/instance/%d", 10*n), 29)
+	}
 	for i, g := range members {
 		within(t, fmt.Sprintf("member %d has all", i), func() bool { return g.store.Groups() == 15 })
-		for n := range members {
-			if path := fmt.Sprintf("/job/a/instance/%d", 10*n); !g.shows(path, 29) {
-				t.Errorf("member %d has %s %q", i, path, g.group(path))
-			}
-		}
+	}
+}
+
+func secretFile(t *testing.T, secret string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(name, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// Whoever does not know the secret is not let in, and disturbs nobody.
+func TestTheSecretKeepsOthersOut(t *testing.T) {
+	configs := memberConfigs(t, 3)
+	for i := range configs {
+		configs[i].Server.Cluster.SecretFile = secretFile(t, "correct horse battery")
+	}
+	members := startMembers(t, configs...)
+	members[0].push(t, put("/job/a", 1))
+	members[2].stop()
+	stranger := configs[2]
+	stranger.Server.DataDir = t.TempDir()
+	stranger.Server.Cluster.SecretFile = secretFile(t, "incorrect horse battery")
+	s, err := tryGateway(t, stranger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	members[1].push(t, put("/job/a", 2))
+	same(t, members[:2], "/job/a", 2)
+	time.Sleep(2 * time.Second) // long enough to be let in
+	if s.Status().Ready || s.embedded.MembersConnected() > 1 {
+		t.Error("a stranger was let in")
+	}
+	stranger.Server.Cluster.SecretFile = secretFile(t, "short")
+	if _, err := Open(t.Context(), stranger, s.logger, nil); err == nil {
+		t.Error("a short secret was taken")
 	}
 }

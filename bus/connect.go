@@ -31,7 +31,7 @@ func (b *Bus) connect() error {
 	if b.embedded != nil {
 		url = nats.DefaultURL // not used
 		opts = append(opts, nats.InProcessServer(b.embedded))
-		opts = append(opts, b.embedded.login.options...)
+		opts = append(opts, b.embedded.Login()...)
 	}
 	b.nc, err = nats.Connect(url, opts...)
 	if err == nil {

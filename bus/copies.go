@@ -13,13 +13,26 @@ const (
 	codeNoPeers       jetstream.ErrorCode = 10005 // too few of them are there
 )
 
+// copies returns how many copies of the stream a cluster of a size is to have.
+// One less than an odd number protects against nothing more.
+func copies(size int) int {
+	switch {
+	case size <= 3:
+		return max(size, 1)
+	case size == 4:
+		return 3
+	default:
+		return 5
+	}
+}
+
 // wantedCopies returns how many copies the stream is to have.
 func (b *Bus) wantedCopies() int {
 	switch {
 	case b.cfg.Replicas > 0:
 		return b.cfg.Replicas
-	case b.cfg.Cluster.on():
-		return copies(b.cfg.Cluster.Size)
+	case b.cfg.Server.Cluster.On():
+		return copies(b.cfg.Server.Cluster.Size)
 	case b.embedded != nil:
 		return 1
 	}
@@ -59,7 +72,7 @@ func (b *Bus) moreCopies(ctx context.Context, info *jetstream.StreamInfo) *jetst
 
 // keepCopies does so while the stream is used: members join later.
 func (b *Bus) keepCopies(ctx context.Context, info *jetstream.StreamInfo) {
-	if !b.cfg.Cluster.on() {
+	if !b.cfg.Server.Cluster.On() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout)

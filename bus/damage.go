@@ -26,27 +26,27 @@ const (
 	// to be stuck. It delivers within a millisecond, and being wrong costs
 	// nothing but a new consumer.
 	stuckAfter = time.Second
-	// feedLate is how long the copy of the stream that a feed reads may be behind
+	// subscriptionLate is how long the copy of the stream that a subscription reads may be behind
 	// the leader. It is behind for milliseconds, unless its server catches up.
-	feedLate = 3 * time.Second
+	subscriptionLate = 3 * time.Second
 	// maxStride bounds the steps of the search for the end of a damaged part, so
 	// that it does not leap over what is readable between two of them. A block
 	// is 8 MiB, and seldom has fewer messages.
 	maxStride = 64
 )
 
-// outlook is what is to be expected from a feed.
-type outlook int
+// subscriptionState is what is to be expected from a subscription.
+type subscriptionState int
 
 const (
-	busy      outlook = iota // more is coming, or it is not known
-	exhausted                // nothing more is there to be read
-	stuck                    // more is there, but it does not come
-	gone                     // the consumer is not there any more
+	busy      subscriptionState = iota // more is coming, or it is not known
+	exhausted                          // nothing more is there to be read
+	stuck                              // more is there, but it does not come
+	gone                               // the consumer is not there any more
 )
 
-// look asks the server what is to be expected from a feed that has been quiet.
-func (f *follower) look(ctx context.Context, from *feed) outlook {
+// look asks the server what is to be expected from a subscription that has been quiet.
+func (f *follower) look(ctx context.Context, from *subscription) subscriptionState {
 	ask, cancel := context.WithTimeout(ctx, f.patience())
 	defer cancel()
 	before := from.came()
@@ -54,7 +54,7 @@ func (f *follower) look(ctx context.Context, from *feed) outlook {
 	switch {
 	case err != nil && from.came() != before:
 		// The answer is behind what comes, on a slow link.
-	case err != nil && f.reach.watched && ctx.Err() == nil:
+	case err != nil && f.quorum.watched && ctx.Err() == nil:
 		// Its server has gone, of which nobody tells. The others are there: one of
 		// them has just said that there is more.
 		return gone
@@ -76,32 +76,32 @@ func (f *follower) look(ctx context.Context, from *feed) outlook {
 
 // stepOver gets the store to a sequence of which the stream has said that it is
 // there, even if the messages up to it cannot be read. It returns true if another
-// feed is needed for that.
+// subscription is needed for that.
 func (f *follower) stepOver(ctx context.Context, last uint64) (another bool) {
 	applied := f.store.Sequence()
 	if applied >= last {
 		return false
 	}
-	switch f.look(ctx, f.feed) {
+	switch f.look(ctx, f.subscription) {
 	case gone:
 		return true
 	case exhausted:
-		if f.reach.watched && !f.nothingTo(ctx, applied, last) {
+		if f.quorum.watched && !f.nothingTo(ctx, applied, last) {
 			return f.overdue()
 		}
 		f.late = time.Time{}
-		if !f.reach.watched || f.progress.known() <= last {
+		if !f.quorum.watched || f.progress.known() <= last {
 			f.hole(applied+1, last)
 		} // else it has been replaced by what is on its way
 		f.store.Skip(last)
 		f.progress.advance(last)
 	case stuck:
-		next, err := f.around(ctx, f.feed, applied, last)
+		next, err := f.around(ctx, f.subscription, applied, last)
 		if err != nil {
 			f.limited.Warn("cannot read the stream", "err", err)
 			return false
 		}
-		f.feed = next
+		f.subscription = next
 	}
 	return false
 }
@@ -119,13 +119,13 @@ func (b *Bus) nothingTo(ctx context.Context, applied, last uint64) bool {
 	return err == nil && (found == 0 || found > last)
 }
 
-// overdue tells whether the copy of the stream that a feed reads has been behind
+// overdue tells whether the copy of the stream that a subscription reads has been behind
 // for so long that another one is to be tried.
 func (f *follower) overdue() bool {
 	if f.late.IsZero() {
 		f.late = time.Now()
 	}
-	if time.Since(f.late) < feedLate {
+	if time.Since(f.late) < subscriptionLate {
 		return false
 	}
 	f.late = time.Time{}
@@ -138,9 +138,9 @@ func (f *follower) hole(from, to uint64) {
 	f.limited.Warn("a part of the stream cannot be read", "from", from, "to", to)
 }
 
-// around replaces a feed that is stuck behind the sequence applied by one that
+// around replaces a subscription that is stuck behind the sequence applied by one that
 // begins where the stream can be read again.
-func (f *follower) around(ctx context.Context, old *feed, applied, last uint64) (*feed, error) {
+func (f *follower) around(ctx context.Context, old *subscription, applied, last uint64) (*subscription, error) {
 	f.stuck = time.Time{}
 	ctx, cancel := context.WithTimeout(ctx, f.cfg.ConnectTimeout)
 	defer cancel()
@@ -148,11 +148,11 @@ func (f *follower) around(ctx context.Context, old *feed, applied, last uint64) 
 	if err != nil {
 		return nil, err
 	}
-	next, err := f.openFeed(ctx, from)
+	next, err := f.openSubscription(ctx, from)
 	if err != nil {
 		return nil, err
 	}
-	f.closeFeed(old)
+	f.closeSubscription(old)
 	f.number = 0
 	if from > applied+1 {
 		f.hole(applied+1, from-1)

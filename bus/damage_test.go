@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/bus/embed"
 )
 
 // flip changes one byte of the event that contains text, in the files of the
@@ -49,14 +51,14 @@ func TestADamagedEventCostsItsGroupOnly(t *testing.T) {
 		{"all", []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
+			cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}}
 			g := startGateway(t, cfg)
 			for i := range groups {
 				g.push(t, put(fmt.Sprintf("/job/j%d", i), 1000+i))
 			}
 			g.stop()
 			for _, i := range c.damaged {
-				flip(t, cfg.DataDir, fmt.Sprintf(`job="x"} %d`, 1000+i))
+				flip(t, cfg.Server.DataDir, fmt.Sprintf(`job="x"} %d`, 1000+i))
 			}
 			start := time.Now()
 			g = startGateway(t, cfg)

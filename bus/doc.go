@@ -1,6 +1,7 @@
-// Package bus connects the gateway to its stream: it runs the embedded NATS
-// server or connects to an external one, sets the stream up, encodes and decodes
-// events, appends them and follows them into the store. It judges nothing.
+// Package bus connects the gateway to its stream: it starts the embedded NATS server
+// (package embed) or connects to an external one, sets the stream up, appends events
+// (package event) and follows them into the store. It judges nothing, and knows
+// nothing of the server's files.
 //
 // # Basics
 //

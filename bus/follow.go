@@ -36,7 +36,7 @@ func (b *Bus) Follow(ctx context.Context, st *store.Store) error {
 	var asking sync.WaitGroup
 	asking.Go(func() { b.watchStream(ctx) })
 	if b.embedded != nil {
-		asking.Go(func() { b.mendServer(ctx) })
+		asking.Go(func() { b.restartServer(ctx) })
 	}
 	asking.Go(func() { b.keepSettled(ctx, st) })
 	defer asking.Wait()
@@ -51,11 +51,11 @@ func (b *Bus) Follow(ctx context.Context, st *store.Store) error {
 
 // state is what a follower does at a time; it returns what it does next.
 //
-//	           ┌──────────── the stream is another one, ◀──┐
-//	           ▼             or too much time has passed   │
-//	replay ──caught up──▶ follow ──feed lost──▶ resume ────┤
-//	  ▲ │                   ▲                              │
-//	  └─┘ failed            └────────── nothing missed ────┘
+//	           ┌──────────── the stream is another one, ◀────────────┐
+//	           ▼             or too much time has passed             │
+//	replay ──caught up──▶ follow ──subscription lost──▶ resume ──────┤
+//	  ▲ │                   ▲                                        │
+//	  └─┘ failed            └────────── nothing missed ──────────────┘
 type state func(context.Context) state
 
 // follower is the goroutine of Follow.
@@ -63,27 +63,27 @@ type follower struct {
 	*Bus
 	store *store.Store
 
-	created time.Time     // of the stream that the store shows
-	current time.Time     // when the store had, provably, all that the stream had
-	feed    *feed         // open in follow
-	spare   []item        // memory of the last batch
-	number  uint64        // delivery number of the last item that was applied
-	pause   time.Duration // before the next try
-	stuck   time.Time     // since when the server has not delivered what it has
-	late    time.Time     // since when the stream, or a copy of it, has less than it should
-	fatal   error         // why following ends
+	created      time.Time     // of the stream that the store shows
+	current      time.Time     // when the store had, provably, all that the stream had
+	subscription *subscription // open in follow
+	spare        []item        // memory of the last batch
+	number       uint64        // delivery number of the last item that was applied
+	pause        time.Duration // before the next try
+	stuck        time.Time     // since when the server has not delivered what it has
+	late         time.Time     // since when the stream, or a copy of it, has less than it should
+	fatal        error         // why following ends
 }
 
-// follow applies what the feed brings.
+// follow applies what the subscription brings.
 func (f *follower) follow(ctx context.Context) state {
-	defer func() { f.closeFeed(f.feed) }()
-	f.shortcut.open(f.store)
-	defer f.shortcut.open(nil)
+	defer func() { f.closeSubscription(f.subscription) }()
+	f.localApply.open(f.store)
+	defer f.localApply.open(nil)
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
 	connected, lost := f.link.state()
 	for connected {
-		got := f.feed.take(f.spare)
+		got := f.subscription.take(f.spare)
 		f.spare = got.items
 		f.applyAll(f.store, got.items, func(applied uint64) { f.progress.advance(applied) })
 		stale := f.stale() // before it is told otherwise: what brings news may have come first
@@ -97,7 +97,7 @@ func (f *follower) follow(ctx context.Context) state {
 			return f.replay
 		}
 		select {
-		case <-f.feed.news:
+		case <-f.subscription.news:
 		case <-ticker.C:
 			if last := f.progress.known(); last > f.store.Sequence() && f.stepOver(ctx, last) {
 				connected = false
@@ -117,8 +117,8 @@ func (f *follower) follow(ctx context.Context) state {
 // applyAll applies items to a store, and calls applied from time to time with
 // the sequence that it has then.
 func (f *follower) applyAll(st *store.Store, items []item, applied func(uint64)) {
-	f.shortcut.mu.Lock()
-	defer f.shortcut.mu.Unlock()
+	f.localApply.mu.Lock()
+	defer f.localApply.mu.Unlock()
 	has := st.Sequence()
 	for i := range items {
 		it := &items[i]
@@ -130,12 +130,12 @@ func (f *follower) applyAll(st *store.Store, items []item, applied func(uint64))
 			st.Skip(it.seq)
 		case it.apply:
 			st.Apply(it.seq, it.event)
-			f.shortcut.tell(st, it.seq, &it.event)
+			f.localApply.tell(st, it.seq, &it.event)
 		default:
 			st.Skip(it.seq)
 		}
 		f.progress.seen(it.seq, it.id, it.subject)
-		f.turns.seen(it.id)
+		f.fairness.seen(it.id)
 		f.number = it.delivery
 		if i == len(items)-1 || i%applyStep == applyStep-1 {
 			applied(it.seq)
@@ -144,11 +144,11 @@ func (f *follower) applyAll(st *store.Store, items []item, applied func(uint64))
 }
 
 // noteCurrent notes that the store has all that the stream had at a time. The
-// server of a feed knows that, unless it has a copy of the stream that may be
+// server of a subscription knows that, unless it has a copy of the stream that may be
 // behind: then the word of the leader counts.
 func (f *follower) noteCurrent(idle time.Time) {
-	if f.reach.watched {
-		idle = f.reach.current(f.store.Sequence())
+	if f.quorum.watched {
+		idle = f.quorum.current(f.store.Sequence())
 	}
 	if !idle.IsZero() {
 		f.current = idle
@@ -191,7 +191,7 @@ func (f *follower) resume(ctx context.Context) state {
 		// once it is complete.
 		return f.replay
 	}
-	if f.feed, err = f.openFeed(ctx, applied+1); err != nil {
+	if f.subscription, err = f.openSubscription(ctx, applied+1); err != nil {
 		return f.again(ctx, f.resume, err)
 	}
 	f.number = 0
@@ -207,7 +207,7 @@ func (f *follower) behind() bool {
 	if f.late.IsZero() {
 		f.late = time.Now()
 	}
-	return f.reach.watched && time.Since(f.late) < latePatience
+	return f.quorum.watched && time.Since(f.late) < latePatience
 }
 
 // again waits before a state is tried again.
@@ -220,7 +220,7 @@ func (f *follower) again(ctx context.Context, next state, err error) state {
 		return nil
 	}
 	err = f.explain(err)
-	f.reach.wait(err)
+	f.quorum.wait(err)
 	f.limited.Warn("cannot read the stream", "err", err)
 	if !pause(ctx, f.pause) {
 		return nil
@@ -249,8 +249,8 @@ func (f *follower) waitLink(ctx context.Context) bool {
 // can be reached, and sees to it that it has its copies.
 func (b *Bus) watchStream(ctx context.Context) {
 	period := bytesPeriod
-	if b.reach.watched {
-		period = reachPeriod
+	if b.quorum.watched {
+		period = quorumPeriod
 	}
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
@@ -262,11 +262,11 @@ func (b *Bus) watchStream(ctx context.Context) {
 			b.keepCopies(ctx, info)
 		}
 		if b.routed() {
-			b.reach.majority()
+			b.quorum.majority()
 		}
-		if b.cfg.Cluster.on() {
-			b.metrics.members.Set(float64(b.cfg.Cluster.Size))
-			b.metrics.connected.Set(float64(b.membersConnected()))
+		if b.cfg.Server.Cluster.On() {
+			b.metrics.members.Set(float64(b.cfg.Server.Cluster.Size))
+			b.metrics.connected.Set(float64(b.embedded.MembersConnected()))
 		}
 		select {
 		case <-ticker.C:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
@@ -59,7 +60,7 @@ func (g *gateway) stored(t *testing.T) uint64 {
 func (g *gateway) replays() int { return strings.Count(g.log.String(), `msg="replayed the stream"`) }
 
 func TestDeletesAndWipesLeaveNothing(t *testing.T) {
-	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
+	cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}}
 	g := startGateway(t, cfg)
 	g.codec.Tombstone = time.Second
 	long := "/job/" + strings.Repeat("long", 60)
@@ -88,7 +89,7 @@ func TestDeletesAndWipesLeaveNothing(t *testing.T) {
 }
 
 func TestHistoryIsKeptUntilADelete(t *testing.T) {
-	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval, History: 3}
+	cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}, History: 3}
 	g := startGateway(t, cfg)
 	g.push(t, put("/job/a", 1), put("/job/a", 2), put("/job/a", 3), put("/job/a", 4), put("/job/b", 1))
 	if got := g.stored(t); got != 4 {
@@ -108,7 +109,7 @@ func TestHistoryIsKeptUntilADelete(t *testing.T) {
 }
 
 func TestAStreamThatEndsWithNothingIsReady(t *testing.T) {
-	cfg := Config{DataDir: t.TempDir()}
+	cfg := Config{Server: embed.Config{DataDir: t.TempDir()}}
 	g := startGateway(t, cfg)
 	g.codec.Tombstone = time.Second
 	g.push(t, put("/job/a", 1), put("/job/b", 1), deleted("/job/b"))
@@ -123,7 +124,7 @@ func TestAStreamThatEndsWithNothingIsReady(t *testing.T) {
 }
 
 func TestExpiredGroupsGo(t *testing.T) {
-	g := startGateway(t, Config{DataDir: t.TempDir(), Sync: SyncInterval})
+	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}})
 	paths := []string{"/job/a/instance/1.2.3.4:5", "/job/" + strings.Repeat("long", 60)}
 	for _, path := range paths {
 		m := g.encoded(t, put(path, 1))
@@ -143,7 +144,7 @@ func TestExpiredGroupsGo(t *testing.T) {
 }
 
 func TestEventsThatCannotBeReadAreSkipped(t *testing.T) {
-	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
+	cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}}
 	g := startGateway(t, cfg)
 	g.push(t, put("/job/a", 1))
 	newer := g.encoded(t, put("/job/a", 2))
@@ -278,8 +279,8 @@ func TestARestartedServerIsFollowed(t *testing.T) {
 
 // The files as they are when a process is killed: nothing of a clean stop.
 func TestAKilledProcessLosesNothingAcknowledged(t *testing.T) {
-	for _, sync := range []SyncMode{SyncAlways, SyncInterval} {
-		cfg := Config{DataDir: t.TempDir(), Sync: sync}
+	for _, sync := range []embed.SyncMode{embed.SyncAlways, embed.SyncInterval} {
+		cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: sync}}
 		g := startGateway(t, cfg)
 		g.push(t, manyPuts(300, 100)...)
 		g.push(t, deleted("/job/many/instance/i5"), put("/job/many/instance/i6", 7))
@@ -288,8 +289,8 @@ func TestAKilledProcessLosesNothingAcknowledged(t *testing.T) {
 		}
 		want := snapshot(g.store)
 		killed := cfg
-		killed.DataDir = t.TempDir()
-		if err := os.CopyFS(killed.DataDir, os.DirFS(cfg.DataDir)); err != nil {
+		killed.Server.DataDir = t.TempDir()
+		if err := os.CopyFS(killed.Server.DataDir, os.DirFS(cfg.Server.DataDir)); err != nil {
 			t.Fatal(err)
 		}
 		after := startGateway(t, killed)
@@ -358,7 +359,7 @@ func TestAReplayWaitsForWhatHasReplacedOthers(t *testing.T) {
 
 // Many blocks, one of which is damaged.
 func TestADamagedBlockDoesNotStopTheReplay(t *testing.T) {
-	cfg := Config{DataDir: t.TempDir(), Sync: SyncInterval}
+	cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}}
 	g := startGateway(t, cfg)
 	large := eventOf(0, 60_000)
 	for i := range 40 {
@@ -370,7 +371,7 @@ func TestADamagedBlockDoesNotStopTheReplay(t *testing.T) {
 		g.push(t, events...)
 	}
 	g.stop()
-	files, err := filepath.Glob(filepath.Join(cfg.DataDir, "jetstream", "*", "streams", "SLUICE", "msgs", "*.blk"))
+	files, err := filepath.Glob(filepath.Join(cfg.Server.DataDir, "jetstream", "*", "streams", "SLUICE", "msgs", "*.blk"))
 	if err != nil || len(files) < 3 {
 		t.Fatalf("%d blocks: %v", len(files), err)
 	}

@@ -131,7 +131,7 @@ func (b *Bus) self() Gateway {
 		Kept: make([]KeptDigest, len(kept)),
 	}
 	if b.embedded != nil {
-		g.Server = b.embedded.current().Name()
+		g.Server = b.embedded.Name()
 	}
 	for i, d := range kept {
 		g.Kept[i] = KeptDigest{d.Sequence, Sum(d.Sum)}

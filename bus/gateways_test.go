@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"sluice/bus/embed"
 	"sluice/e2e/testkit"
 	"sluice/store"
 )
@@ -235,7 +236,7 @@ func TestGatewaysBoundWhatOthersSend(t *testing.T) {
 // A question can't make a gateway publish an event of the stream, or ask the
 // server for something.
 func TestGatewaysAnswerNoSubjectOfTheirOwn(t *testing.T) {
-	g := startGateway(t, Config{DataDir: t.TempDir(), Sync: SyncInterval})
+	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}})
 	g.introduce(t, "v")
 	g.push(t, put("/job/x", 1))
 	for _, reply := range []string{"sluice.log.job=x", "$JS.API.STREAM.PURGE.SLUICE"} {
@@ -257,7 +258,7 @@ func TestGatewaysAnswerNoSubjectOfTheirOwn(t *testing.T) {
 }
 
 func TestStreamStateOfASingleGateway(t *testing.T) {
-	g := startGateway(t, Config{DataDir: t.TempDir(), Sync: SyncInterval})
+	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}})
 	seq := g.push(t, put("/job/x", 1))[0]
 	s, err := g.StreamState(context.Background())
 	if err != nil {

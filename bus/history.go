@@ -27,8 +27,8 @@ const (
 	historyFetch = 1000
 )
 
-// Past is an event that the stream has kept.
-type Past struct {
+// HistoryEntry is an event that the stream has kept.
+type HistoryEntry struct {
 	Sequence uint64
 	// Time is when it came into the stream.
 	Time  time.Time
@@ -40,7 +40,7 @@ type Past struct {
 // History returns the newest events that the stream has of a group, n of them at
 // most and 32 MiB, the newest first, and how many it has in all. It asks the
 // stream, and waits two seconds at most, or until ctx ends.
-func (b *Bus) History(ctx context.Context, key store.Key, n int) (events []Past, kept uint64, err error) {
+func (b *Bus) History(ctx context.Context, key store.Key, n int) (events []HistoryEntry, kept uint64, err error) {
 	ctx, cancel := b.bounded(ctx, historyTime)
 	defer cancel()
 	subject := event.Subject(b.cfg.Prefix, key)
@@ -64,7 +64,7 @@ func (b *Bus) History(ctx context.Context, key store.Key, n int) (events []Past,
 		if err != nil {
 			return nil, 0, fmt.Errorf("cannot read event %d: %w", at.seq, streamError(err))
 		}
-		events = append(events, b.past(key, raw))
+		events = append(events, b.historyEntry(key, raw))
 	}
 	return events, kept, nil
 }
@@ -74,16 +74,16 @@ func (b *Bus) History(ctx context.Context, key store.Key, n int) (events []Past,
 func (b *Bus) messageAt(ctx context.Context, s jetstream.Stream, seq uint64) (*jetstream.RawStreamMsg, error) {
 	for tries := 1; ; tries++ {
 		raw, err := s.GetMsg(ctx, seq)
-		if !errors.Is(err, jetstream.ErrMsgNotFound) || !b.reach.watched || tries == 3 || !pause(ctx, askAgain) {
+		if !errors.Is(err, jetstream.ErrMsgNotFound) || !b.quorum.watched || tries == 3 || !pause(ctx, askAgain) {
 			return raw, err
 		}
 	}
 }
 
-// past decodes an event. It does so with a codec of its own: that of the follower
+// historyEntry decodes an event. It does so with a codec of its own: that of the follower
 // keeps in mind what it has read.
-func (b *Bus) past(key store.Key, raw *jetstream.RawStreamMsg) Past {
-	p := Past{Sequence: raw.Sequence, Time: raw.Time}
+func (b *Bus) historyEntry(key store.Key, raw *jetstream.RawStreamMsg) HistoryEntry {
+	p := HistoryEntry{Sequence: raw.Sequence, Time: raw.Time}
 	c := event.NewCodec(b.cfg.Prefix)
 	c.Know(key)
 	e, ok, err := c.Decode(&nats.Msg{Subject: raw.Subject, Header: raw.Header, Data: raw.Data})

@@ -9,13 +9,14 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
 // past returns what History tells, as text: the newest first.
 func (g *gateway) past(t *testing.T, path string, n int) (string, uint64) {
 	t.Helper()
-	var events []Past
+	var events []HistoryEntry
 	var kept uint64
 	within(t, "the stream answers", func() (ok bool) { // a slow machine may need another try
 		var err error
@@ -45,7 +46,7 @@ func (g *gateway) past(t *testing.T, path string, n int) (string, uint64) {
 }
 
 func TestHistory(t *testing.T) {
-	g := startGateway(t, Config{DataDir: t.TempDir(), Sync: SyncInterval, History: 5})
+	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}, History: 5})
 	long := "/job/" + strings.Repeat("long", 60) // its subject is a hash
 	f := func(path string, n int, want string, wantKept uint64) {
 		t.Helper()
@@ -84,7 +85,7 @@ func TestHistory(t *testing.T) {
 
 // Of very many events only the last ones are looked at, wherever they stand.
 func TestHistoryIsLong(t *testing.T) {
-	g := startGateway(t, Config{DataDir: t.TempDir(), Sync: SyncInterval, History: 1_000_000})
+	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}, History: 1_000_000})
 	const many = historyLook + 500
 	fill := func(path string) { // in steps, each of which has its time
 		for from := 0; from < many; from += 500 {

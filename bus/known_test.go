@@ -1,6 +1,10 @@
 package bus
 
-import "testing"
+import (
+	"testing"
+
+	"sluice/bus/embed"
+)
 
 func TestRedactURL(t *testing.T) {
 	for urls, want := range map[string]string{
@@ -23,7 +27,7 @@ func TestRedactURL(t *testing.T) {
 
 // What is known of the stream is what the stream says, without a question.
 func TestKnown(t *testing.T) {
-	g := startGateway(t, Config{DataDir: t.TempDir(), History: 3})
+	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir()}, History: 3})
 	g.push(t, put("/job/x", 1), put("/job/x", 2), put("/job/y", 3))
 	if _, err := g.streamInfo(t.Context()); err != nil { // as is done every few seconds
 		t.Fatal(err)

@@ -49,7 +49,7 @@ func newMetrics(reg prometheus.Registerer, cfg Config, status func() Status) *me
 	})
 	most.Set(float64(cfg.MaxBytes))
 	m.register(m.replaySeconds, m.batchEvents, m.bytes, m.copies, m.copiesCurrent, most)
-	if cfg.Cluster.on() {
+	if cfg.Server.Cluster.On() {
 		m.register(m.members, m.connected)
 	}
 	gauge := func(name, help string, value func(Status) uint64) {

@@ -23,6 +23,8 @@ import (
 	"github.com/nats-io/nkeys"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
+
+	"sluice/bus/embed"
 )
 
 func write(t *testing.T, text string) string {
@@ -38,8 +40,8 @@ func TestOpenNamesWhatStandsInTheWay(t *testing.T) {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	f := func(name string, cfg Config, want ...string) {
 		t.Helper()
-		if cfg.URL == "" && cfg.DataDir == "" {
-			cfg.DataDir = t.TempDir()
+		if cfg.URL == "" && cfg.Server.DataDir == "" {
+			cfg.Server.DataDir = t.TempDir()
 		}
 		cfg.ConnectTimeout = 2 * time.Second
 		start := time.Now()
@@ -65,34 +67,34 @@ func TestOpenNamesWhatStandsInTheWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer busy.Close()
-	used := Config{DataDir: t.TempDir()}
+	used := Config{Server: embed.Config{DataDir: t.TempDir()}}
 	startGateway(t, used)
 
-	f("data directory is a file", Config{DataDir: file}, file)
-	f("data directory below a file", Config{DataDir: file + "/data"}, file)
-	f("data directory in use", used, used.DataDir, "in use")
-	f("address in use", Config{Listen: busy.Addr().String()}, busy.Addr().String(), "in use")
-	f("address without a port", Config{Listen: "localhost"}, "--bus.listen", "localhost")
-	f("address for everybody", Config{Listen: "0.0.0.0:4222"}, "0.0.0.0:4222", "--bus.allow-insecure-listen")
-	f("address for everybody, short", Config{Listen: ":4222"}, "--bus.allow-insecure-listen")
+	f("data directory is a file", Config{Server: embed.Config{DataDir: file}}, file)
+	f("data directory below a file", Config{Server: embed.Config{DataDir: file + "/data"}}, file)
+	f("data directory in use", used, used.Server.DataDir, "in use")
+	f("address in use", Config{Server: embed.Config{Listen: busy.Addr().String()}}, busy.Addr().String(), "in use")
+	f("address without a port", Config{Server: embed.Config{Listen: "localhost"}}, "--bus.listen", "localhost")
+	f("address for everybody", Config{Server: embed.Config{Listen: "0.0.0.0:4222"}}, "0.0.0.0:4222", "--bus.allow-insecure-listen")
+	f("address for everybody, short", Config{Server: embed.Config{Listen: ":4222"}}, "--bus.allow-insecure-listen")
 	f("nobody there", Config{URL: "nats://127.0.0.1:1"}, "127.0.0.1:1")
-	f("sync", Config{Sync: "sometimes"}, "sometimes")
+	f("sync", Config{Server: embed.Config{Sync: "sometimes"}}, "sometimes")
 	f("prefix", Config{Prefix: "a.b"}, "a.b")
 	f("history", Config{History: 2_000_000}, "--bus.history")
 	f("replicas", Config{Replicas: 7}, "--bus.replicas")
 	f("replicas of one server", Config{Replicas: 3}, "SLUICE", "replicas")
-	f("payload", Config{MaxPayload: 64 << 20}, "67108864")
-	f("url and listen", Config{URL: "nats://localhost", Listen: "localhost:1"}, "--bus.listen")
+	f("payload", Config{Server: embed.Config{MaxPayload: 64 << 20}}, "67108864")
+	f("url and listen", Config{Server: embed.Config{Listen: "localhost:1"}, URL: "nats://localhost"}, "--bus.listen")
 	f("creds and nkey", Config{URL: "nats://localhost", Creds: "a", NKey: "b"}, "--bus.nkey")
 	f("no creds", Config{URL: "nats://localhost", Creds: file + ".absent"}, file+".absent")
 	f("no nkey", Config{URL: "nats://localhost", NKey: file}, file)
-	f("no configuration", Config{ServerConfig: file + ".absent"}, file+".absent")
-	f("bad configuration", Config{ServerConfig: write(t, "listen: {")}, "file")
-	f("configuration for everybody", Config{ServerConfig: write(t, "listen: 0.0.0.0:4222")}, "0.0.0.0:4222")
-	f("leaf nodes for everybody", Config{ServerConfig: write(t, "leafnodes { listen: 0.0.0.0:7422 }")}, "0.0.0.0:7422")
-	f("several accounts", Config{ServerConfig: write(t, "accounts { A { jetstream: enabled }, B { jetstream: enabled } }")}, "SLUICE")
-	f("account without JetStream", Config{ServerConfig: write(t, "accounts { A { } }")}, "JetStream")
-	f("callout", Config{ServerConfig: write(t, "authorization { users: [{user: a, password: b}], auth_callout { issuer: AAB35RZ7HJSICG7D4IGPYO3CTQPWWGULJXZYD45QAWUKTXJYDI6EO7MV, auth_users: [a] } }")}, "--bus.creds")
+	f("no configuration", Config{Server: embed.Config{ConfigFile: file + ".absent"}}, file+".absent")
+	f("bad configuration", Config{Server: embed.Config{ConfigFile: write(t, "listen: {")}}, "file")
+	f("configuration for everybody", Config{Server: embed.Config{ConfigFile: write(t, "listen: 0.0.0.0:4222")}}, "0.0.0.0:4222")
+	f("leaf nodes for everybody", Config{Server: embed.Config{ConfigFile: write(t, "leafnodes { listen: 0.0.0.0:7422 }")}}, "0.0.0.0:7422")
+	f("several accounts", Config{Server: embed.Config{ConfigFile: write(t, "accounts { A { jetstream: enabled }, B { jetstream: enabled } }")}}, "SLUICE")
+	f("account without JetStream", Config{Server: embed.Config{ConfigFile: write(t, "accounts { A { } }")}}, "JetStream")
+	f("callout", Config{Server: embed.Config{ConfigFile: write(t, "authorization { users: [{user: a, password: b}], auth_callout { issuer: AAB35RZ7HJSICG7D4IGPYO3CTQPWWGULJXZYD45QAWUKTXJYDI6EO7MV, auth_users: [a] } }")}}, "--bus.creds")
 
 	s := startServer(t)
 	plain := *s.opts
@@ -163,17 +165,17 @@ func TestSettingsOfAStreamAreBroughtUpToDate(t *testing.T) {
 }
 
 func TestTheEmbeddedServerListensToWhomItShall(t *testing.T) {
-	g := startGateway(t, Config{DataDir: t.TempDir()})
+	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir()}})
 	if url := g.ClientURL(); url != "" {
 		t.Errorf("it listens at %s", url)
 	}
-	g = startGateway(t, Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"})
+	g = startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"}})
 	nc, err := nats.Connect(g.ClientURL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	nc.Close()
-	g = startGateway(t, Config{DataDir: t.TempDir(), Listen: "0.0.0.0:0", AllowInsecureListen: true})
+	g = startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Listen: "0.0.0.0:0", AllowInsecureListen: true}})
 	if nc, err = nats.Connect(strings.Replace(g.ClientURL(), "0.0.0.0", "127.0.0.1", 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +191,7 @@ func TestServerConfigurationsLeaveSluiceItsAccount(t *testing.T) {
 	public, _ := pair.PublicKey()
 	f := func(name, text string, cfg Config, opts ...nats.Option) {
 		t.Helper()
-		cfg.DataDir, cfg.ServerConfig = t.TempDir(), write(t, text)
+		cfg.Server.DataDir, cfg.Server.ConfigFile = t.TempDir(), write(t, text)
 		g := startGateway(t, cfg)
 		g.push(t, put("/job/a", 1))
 		if len(opts) == 0 {
@@ -209,7 +211,7 @@ func TestServerConfigurationsLeaveSluiceItsAccount(t *testing.T) {
 	}
 	user := nats.UserInfo("u", "p")
 	f("nothing", "", Config{})
-	f("limits", "max_connections: 10", Config{Listen: "127.0.0.1:0"})
+	f("limits", "max_connections: 10", Config{Server: embed.Config{Listen: "127.0.0.1:0"}})
 	f("users", "listen: 0.0.0.0:-1, authorization { users: [{user: u, password: p}] }", Config{}, user)
 	f("one user", "listen: 0.0.0.0:-1, authorization { user: u, password: p }", Config{}, user)
 	f("token", "listen: 0.0.0.0:-1, authorization { token: secret }", Config{}, nats.Token("secret"))
@@ -240,7 +242,7 @@ func TestAServerWithTLSIsStillOurs(t *testing.T) {
 	keyFile := write(t, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
 	for _, verify := range []string{"", ", verify: true", ", verify_and_map: true"} {
 		text := fmt.Sprintf("listen: 127.0.0.1:-1, tls { cert_file: %q, key_file: %q, ca_file: %q%s }, authorization { users: [{user: u, password: p}] }", cert, keyFile, cert, verify)
-		g := startGateway(t, Config{DataDir: t.TempDir(), ServerConfig: write(t, text)})
+		g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), ConfigFile: write(t, text)}})
 		g.push(t, put("/job/a", 1))
 		// The same server is an external one for another gateway.
 		if verify == "" {
@@ -251,7 +253,7 @@ func TestAServerWithTLSIsStillOurs(t *testing.T) {
 }
 
 func TestALockEndsWithItsBus(t *testing.T) {
-	cfg := Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"}
+	cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"}}
 	for i := range 3 {
 		g := startGateway(t, cfg)
 		g.push(t, put("/job/a", i))
@@ -260,7 +262,7 @@ func TestALockEndsWithItsBus(t *testing.T) {
 }
 
 func TestAfterCloseNobodyWaits(t *testing.T) {
-	g := startGateway(t, Config{DataDir: t.TempDir()})
+	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir()}})
 	waiting := make(chan error, 1)
 	go func() { waiting <- g.Wait(context.Background(), 99) }()
 	g.stop()
@@ -277,7 +279,7 @@ func TestAfterCloseNobodyWaits(t *testing.T) {
 
 func TestMetricsSayWhatHasHappened(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	b, err := Open(context.Background(), Config{DataDir: t.TempDir()}, slog.New(slog.NewTextHandler(io.Discard, nil)), reg)
+	b, err := Open(context.Background(), Config{Server: embed.Config{DataDir: t.TempDir()}}, slog.New(slog.NewTextHandler(io.Discard, nil)), reg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,11 +26,11 @@ func (f *follower) replay(ctx context.Context) state {
 	err = r.run(ctx)
 	f.replaying.on.Store(false)
 	if err != nil {
-		f.closeFeed(r.feed)
+		f.closeSubscription(r.subscription)
 		return f.again(ctx, f.replay, err)
 	}
 	r.finish(ctx)
-	f.feed = r.feed
+	f.subscription = r.subscription
 	f.pause = firstPause
 	return f.follow
 }
@@ -38,15 +38,15 @@ func (f *follower) replay(ctx context.Context) state {
 // replayRun is one replay.
 type replayRun struct {
 	*follower
-	feed    *feed
-	into    *store.Store
-	created time.Time
-	started time.Time
-	target  uint64 // what the store must have to be ready
-	settled bool   // the target is where all is that was missing
-	total   uint64 // events that the server promised
-	done    uint64 // events that have come
-	logged  time.Time
+	subscription *subscription
+	into         *store.Store
+	created      time.Time
+	started      time.Time
+	target       uint64 // what the store must have to be ready
+	settled      bool   // the target is where all is that was missing
+	total        uint64 // events that the server promised
+	done         uint64 // events that have come
+	logged       time.Time
 }
 
 func (f *follower) startReplay(ctx context.Context) (*replayRun, error) {
@@ -57,13 +57,13 @@ func (f *follower) startReplay(ctx context.Context) (*replayRun, error) {
 	}
 	r.created, r.target = info.Created, info.State.LastSeq
 	f.codec.Forget()
-	if r.feed, err = f.openFeed(ctx, 0); err != nil {
+	if r.subscription, err = f.openSubscription(ctx, 0); err != nil {
 		return nil, err
 	}
 	if f.store.Sequence() > 0 || f.store.Groups() > 0 {
 		r.into = f.store.Fresh()
 	}
-	r.total = r.feed.total
+	r.total = r.subscription.total
 	f.number = 0
 	f.replaying.done.Store(0)
 	f.replaying.total.Store(r.total)
@@ -80,7 +80,7 @@ func (r *replayRun) run(ctx context.Context) error {
 	ticker := time.NewTicker(holePatience)
 	defer ticker.Stop()
 	for quiet := false; ; {
-		got := r.feed.take(r.spare)
+		got := r.subscription.take(r.spare)
 		r.spare = got.items
 		r.apply(got.items)
 		switch {
@@ -91,18 +91,18 @@ func (r *replayRun) run(ctx context.Context) error {
 			if got.err != nil {
 				return got.err
 			}
-		case (r.done >= r.total && !got.idle.IsZero() || r.total == 0) && !r.reach.watched:
+		case (r.done >= r.total && !got.idle.IsZero() || r.total == 0) && !r.quorum.watched:
 			return nil
 		case got.err != nil:
 			return got.err
 		case quiet && len(got.items) == 0:
-			switch r.look(ctx, r.feed) {
+			switch r.look(ctx, r.subscription) {
 			case gone:
 				return fmt.Errorf("%w: its consumer does not answer", errLost)
 			case exhausted:
 				// The server has promised more than it can read, or than there is any
 				// more. Or it has a copy of the stream that is behind.
-				if !r.reach.watched {
+				if !r.quorum.watched {
 					return nil
 				}
 				if r.nothingTo(ctx, r.into.Sequence(), r.target) {
@@ -121,7 +121,7 @@ func (r *replayRun) run(ctx context.Context) error {
 		}
 		quiet = false
 		select {
-		case <-r.feed.news:
+		case <-r.subscription.news:
 		case <-ticker.C:
 			quiet = true
 		case <-r.nudges: // whoever asks, the replay is what he waits for
@@ -140,7 +140,7 @@ func (r *replayRun) run(ctx context.Context) error {
 // moment, or for longer if the copy that it reads is behind.
 func (r *replayRun) reached(ctx context.Context) bool {
 	gaps, unsettled := r.into.Gaps()
-	if !r.reach.watched || r.settled || !unsettled {
+	if !r.quorum.watched || r.settled || !unsettled {
 		return true
 	}
 	info, err := r.streamInfo(ctx)
@@ -155,9 +155,9 @@ func (r *replayRun) reached(ctx context.Context) bool {
 
 // goRound goes on behind a part of the stream that cannot be read.
 func (r *replayRun) goRound(ctx context.Context) error {
-	next, err := r.around(ctx, r.feed, r.into.Sequence(), r.target)
+	next, err := r.around(ctx, r.subscription, r.into.Sequence(), r.target)
 	if err == nil {
-		r.feed = next
+		r.subscription = next
 	}
 	return err
 }

@@ -19,7 +19,7 @@ const askPatience = time.Second
 
 // patience is how long one request may take that is made again if it fails.
 func (b *Bus) patience() time.Duration {
-	if b.reach.watched {
+	if b.quorum.watched {
 		return askPatience
 	}
 	return b.cfg.ConnectTimeout

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"testing"
 
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
 func TestWhatIsAppendedIsSeenAndReplayed(t *testing.T) {
-	for _, sync := range []SyncMode{SyncAlways, SyncInterval} {
-		cfg := Config{DataDir: t.TempDir(), Sync: sync}
+	for _, sync := range []embed.SyncMode{embed.SyncAlways, embed.SyncInterval} {
+		cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: sync}}
 		g := startGateway(t, cfg)
 		for _, batch := range []int{1, 3, 40, 1500} {
 			events := make([]store.Event, batch)

@@ -44,7 +44,7 @@ type replaying struct {
 // Status returns how the bus is doing. It does not block.
 func (b *Bus) Status() Status {
 	connected, _ := b.link.state()
-	reached, waiting := b.reach.state()
+	reached, waiting := b.quorum.state()
 	s := Status{
 		Connected: connected && reached, Waiting: waiting,
 		Replaying:  b.replaying.on.Load(),

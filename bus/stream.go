@@ -78,7 +78,7 @@ func (b *Bus) ensureStream(ctx context.Context) (*jetstream.StreamInfo, error) {
 	defer cancelAsk()
 	s, err := b.js.Stream(ask, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return b.foundStream(unbound)
+		return b.bootstrap(unbound)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot look for stream %s: %w", name, streamError(err))
@@ -87,10 +87,10 @@ func (b *Bus) ensureStream(ctx context.Context) (*jetstream.StreamInfo, error) {
 	if leaderless(info) {
 		return nil, fmt.Errorf("cannot use stream %s: %w", name, errNoLeader)
 	}
-	if err := b.arriving(ctx, info); err != nil {
+	if err := b.migrating(ctx, info); err != nil {
 		return nil, err
 	}
-	if err := b.brought(info); err != nil {
+	if err := b.checkMigrated(info); err != nil {
 		return nil, err
 	}
 	if err := unusable(info.Config); err != nil {

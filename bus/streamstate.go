@@ -88,8 +88,8 @@ func (b *Bus) streamState(info *jetstream.StreamInfo) *StreamState {
 // server is away.
 func (b *Bus) ClusterName() string {
 	switch {
-	case b.cfg.Cluster.on():
-		return b.cfg.Cluster.Name
+	case b.cfg.Server.Cluster.On():
+		return b.cfg.Server.Cluster.Name
 	case b.embedded != nil:
 		return ""
 	}

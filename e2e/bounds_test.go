@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
 // raw opens a connection to the gateway and sends the beginning of a request.
@@ -54,9 +56,10 @@ func TestConnectionsAreBounded(t *testing.T) {
 	})
 	t.Run("E: connections beyond the limit are answered by 503", func(t *testing.T) {
 		s.client.CloseIdleConnections()
-		// Idle ones, which have had an answer; the client's own may not be closed yet.
+		// These have had an answer and are idle. Those of the client may not be closed
+		// yet.
 		var open []net.Conn
-		within(t, requestBound, "as many connections are open as may be", func() bool {
+		testkit.Within(t, requestBound, "as many connections are open as may be", func() bool {
 			conn := g.raw("GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
@@ -81,7 +84,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		for _, conn := range open {
 			conn.Close()
 		}
-		within(t, requestBound, "there is room again", func() bool {
+		testkit.Within(t, requestBound, "there is room again", func() bool {
 			a, err := g.do("GET", "/-/healthy", "")
 			return err == nil && a.code == http.StatusOK
 		})
@@ -98,8 +101,8 @@ func TestHeadersAreBounded(t *testing.T) {
 	}
 }
 
-// A whole page of another program without its types meets the gateway's own
-// families: the answer says first how many, and stays short.
+// A whole page of another program, without its types, collides with many families of
+// the gateway itself. The refusal begins with their number and stays short.
 func TestAPageWithoutTypesIsRefusedInShort(t *testing.T) {
 	g := newSite(t).start()
 	var page strings.Builder

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// An authority makes certificates for one test. Its own is the file name.ca in
-// the site's folder.
+// An authority issues certificates for one test. Its own certificate is the file
+// NAME.ca in the site's folder.
 type authority struct {
 	site   *site
 	name   string
@@ -47,8 +47,8 @@ func (a *authority) issue(name string) (cert, key string) {
 	return a.path(name + ".crt"), a.path(name + ".key")
 }
 
-// sign completes a certificate, signs it (itself if there is none above it) and
-// writes it, and its key if a file is named for that, into the site's folder.
+// sign completes a certificate, signs it (by itself if there is no authority yet), and
+// writes it into the site's folder, with its key if a file is named for that.
 func (a *authority) sign(certFile, keyFile string, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t := a.site.t
 	t.Helper()
@@ -105,8 +105,8 @@ func (a *authority) clientConfig(t *testing.T, files ...string) *tls.Config {
 	return config
 }
 
-// useTLS makes the site's client speak TLS with this setting; it speaks HTTP/2
-// with who can.
+// useTLS makes the site's client use TLS with this configuration, and HTTP/2 with
+// servers that support it.
 func (s *site) useTLS(config *tls.Config) {
 	s.before = "https://"
 	s.client.Transport = &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true, DisableCompression: true}

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// clientSettings are what a client library is told first, by the scripts that
-// run them: node/push.js and testdata/push.py.
+// clientSettings is the first input of the scripts that run client libraries:
+// node/push.js and testdata/push.py.
 type clientSettings struct {
 	URL      string `json:"url"`
 	User     string `json:"user,omitempty"`
@@ -25,7 +25,7 @@ type clientSettings struct {
 	NoJob    bool   `json:"noJob,omitempty"` // of prom-client only
 }
 
-// A clientCall is one use of a library and what has to come of it.
+// A clientCall is one call of a library and its expected result.
 type clientCall struct {
 	Verb       string             `json:"verb"` // push, pushAdd or delete
 	Job        string             `json:"job,omitempty"`
@@ -76,13 +76,13 @@ func (r runner) start(t *testing.T, settings clientSettings) *libraryProcess {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("%s (make tools installs it): %v", r.name, err)
+		t.Fatalf("%s: %v", r.name, err)
 	}
 	t.Cleanup(func() {
 		defer cancel()
 		stdin.Close()
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s (make tools installs it): %v: %s", r.name, err, p.stderr)
+			t.Errorf("%s: %v: %s", r.name, err, p.stderr)
 		}
 	})
 	p.stdin, p.stdout = json.NewEncoder(stdin), json.NewDecoder(stdout)
@@ -105,7 +105,7 @@ func (p *libraryProcess) call(t *testing.T, call clientCall) string {
 	return result
 }
 
-// try makes calls and looks after each at what the gateway shows.
+// try makes the calls and checks after each of them what the gateway shows.
 func (r runner) try(t *testing.T, g *sluice, settings clientSettings, calls ...clientCall) {
 	t.Helper()
 	p := r.start(t, settings)

@@ -13,13 +13,14 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"sluice/e2e/testkit"
 )
 
-// clusterBound is how long a cluster may take to be as it should, on a machine
-// that does much else.
+// clusterBound is how long a cluster may take to become healthy, on a busy machine.
 const clusterBound = 60 * time.Second
 
-// A cluster is three gateways that are one.
+// A cluster is three gateways on one clustered stream.
 type cluster struct {
 	site    *site
 	t       *testing.T
@@ -28,8 +29,8 @@ type cluster struct {
 	client  *http.Client // for those who give up after 10 s, as most do
 }
 
-// A member is one place of the cluster, with the gateway that runs there now.
-// Addresses and data outlive that.
+// A member is one member of the cluster. Its addresses and data stay when its process
+// is replaced.
 type member struct {
 	*sluice
 	number       int
@@ -41,12 +42,12 @@ type member struct {
 	alive, awake bool
 }
 
-// newCluster makes room for three gateways. With a network their links can be cut.
+// newCluster prepares three members. If there is a network, their links can be cut.
 func newCluster(s *site, network *network, flags ...string) *cluster {
 	c := &cluster{site: s, t: s.t, network: network, client: impatientClient(s.t)}
 	var names []string
 	for i := range 3 {
-		m := &member{number: i, listen: freeAddress(s.t), web: freeAddress(s.t), nats: freeAddress(s.t)}
+		m := &member{number: i, listen: testkit.FreeAddress(s.t), web: testkit.FreeAddress(s.t), nats: testkit.FreeAddress(s.t)}
 		m.dir = filepath.Join(s.dir, fmt.Sprintf("data-%d", i))
 		m.name = m.listen
 		if network != nil {
@@ -71,7 +72,7 @@ func impatientClient(t *testing.T) *http.Client {
 	return &http.Client{Timeout: 10 * time.Second, Transport: transport}
 }
 
-// start starts all that do not run, at the same time, and waits until they are
+// start starts all members that do not run, at the same time, and waits until they are
 // ready.
 func (c *cluster) start() {
 	c.t.Helper()
@@ -127,8 +128,8 @@ func (c *cluster) stop(m *member) {
 	}
 }
 
-// pause stops a member's process in its tracks, as a virtual machine that is
-// moved, or lets it go on.
+// pause freezes a member's process, as happens to a virtual machine that is moved, or
+// continues it.
 func (c *cluster) pause(m *member, pause bool) {
 	c.t.Helper()
 	signal := syscall.SIGCONT
@@ -141,7 +142,7 @@ func (c *cluster) pause(m *member, pause bool) {
 	m.awake = !pause
 }
 
-// isolate cuts a member from both others, or heals that.
+// isolate cuts the links between a member and both others, or restores them.
 func (c *cluster) isolate(m *member, cut bool) {
 	for _, o := range c.members {
 		if o != m {
@@ -159,13 +160,13 @@ func (c *cluster) natsURLs() string {
 	return strings.Join(urls, ",")
 }
 
-// leader returns the member that leads the stream, by the server's own word.
+// leader returns the member that leads the stream, as the server says.
 func (c *cluster) leader() *member {
 	c.t.Helper()
 	nc := connect(c.t, c.natsURLs())
 	defer nc.Close()
 	var leader *member
-	within(c.t, clusterBound, "the stream has a leader", func() bool {
+	testkit.Within(c.t, clusterBound, "the stream has a leader", func() bool {
 		info, err := streamInfo(nc)
 		if err != nil || info.Cluster == nil {
 			return false
@@ -193,12 +194,12 @@ func streamInfo(nc *nats.Conn) (*jetstream.StreamInfo, error) {
 	return s.CachedInfo(), nil
 }
 
-// current waits until all copies of the stream are, by the server's own word.
+// current waits until all replicas of the stream are current, as the server says.
 func (c *cluster) current() {
 	c.t.Helper()
 	nc := connect(c.t, c.natsURLs())
 	defer nc.Close()
-	within(c.t, clusterBound, "all three copies of the stream are current", func() bool {
+	testkit.Within(c.t, clusterBound, "all three copies of the stream are current", func() bool {
 		info, err := streamInfo(nc)
 		return err == nil && info.Cluster != nil && len(info.Cluster.Replicas) == 2 && info.Config.Replicas == 3 &&
 			!slices.ContainsFunc(info.Cluster.Replicas, func(p *jetstream.PeerInfo) bool { return !p.Current || p.Offline })

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"sluice/e2e/testkit"
 )
 
 // clusterWorkers is how many clients push while something breaks. Every third
@@ -24,8 +26,8 @@ const (
 	frozenTime = 15 * time.Second
 )
 
-// clusterLoad is clients that push each of their changes until it is accepted,
-// to one member after the other.
+// clusterLoad is a number of clients. They send each change to one member after the
+// other until it is accepted.
 type clusterLoad struct {
 	c       *cluster
 	workers []*crashWorker
@@ -62,7 +64,7 @@ func (c *cluster) startWorkers(chance *rand.Rand) *clusterLoad {
 	return l
 }
 
-// natsClient is connected to any member that lives.
+// natsClient returns a connection to any member that runs.
 func (c *cluster) natsClient() *nats.Conn {
 	conn, err := nats.Connect(c.natsURLs(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond),
 		nats.PingInterval(2*time.Second), nats.MaxPingsOutstanding(1), nats.IgnoreAuthErrorAbort())
@@ -73,8 +75,8 @@ func (c *cluster) natsClient() *nats.Conn {
 	return conn
 }
 
-// memberHTTP is the push API of a member, whichever process that is now, for a
-// client that waits for 10 s.
+// memberHTTP is the push API of a member, whose process may be replaced meanwhile. Its
+// client waits for 10 s.
 type memberHTTP struct {
 	c *cluster
 	m *member
@@ -96,7 +98,8 @@ func (h memberHTTP) send(method, key, body string, headers ...string) (verdict, 
 	return verdict{Code: response.StatusCode}, nil
 }
 
-// run makes changes until the load is stopped, each of them to its end.
+// run makes changes until the load is stopped. It retries each change until it is
+// accepted.
 func (l *clusterLoad) run(w *crashWorker, ways []transport) {
 	for {
 		select {
@@ -137,7 +140,7 @@ func (l *clusterLoad) count(f func()) {
 	f()
 }
 
-// report returns what has been since the last time.
+// report returns what has happened since the last report.
 func (l *clusterLoad) report() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -155,8 +158,7 @@ func (l *clusterLoad) stop() {
 	l.working.Wait()
 }
 
-// probe pushes to one member only, as a client that knows no other, until it is
-// stopped, and returns how that went.
+// probe pushes to one member only, until it is stopped. It returns a summary.
 func (c *cluster) probe(m *member) (stop func() string) {
 	var ended atomic.Bool
 	var probing sync.WaitGroup
@@ -182,12 +184,12 @@ func (c *cluster) probe(m *member) (stop func() string) {
 	}
 }
 
-// agree waits until all members are at one sequence, and checks that they have
-// the same digest there, and what the workers know.
+// agree waits until all members are at one sequence. It checks that their digests are
+// the same there, and that they show what the workers expect.
 func (c *cluster) agree(l *clusterLoad) {
 	c.t.Helper()
 	var last clusterOf
-	within(c.t, clusterBound, "all three are at the same sequence", func() bool {
+	testkit.Within(c.t, clusterBound, "all three are at the same sequence", func() bool {
 		last = c.members[0].cluster()
 		if len(last.Gateways) != 3 {
 			return false
@@ -210,7 +212,7 @@ func (c *cluster) agree(l *clusterLoad) {
 	}
 }
 
-// onlyCrash leaves the groups of others out.
+// onlyCrash returns the groups of the workers only.
 func onlyCrash(samples map[string]string) map[string]string {
 	kept := map[string]string{}
 	for line, value := range samples {
@@ -221,9 +223,9 @@ func onlyCrash(samples map[string]string) map[string]string {
 	return kept
 }
 
-// Whatever happens to one of three, nothing that was acknowledged is lost or
-// undone, and all three are the same afterwards. The times are printed: what they
-// are depends on the machine and on the server's elections.
+// Any one of three members may fail: nothing that was acknowledged is lost or undone,
+// and afterwards all three show the same. The test prints how long recovery takes,
+// which depends on the machine and on elections.
 func TestAnyOneOfThreeMayFail(t *testing.T) {
 	s := newSite(t)
 	c := newCluster(s, newNetwork(t))
@@ -280,13 +282,13 @@ func TestAnyOneOfThreeMayFail(t *testing.T) {
 	}
 }
 
-// cutOff cuts a member from both others. It shows what it has and says so, and
+// cutOff isolates a member. It still serves scrapes, reports that it has no quorum, and
 // refuses pushes in time.
 func (c *cluster) cutOff(m *member) {
 	c.t.Helper()
 	c.isolate(m, true)
 	start := time.Now()
-	within(c.t, clusterBound, "it says that it takes no pushes", func() bool {
+	testkit.Within(c.t, clusterBound, "it says that it takes no pushes", func() bool {
 		a, err := m.do(http.MethodGet, "/-/ready?for=push", "")
 		return err == nil && a.code == http.StatusServiceUnavailable
 	})

@@ -11,10 +11,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
-// startHAProxy starts a haproxy with the configuration of deploy/compose in front
-// of the members, and returns a gateway as it is seen through it.
+// startHAProxy starts an haproxy in front of the members, with the configuration of
+// deploy/compose. It returns the gateway as clients of the proxy see it.
 func (c *cluster) startHAProxy() *sluice {
 	t := c.t
 	t.Helper()
@@ -22,7 +24,7 @@ func (c *cluster) startHAProxy() *sluice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, address := string(text), freeAddress(t)
+	config, address := string(text), testkit.FreeAddress(t)
 	replace := func(old, with string, times int) {
 		t.Helper()
 		if n := strings.Count(config, old); n != times {
@@ -35,7 +37,8 @@ func (c *cluster) startHAProxy() *sluice {
 		name := fmt.Sprintf("sluice-%d", m.number+1)
 		replace(name+":9091 resolvers docker", m.web, 2)
 	}
-	// Docker's resolver is not there, and the number of files is the container's.
+	// There is no resolver of Docker here, and maxconn is for the container's limit of
+	// open files.
 	config = regexp.MustCompile(`(?m)^resolvers docker\n(    .*\n)*`).ReplaceAllString(config, "")
 	replace("    maxconn 16384\n", "    maxconn 256\n", 2)
 	c.site.record("haproxy.cfg", config)
@@ -43,10 +46,10 @@ func (c *cluster) startHAProxy() *sluice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := exec.Command("haproxy", "-db", "-f", filepath.Join(c.site.dir, "haproxy.cfg"))
+	proxy := exec.Command(debian(t, "haproxy"), "-db", "-f", filepath.Join(c.site.dir, "haproxy.cfg"))
 	proxy.Stdout, proxy.Stderr = log, log
 	if err := proxy.Start(); err != nil {
-		t.Fatalf("haproxy (make tools installs it): %v", err)
+		t.Fatalf("start haproxy: %v", err)
 	}
 	t.Cleanup(func() {
 		proxy.Process.Kill()
@@ -54,15 +57,15 @@ func (c *cluster) startHAProxy() *sluice {
 		log.Close()
 	})
 	g := &sluice{site: c.site, t: t, url: "http://" + address}
-	within(t, clusterBound, "haproxy passes pushes on", func() bool {
+	testkit.Within(t, clusterBound, "haproxy passes pushes on", func() bool {
 		a, err := g.do(http.MethodPut, groupPath("proxy", "up"), "up 1\n")
 		return err == nil && a.code == http.StatusOK
 	})
 	return g
 }
 
-// A steady client pushes again and again, each time once. It counts, and keeps
-// what was not accepted.
+// A steady client pushes again and again and never retries. It counts its pushes and
+// keeps the answers to those that were not accepted.
 type steady struct {
 	push     func(value int) error
 	accepted int
@@ -87,9 +90,9 @@ func (s *steady) run(ended <-chan struct{}) {
 	}
 }
 
-// All members are restarted one by one, as for an upgrade. Who pushes through the
-// proxy of deploy/compose, or by `sluice push` with all addresses, loses no push
-// and needs no second try, and scrapes go on.
+// All members are restarted one by one, as for an upgrade. Clients push through the
+// proxy of deploy/compose, or by `sluice push` with all addresses. None of their pushes
+// is refused, and scrapes go on.
 func TestRestartsOneByOneRefuseNoPush(t *testing.T) {
 	s := newSite(t)
 	c := newCluster(s, nil)
@@ -144,7 +147,7 @@ func TestRestartsOneByOneRefuseNoPush(t *testing.T) {
 			t.Errorf("%s: %d pushes prove nothing", name, client.accepted)
 		}
 		for _, m := range c.members {
-			within(t, clusterBound, "all members show the last push of "+name, func() bool {
+			testkit.Within(t, clusterBound, "all members show the last push of "+name, func() bool {
 				n, _ := m.scrape().value(series("pushed", "steady", name))
 				return n == int64(client.accepted)
 			})

@@ -17,11 +17,10 @@ const (
 	groupsPerHand = 25
 )
 
-// TestCrashLosesNothing kills the gateway at random moments while workers push,
-// merge and delete over HTTP and NATS. After each restart the scrape has to show
-// what was acknowledged: nothing lost, nothing undone, nothing resurrected. Of
-// the one operation of each worker that the crash left without a verdict, either
-// nothing or everything may have happened.
+// TestCrashLosesNothing kills the gateway at random moments while workers push, merge
+// and delete over HTTP and NATS. After each restart the scrape must show what was
+// acknowledged: nothing is lost, undone or resurrected. The one operation of each
+// worker that got no verdict is either in effect as a whole or not at all.
 func TestCrashLosesNothing(t *testing.T) {
 	rounds := intSetting(t, "E2E_ROUNDS", crashRounds)
 	chance := newRand(t)
@@ -64,8 +63,8 @@ func TestCrashLosesNothing(t *testing.T) {
 	}
 }
 
-// crashRound lets the workers work for a time, kills the gateway, and returns
-// the push times of the groups that nobody touched meanwhile.
+// crashRound runs the workers for a time and kills the gateway. It returns the push
+// times of the groups that no worker has changed.
 func crashRound(g *sluice, workers []*crashWorker, after time.Duration) map[string]string {
 	g.t.Helper()
 	before := g.scrape()
@@ -98,8 +97,8 @@ func crashRound(g *sluice, workers []*crashWorker, after time.Duration) map[stri
 	return idle
 }
 
-// compareCrash compares a scrape with what the workers know, and tells them how
-// the operations ended that nobody answered.
+// compareCrash compares a scrape with what the workers expect. It tells them which of
+// the operations without a verdict are in effect.
 func compareCrash(t *testing.T, e exposition, workers []*crashWorker, idle map[string]string) {
 	t.Helper()
 	for pushed, at := range idle {
@@ -111,7 +110,7 @@ func compareCrash(t *testing.T, e exposition, workers []*crashWorker, idle map[s
 	for _, w := range workers {
 		for i := range w.groups {
 			shown := shownState(e, w.instance(i))
-			if !w.settle(i, shown) {
+			if !w.resolve(i, shown) {
 				t.Errorf("group %s shows %v, acknowledged is %v, without verdict is %v", w.instance(i), shown, w.groups[i], w.pending)
 			}
 			if shown != nil {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"sluice/e2e/testkit"
 )
 
 const (
@@ -16,11 +18,11 @@ const (
 	ttlWorkers = 6
 )
 
-// TestCrashKeepsTimesToLive kills the gateway at random moments while workers push
-// with random times to live, push what is refused, and delete. Scrapes go on all the
-// time, also while a gateway starts. An acknowledged push is in each scrape before
-// its time to live is over, and in none a little after; what was over before the
-// gateway started is in none at all.
+// TestCrashKeepsTimesToLive kills the gateway at random moments while workers push with
+// random times to live, send pushes that are refused, and delete. Scrapes go on all the
+// time, also while a gateway starts. Each scrape before the end of its time to live
+// shows an acknowledged push, and no scrape a little after it. No scrape shows a group
+// whose time to live was over before the gateway started.
 func TestCrashKeepsTimesToLive(t *testing.T) {
 	rounds := intSetting(t, "E2E_ROUNDS", ttlRounds)
 	chance := newRand(t)
@@ -49,7 +51,7 @@ func TestCrashKeepsTimesToLive(t *testing.T) {
 	kill := func(g *sluice) {
 		g.kill()
 		watching.Wait()
-		l.settle()
+		l.resolve()
 	}
 
 	for round := range rounds {
@@ -59,7 +61,7 @@ func TestCrashKeepsTimesToLive(t *testing.T) {
 		kill(g)
 		close(stop)
 		working.Wait()
-		l.settle() // what the last of them had sent
+		l.resolve() // what the last of them had sent
 		switch chance.IntN(3) {
 		case 0: // away for long enough that times to live are over meanwhile
 			time.Sleep(time.Duration(500+chance.IntN(1500)) * time.Millisecond)
@@ -73,10 +75,10 @@ func TestCrashKeepsTimesToLive(t *testing.T) {
 		}
 	}
 
-	// Nobody pushes any more: in the end what has no time to live is left.
+	// Nobody pushes any more. In the end only groups without a time to live are left.
 	g := start()
 	last := l.lastScrape()
-	within(t, 2*requestBound, "all other groups have expired, and were scraped after that", func() bool {
+	testkit.Within(t, 2*requestBound, "all other groups have expired, and were scraped after that", func() bool {
 		return l.lastScrape().After(last) && l.allOver(l.lastScrape())
 	})
 	kill(g)
@@ -103,7 +105,7 @@ func leaseRound(g *sluice, workers []*leaseWorker) (stop chan struct{}, working 
 	return stop, working
 }
 
-// A leaseWorker owns some of the groups: only it changes them.
+// A leaseWorker is the only one that changes its groups.
 type leaseWorker struct {
 	leases *leases
 	number int
@@ -131,8 +133,8 @@ func (w *leaseWorker) overNATS(conn *nats.Conn) pusher {
 	}
 }
 
-// work sends operations until one gets no verdict. It rests between them, or no
-// group would ever reach the end of its time to live.
+// work sends operations until one gets no verdict. It pauses between them, or no group
+// would reach the end of its time to live.
 func (w *leaseWorker) work(push pusher, stop <-chan struct{}) {
 	for {
 		select {
@@ -159,12 +161,12 @@ func (w *leaseWorker) work(push pusher, stop <-chan struct{}) {
 	}
 }
 
-// opRefused is a push that is refused: whatever time to live it asks for, the
-// group keeps what it has.
+// opRefused is a push that is refused. The group keeps its time to live, whatever the
+// push asks for.
 const opRefused = "REFUSED"
 
-// leaseBody is what is pushed: a sample of its own for each push. That of a push
-// to be refused has a timestamp.
+// leaseBody is the body of a push, with a value that no other push has. The body of a
+// push to be refused has a timestamp.
 func leaseBody(op string, value int64) string {
 	switch op {
 	case "DELETE":

@@ -13,8 +13,8 @@ const crashJob = "crash"
 // crashFamilies are the families that operations push, in any selection.
 var crashFamilies = []string{"crash_a", "crash_b", "crash_c", "crash_d"}
 
-// groupState is a plain model of a group: what each family's value is. A group
-// that does not exist is nil; one without families exists all the same.
+// groupState is a plain model of a group: the value of each family. nil is a group that
+// does not exist; a group without families exists.
 type groupState map[string]int64
 
 // operation is one push or delete of one group.
@@ -49,7 +49,7 @@ func (o operation) apply(state groupState) groupState {
 	return next
 }
 
-// A crashWorker owns some groups: only it changes them, one operation after
+// A crashWorker is the only one that changes its groups. It does so one operation after
 // another, so it knows their state.
 type crashWorker struct {
 	number  int
@@ -88,7 +88,8 @@ func (w *crashWorker) work(via transport) {
 	}
 }
 
-// next makes up an operation: mostly pushes of some families, now and then of none.
+// next returns a random operation: mostly a push of some families, now and then of
+// none.
 func (w *crashWorker) next() operation {
 	w.value++
 	o := operation{group: w.chance.IntN(len(w.groups)), value: w.value, method: http.MethodPut}
@@ -107,9 +108,9 @@ func (w *crashWorker) next() operation {
 	return o
 }
 
-// settle tells whether a group may look like this, and takes it over as its
+// resolve reports whether a group may look like this, and takes it over as its
 // state where the crash had left that open.
-func (w *crashWorker) settle(group int, shown groupState) bool {
+func (w *crashWorker) resolve(group int, shown groupState) bool {
 	if sameState(shown, w.groups[group]) {
 		return true
 	}

@@ -9,10 +9,13 @@ import (
 	"testing"
 )
 
-// runScript runs one of the scripts in testdata as cron would: it has to end
-// well and to say nothing.
+// runScript runs one of the scripts in testdata as cron would. It must succeed and
+// write nothing.
 func runScript(t *testing.T, g *sluice, script string, variables ...string) {
 	t.Helper()
+	for _, name := range []string{"curl", "jq", "hostname"} { // which scripts call
+		debian(t, name)
+	}
 	cmd := exec.CommandContext(t.Context(), "sh", "-eu", filepath.Join("testdata", script))
 	cmd.Env = append(append(os.Environ(), "GATEWAY="+g.url, "HOME="+g.site.dir), variables...)
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
@@ -20,10 +23,10 @@ func runScript(t *testing.T, g *sluice, script string, variables ...string) {
 	}
 }
 
-// The lines of the tutorials push, replace and delete.
+// Scripts from tutorials push, replace and delete.
 func TestCronPushesAndDeletes(t *testing.T) {
 	g := newSite(t).start()
-	host, err := exec.Command("hostname").Output()
+	host, err := exec.Command(debian(t, "hostname")).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,11 +54,11 @@ func TestCronPushesAndDeletes(t *testing.T) {
 	}
 }
 
-// The clean-up programs that people run beside Pushgateway find what they read,
-// in the JSON of the API and in the scrape.
+// Clean-up scripts for Pushgateway find what they look for, in the JSON of the API and
+// in the scrape.
 func TestCronCleansUp(t *testing.T) {
 	for script, left := range map[string][]string{
-		// It knows two labels, so it asks for a group that is not there.
+		// The script knows two labels only, so it deletes a group that does not exist.
 		"cron-cleanup.sh": {`m{dc="eu",instance="i",job="a"} 3`},
 		"cron-prune.sh":   nil,
 	} {

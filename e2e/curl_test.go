@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A curlResult is what a run of curl has to tell.
+// A curlResult is the result of a run of curl.
 type curlResult struct {
 	exit                    int
 	code, version, redirect string // of the last answer
@@ -25,12 +25,11 @@ func (c curlResult) is(t *testing.T, code string) {
 	}
 }
 
-// runCurl runs curl with these arguments, without the settings of whoever runs
-// the tests.
+// runCurl runs curl with these arguments, without the user's configuration file.
 func runCurl(t *testing.T, stdin string, args ...string) curlResult {
 	t.Helper()
 	const mark = "\n--- "
-	cmd := exec.CommandContext(t.Context(), "curl", append([]string{"--disable", "--silent", "--show-error", "--verbose", "--max-time", "20",
+	cmd := exec.CommandContext(t.Context(), debian(t, "curl"), append([]string{"--disable", "--silent", "--show-error", "--verbose", "--max-time", "20",
 		"--write-out", mark + "%{http_code} %{http_version} %{redirect_url}"}, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, log strings.Builder
@@ -53,7 +52,7 @@ func runCurl(t *testing.T, stdin string, args ...string) curlResult {
 	return c
 }
 
-// What people do with curl, and what is stored then.
+// Common ways to call curl, and what they store.
 func TestCurlHabits(t *testing.T) {
 	g := newSite(t).start("--web.enable-admin-api")
 	s := g.site

@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/snappy"
 )
 
-// Bodies as people send them: line ends, quotes, forms, times, compression.
+// Bodies as people send them, with odd line ends, quotes, forms, times and compression.
 func TestDemandBodies(t *testing.T) {
 	form := "application/x-www-form-urlencoded"
 	demands := []demand{
@@ -141,7 +141,7 @@ func TestDemandBodies(t *testing.T) {
 	testDemands(t, nil, append(append(demands, shellMistakes()...), numbers()...))
 }
 
-// shellMistakes has lines as scripts around ps, top and smartctl write them.
+// shellMistakes has lines that scripts around ps, top and smartctl write.
 func shellMistakes() []demand {
 	var demands []demand
 	for _, mistake := range []struct{ name, line string }{
@@ -222,8 +222,8 @@ func utf16BE(text string) string {
 	return string(out)
 }
 
-// zippedZeros returns in gzip a text that begins so and goes on with n MiB of
-// zeros. It is made of many members, which is quicker than to compress them.
+// zippedZeros returns the gzip form of a text followed by n MiB of zeros. It consists
+// of many gzip members, because that is faster than to compress the zeros.
 func zippedZeros(n int, begin string) string {
 	return zipped(begin) + strings.Repeat(zipped(strings.Repeat("0", 1<<20)), n)
 }

@@ -2,8 +2,8 @@ package e2e
 
 import "testing"
 
-// Mistakes with types, and series that stand twice: one push must not spoil
-// the scrape of all.
+// One push must not break the scrape of all: wrong types, and series that are there
+// twice.
 func TestDemandConsistency(t *testing.T) {
 	const groupA, groupB = `{instance="",job="a"}`, `{instance="",job="b"}`
 	demands := []demand{
@@ -111,7 +111,7 @@ func TestDemandConsistency(t *testing.T) {
 	testDemands(t, nil, append(demands, ownFamilies()...))
 }
 
-// ownFamilies has pushes of families that the gateway has, too.
+// ownFamilies has pushes of families that the gateway exposes itself.
 func ownFamilies() []demand {
 	const groupA = `{instance="",job="a"}`
 	var demands []demand

@@ -10,9 +10,9 @@ import (
 	"github.com/klauspost/compress/snappy"
 )
 
-// Where Sluice goes beyond Pushgateway's answers: a refusal names the
-// cure, OpenMetrics is taken for what it says it is, and labels have a
-// limit. The codes are Pushgateway's but where the case's name says otherwise.
+// Sluice does more than Pushgateway here: a refusal says what to do, OpenMetrics is
+// read as such, and labels have a limit. The codes are Pushgateway's unless the name of
+// the case says otherwise.
 func TestDemandCures(t *testing.T) {
 	form := "application/x-www-form-urlencoded"
 	const openMetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -72,7 +72,8 @@ func TestDemandCures(t *testing.T) {
 	testDemands(t, nil, demands)
 }
 
-// PGW#601, pulsar#22205: a whole page without its types meets many own families.
+// PGW#601, pulsar#22205: a whole page without its types collides with many families of
+// the gateway itself.
 func TestAPageWithoutTypesIsRefusedInAFewWords(t *testing.T) {
 	g := newSite(t).start()
 	var page strings.Builder
@@ -114,7 +115,8 @@ func TestManyClashesAreRefusedInAFewWords(t *testing.T) {
 	}
 }
 
-// Pushgateway takes labels of any size; here they have a limit, in the path, too.
+// Pushgateway accepts labels of any size. Sluice has a limit, also for those in the
+// path.
 func TestLabelsHaveALimit(t *testing.T) {
 	g := newSite(t).start()
 	long := strings.Repeat("a", 100_000)

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// What people expect of groups: deleting, replacing, adding up, histograms.
+// What people expect of groups, when they delete, replace, add up, and push histograms.
 func TestDemandGroups(t *testing.T) {
 	const typed = "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n"
 	testDemands(t, nil, []demand{
@@ -115,7 +115,7 @@ func TestDemandUncheckedPushes(t *testing.T) {
 	})
 }
 
-// The answer to POST /metrics says what is allowed.
+// The answer to a wrong method names the right ones.
 func TestWrongMethodsAreToldTheRightOnes(t *testing.T) {
 	g := newSite(t).start()
 	if a := g.must(http.StatusMethodNotAllowed, http.MethodPost, "/metrics", "m 1\n"); a.header.Get("Allow") == "" {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What people write into the URL: slashes, empty values, spaces, base64.
+// URLs as people write them, with slashes, empty values, spaces and base64.
 func TestDemandPaths(t *testing.T) {
 	testDemands(t, nil, []demand{
 		{name: "PGW#97 a slash in base64url without padding",

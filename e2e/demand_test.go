@@ -11,16 +11,15 @@ import (
 	"testing"
 )
 
-// The demand tests hold Sluice against what users of Pushgateway have lost days
-// over. A case is a mistake or a habit that somebody has had; its name says who
-// and what (PGW#n is an issue of prometheus/pushgateway). The answers are those
-// of Pushgateway 1.11.3 unless the name says that Sluice goes beyond it.
+// The demand tests try mistakes and habits that users of Pushgateway have reported. The
+// name of a case says what and where (PGW#n is an issue of prometheus/pushgateway). The
+// answers are those of Pushgateway 1.11.3, unless the name says that Sluice does more.
 
-// maxRefusal bounds the text of a refusal: clients cut what is longer, if they
-// show it at all.
+// maxRefusal bounds the text of a refusal. Clients cut off longer texts, if they show
+// them at all.
 const maxRefusal = 1024
 
-// A step is one request of a case and its right answer.
+// A step is one request of a case and its expected answer.
 type step struct {
 	method, path, body string
 	headers            []string // name and value in turn; no others are sent
@@ -48,7 +47,7 @@ func get(path string) step {
 	return step{method: http.MethodGet, path: path, code: http.StatusOK}
 }
 
-// refused is the step answered by 400, with such a text.
+// refused returns the step with the answer 400 and these patterns for its text.
 func (s step) refused(says ...string) step {
 	s.code, s.says = http.StatusBadRequest, says
 	return s
@@ -66,19 +65,19 @@ func (s step) answers(code int, says ...string) step {
 	return s
 }
 
-// redirects is the step answered by 307 to this place.
+// redirects returns the step with a redirect to this location as its answer.
 func (s step) redirects(location string) step {
 	s.code, s.location = http.StatusTemporaryRedirect, location
 	return s
 }
 
-// with is the step with a header more.
+// with returns the step with one more header.
 func (s step) with(name, value string) step {
 	s.headers = append(slices.Clone(s.headers), name, value)
 	return s
 }
 
-// A demand is a case: requests to an empty gateway and what it shows then.
+// A demand is a case: requests to an empty gateway, and what it shows afterwards.
 type demand struct {
 	name   string
 	steps  []step
@@ -171,8 +170,8 @@ func (s step) try(t *testing.T, g *sluice) {
 	}
 }
 
-// checkRefusal holds the text of a refusal against what client libraries make
-// of it: they log a line of plain text, or cut it off.
+// checkRefusal checks that client libraries can show the text of a refusal: they log
+// its first line, or cut it off.
 func checkRefusal(t *testing.T, request string, a answer) {
 	t.Helper()
 	if media, _, err := mime.ParseMediaType(a.header.Get("Content-Type")); err != nil || media != "text/plain" {
@@ -183,7 +182,7 @@ func checkRefusal(t *testing.T, request string, a answer) {
 	}
 }
 
-// exchange sends the request as it stands, path included, and follows no redirect.
+// exchange sends the request unchanged, path included, and follows no redirect.
 func (g *sluice) exchange(s step) (answer, error) {
 	req, err := http.NewRequest(s.method, g.url+s.path, strings.NewReader(s.body))
 	if err != nil {

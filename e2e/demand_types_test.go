@@ -2,8 +2,8 @@ package e2e
 
 import "strings"
 
-// typeChanges has each pair of types: pushed to two groups, which is refused
-// (PGW#99, PGW#681), and one after the other to the same, which is not.
+// typeChanges has each pair of types. Pushed to two groups the second one is refused
+// (PGW#99, PGW#681); pushed to one group it replaces the first.
 func typeChanges() []demand {
 	var demands []demand
 	for _, first := range typeBodies {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"sluice/e2e/gateway"
+	"sluice/e2e/testkit"
 )
 
 // imageUser is the user of the image, by number.
@@ -30,7 +31,7 @@ func buildStatic(t *testing.T, path string) {
 	}
 }
 
-// A binary that needs no loader and no library runs in an empty image.
+// The binary is static, so it runs in an empty image.
 func TestTheBinaryIsStatic(t *testing.T) {
 	path := filepath.Join(newSite(t).dir, "sluice")
 	buildStatic(t, path)
@@ -46,8 +47,8 @@ func TestTheBinaryIsStatic(t *testing.T) {
 	}
 }
 
-// asNobody returns how to run a process as the user of the image. Who is not
-// root is somebody already who may not write everywhere.
+// asNobody returns the attributes to run a process as the user of the image. If the
+// test does not run as root, its own user will do.
 func asNobody(t *testing.T, data string) *syscall.SysProcAttr {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -59,7 +60,7 @@ func asNobody(t *testing.T, data string) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: imageUser, Gid: imageUser}}
 }
 
-// survives pushes, kills the gateway, starts it again and finds the push.
+// survives checks that a push outlives a kill and a restart.
 func survives(t *testing.T, start func() *sluice) {
 	t.Helper()
 	g := start()
@@ -74,8 +75,8 @@ func survives(t *testing.T, start func() *sluice) {
 	}
 }
 
-// The image: an empty file system that belongs to somebody else, with the binary
-// and a data folder. There is no /tmp, no /etc, no /proc, no home.
+// As in the image, the file system holds only the binary and a data folder, and belongs
+// to another user. There is no /tmp, no /etc, no /proc and no home directory.
 func TestItRunsWithNothingWritableButTheData(t *testing.T) {
 	s := newSite(t)
 	root := filepath.Join(s.dir, "root")
@@ -87,8 +88,8 @@ func TestItRunsWithNothingWritableButTheData(t *testing.T) {
 	buildStatic(t, path)
 	o := gateway.Options{Binary: path, Dir: root, Env: []string{"SLUICE_BUS_DATA_DIR=" + data}, SysProcAttr: asNobody(t, data)}
 	if o.SysProcAttr.Credential != nil {
-		// Chroot, as in a container. Who is not root may not, and makes do with a
-		// folder that cannot be written.
+		// Root can use chroot, as a container does. Other users only get a folder that
+		// they cannot write to.
 		o.SysProcAttr.Chroot, o.Binary, o.Dir, o.Env = root, "/sluice", "/", []string{"SLUICE_BUS_DATA_DIR=/data"}
 	}
 	if err := os.Chmod(s.dir, 0o755); err != nil {
@@ -128,8 +129,8 @@ func unitLines(t *testing.T, key string) (values []string) {
 	return values
 }
 
-// What the unit starts, as systemd would: its command line and variables, with a
-// folder for the state, and a service manager to be told.
+// The test starts what the unit says, as systemd would: with its command line and
+// variables, a state directory and a service manager.
 func TestTheSystemdUnitStarts(t *testing.T) {
 	s := newSite(t)
 	state := filepath.Join(s.dir, "lib")
@@ -151,7 +152,7 @@ func TestTheSystemdUnitStarts(t *testing.T) {
 		}
 	}
 	survives(t, func() *sluice {
-		m := startServiceManager(t, "@"+filepath.Base(s.dir)+"-"+filepath.Base(freeAddress(t)))
+		m := startServiceManager(t, "@"+filepath.Base(s.dir)+"-"+filepath.Base(testkit.FreeAddress(t)))
 		g := s.runWith(gateway.Options{
 			Binary: path, Args: append(command[1:], "--web.listen-address=127.0.0.1:0"), Dir: "/",
 			Env: append(env, "NOTIFY_SOCKET="+m.address), SysProcAttr: attr,
@@ -165,8 +166,8 @@ func TestTheSystemdUnitStarts(t *testing.T) {
 	}
 }
 
-// With --web.systemd-socket the gateway takes the listener that it is handed, as
-// sluice.socket does it: descriptor 3, and the process's id in LISTEN_PID.
+// With --web.systemd-socket the gateway uses the listener that systemd passes for
+// sluice.socket: descriptor 3, with the id of the process in LISTEN_PID.
 func TestItListensAtTheSystemdSocket(t *testing.T) {
 	s := newSite(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -179,7 +180,7 @@ func TestItListensAtTheSystemdSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	// Only a shell knows the id that the gateway will have.
+	// A shell sets LISTEN_PID, because it knows the id that the gateway will have.
 	g := s.runWith(gateway.Options{
 		Binary: "/bin/sh", Args: []string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, binary, "serve", "--bus.data-dir=" + filepath.Join(s.dir, "data")},
 		Env: []string{"SLUICE_WEB_SYSTEMD_SOCKET=true", "LISTEN_FDS=1"}, Files: []*os.File{file},

@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
-// clusterOf is what /api/v1/cluster says, as far as the test looks at it.
+// clusterOf is the part of the answer of /api/v1/cluster that the test checks.
 type clusterOf struct {
 	Stream *struct {
 		Last     uint64 `json:"last_sequence"`
@@ -40,8 +42,9 @@ func (g *sluice) cluster() (c clusterOf) {
 	return c
 }
 
-// Both gateways say the same of themselves: under load at a sequence that they
-// have in common, and at rest at the last one. Without the stream they say that.
+// Two gateways report that they agree: under load at a sequence that both have a digest
+// of, and at rest at the last one. Without the stream they report that it cannot be
+// reached.
 func TestGatewaysSeeThatTheyAgree(t *testing.T) {
 	s := newSite(t)
 	external := startNATSServer(s)
@@ -51,7 +54,7 @@ func TestGatewaysSeeThatTheyAgree(t *testing.T) {
 		loads = append(loads, g.startLoad([]string{"a", "b"}[i], 4, 50, 1))
 	}
 	sequence := uint64(0)
-	within(t, 2*requestBound, "gateways can be compared several times", func() bool {
+	testkit.Within(t, 2*requestBound, "gateways can be compared several times", func() bool {
 		c := gateways[0].cluster()
 		if a := c.Agreement; a.Agree != nil && a.Gateways == 2 {
 			if !*a.Agree {
@@ -66,7 +69,7 @@ func TestGatewaysSeeThatTheyAgree(t *testing.T) {
 	}
 	gateways[0].must(http.StatusOK, http.MethodPut, groupPath("last", "one"), "last 1\n")
 	for i, g := range gateways {
-		within(t, requestBound, "both are settled at the last sequence", func() bool {
+		testkit.Within(t, requestBound, "both are settled at the last sequence", func() bool {
 			c := g.cluster()
 			if c.Agreement.Agree != nil && !*c.Agreement.Agree {
 				t.Fatalf("gateway %d: they do not agree: %+v", i, c)
@@ -82,9 +85,9 @@ func TestGatewaysSeeThatTheyAgree(t *testing.T) {
 			return err == nil && a.code == want
 		}
 	}
-	within(t, requestBound, "ready for pushes", ready("?for=push", http.StatusOK))
+	testkit.Within(t, requestBound, "ready for pushes", ready("?for=push", http.StatusOK))
 	external.stop()
-	within(t, 2*requestBound, "not ready for pushes", ready("?for=push", http.StatusServiceUnavailable))
+	testkit.Within(t, 2*requestBound, "not ready for pushes", ready("?for=push", http.StatusServiceUnavailable))
 	if !ready("?for=scrape", http.StatusOK)() || !ready("", http.StatusServiceUnavailable)() || !ready("?for=all", http.StatusBadRequest)() {
 		t.Error("without the stream a gateway is ready for scrapes, and for nothing else")
 	}

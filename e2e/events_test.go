@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Who watches the events of a gateway sees what clients do there, whether it is
-// in the stream or not, and does not hold up the end of the process.
+// A reader of a gateway's events sees all that clients do there, also refusals that are
+// not in the stream. It does not delay the end of the process.
 func TestEventsAreWatched(t *testing.T) {
 	g := newSite(t).start("--group.ttl=1s", "--group.forget-after=1s")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -15,8 +15,8 @@ type exposition struct {
 	types   map[string]string // family to type
 }
 
-// readExposition reads the text format line by line. That a series or a TYPE
-// line stands there twice is an error.
+// readExposition reads the text format line by line. A series or a TYPE line that is
+// there twice is an error.
 func readExposition(text string) (exposition, error) {
 	e := exposition{samples: map[string]string{}, types: map[string]string{}}
 	for line := range strings.Lines(text) {

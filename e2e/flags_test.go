@@ -12,9 +12,10 @@ import (
 	"testing"
 
 	"sluice/e2e/gateway"
+	"sluice/e2e/testkit"
 )
 
-// at is the same gateway at another address or below a prefix.
+// at returns the same gateway at another address or below a prefix.
 func (g *sluice) at(url string) *sluice {
 	other := *g
 	other.url = url
@@ -23,7 +24,7 @@ func (g *sluice) at(url string) *sluice {
 
 func TestSeveralAddressesShowOneState(t *testing.T) {
 	s := newSite(t)
-	addresses := []string{freeAddress(t), freeAddress(t), strings.Replace(freeAddress(t), "127.0.0.1", "localhost", 1)}
+	addresses := []string{testkit.FreeAddress(t), testkit.FreeAddress(t), strings.Replace(testkit.FreeAddress(t), "127.0.0.1", "localhost", 1)}
 	flags := []string{"--bus.data-dir=" + filepath.Join(s.dir, "data")}
 	for _, address := range addresses {
 		flags = append(flags, "--web.listen-address="+address)
@@ -51,11 +52,11 @@ func TestSeveralAddressesShowOneState(t *testing.T) {
 	}
 }
 
-// systemd opens the port and hands it over with the first connection, which is
+// systemd opens the port and passes it on with the first connection. That connection is
 // answered, too.
 func TestTheSocketOfSystemdIsServed(t *testing.T) {
 	s := newSite(t)
-	address := freeAddress(t)
+	address := testkit.FreeAddress(t)
 	log, err := os.Create(filepath.Join(s.dir, "systemd.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +93,7 @@ func TestASystemdSocketThatIsNotThereIsNamed(t *testing.T) {
 	}
 }
 
-// All paths move below the prefix, and nothing is left outside of it.
+// All paths move below the prefix, and none is left outside.
 func TestPrefixes(t *testing.T) {
 	for _, c := range []struct {
 		name, below string
@@ -131,7 +132,7 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-// The path of the scrape does not move that of pushes (PGW#73).
+// The telemetry path does not change the path of pushes (PGW#73).
 func TestTelemetryPath(t *testing.T) {
 	g := newSite(t).start("--web.telemetry-path=/scrape")
 	g.must(http.StatusOK, http.MethodPut, "/metrics/job/x", "m 1\n")
@@ -141,7 +142,7 @@ func TestTelemetryPath(t *testing.T) {
 	g.must(http.StatusNotFound, http.MethodGet, "/metrics", "")
 }
 
-// What ends the process or deletes everything has to be allowed.
+// Requests that end the process or delete everything need a flag.
 func TestLifecycleAndAdminHaveToBeAllowed(t *testing.T) {
 	s := newSite(t)
 	g := s.start()
@@ -172,8 +173,8 @@ func TestLifecycleAndAdminHaveToBeAllowed(t *testing.T) {
 	}
 }
 
-// The JSON that scripts read: the push time is a text that is a number, beside
-// the labels of the group (segmentfault.com/a/1190000041442728).
+// Scripts read the push time as a number in a string, beside the labels of the group
+// (segmentfault.com/a/1190000041442728).
 func TestTheShapeOfTheAPI(t *testing.T) {
 	g := newSite(t).start()
 	g.must(http.StatusOK, http.MethodPut, "/metrics/job/a/instance/i", "# HELP m text\n# TYPE m gauge\nm{l=\"v\"} 1\n")
@@ -213,7 +214,7 @@ func TestTheShapeOfTheAPI(t *testing.T) {
 	}
 }
 
-// A family is one as the API writes it.
+// A family is a family in the answer of the API.
 type family struct {
 	Type, Help string
 	Metrics    []struct {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"sluice/e2e/testkit"
 )
 
 // twoGateways starts two gateways on one external server.
@@ -22,7 +24,7 @@ func twoGateways(t *testing.T) [2]*sluice {
 func agree(t *testing.T, gateways [2]*sluice) [2]exposition {
 	t.Helper()
 	var e [2]exposition
-	within(t, requestBound, "both gateways show the same", func() bool {
+	testkit.Within(t, requestBound, "both gateways show the same", func() bool {
 		for i, g := range gateways {
 			e[i] = g.scrape()
 		}
@@ -70,7 +72,8 @@ func TestTheLastWriteWinsOnBothGateways(t *testing.T) {
 		}
 	}
 
-	// At the same time nobody can say who is last, but both must say the same.
+	// Of pushes at the same time either may be the last one, but both gateways must
+	// show the same.
 	for range rounds {
 		verdicts := both(t, gateways, writers, func(g *sluice, gateway, i int) (answer, error) {
 			return g.do(http.MethodPut, groupPath("both", "one"), fmt.Sprintf("shared %d\n", 100*gateway+i))

@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/push"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
+
+	"sluice/e2e/testkit"
 )
 
 // pushFormats are the formats that client_golang pushes in.
@@ -100,7 +102,7 @@ func TestGoClientVerbs(t *testing.T) {
 	for name, format := range pushFormats {
 		t.Run(name, func(t *testing.T) {
 			g := newSite(t).start()
-			// The key is what the library makes of it: a space becomes a plus sign.
+			// The library changes the key: a space becomes a plus sign.
 			pusher := func(collectors ...client.Collector) *push.Pusher {
 				p := push.New(g.url+"/", "a/b").Format(format).Grouping("path", "/var/tmp").Grouping("empty", "").
 					Grouping("space", "a b").Grouping("other", "ä+\"%?#").Grouping("last", "")
@@ -130,8 +132,8 @@ func TestGoClientVerbs(t *testing.T) {
 	}
 }
 
-// The library takes only 200 and 202 for success, for Delete only 202, and puts
-// the answer's text into its error.
+// For the library only 200 and 202 are success, of Delete only 202. Its error contains
+// the text of the answer.
 func TestGoClientTellsRefusals(t *testing.T) {
 	g := newSite(t).start()
 	if err := push.New(g.url, "a").Collector(gaugeOf("m", 1)).Push(); err != nil {
@@ -146,7 +148,7 @@ func TestGoClientTellsRefusals(t *testing.T) {
 		"another type by Add": {push.New(g.url, "b").Collector(counter).Add(), []string{"400", "counter", "gauge", "/job/a"}},
 		"a wrong path":        {push.New(g.url+"/nowhere", "a").Collector(counter).Push(), []string{"404"}},
 		"Delete, wrong path":  {push.New(g.url+"/nowhere", "a").Delete(), []string{"404"}},
-		"nobody listens":      {push.New("http://"+freeAddress(t), "a").Collector(counter).Push(), []string{"refused"}},
+		"nobody listens":      {push.New("http://"+testkit.FreeAddress(t), "a").Collector(counter).Push(), []string{"refused"}},
 	} {
 		if refused.err == nil {
 			t.Errorf("%s: no error", name)
@@ -163,7 +165,7 @@ func TestGoClientTellsRefusals(t *testing.T) {
 	}
 }
 
-// A countingDoer is an HTTP client of the user's own.
+// A countingDoer is an HTTP client that the user provides.
 type countingDoer struct {
 	client http.Client
 	agents []string
@@ -196,7 +198,7 @@ func TestGoClientAgainstAnUncheckedGateway(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	within(t, 10*time.Second, "the push is shown", func() bool {
+	testkit.Within(t, 10*time.Second, "the push is shown", func() bool {
 		lines, _ := g.scrape().withoutTimes()
 		return slices.Equal(lines, []string{"a" + jobX() + " 1"})
 	})

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// What pushes have done to a group is told by what the stream has kept, also
-// after a restart.
+// The history of a group shows what the stream has kept, also after a restart.
 func TestKeptPushesAreTold(t *testing.T) {
 	s := newSite(t)
 	g := s.start("--bus.history=5")

@@ -13,22 +13,22 @@ const (
 	leaseJob    = "lease"
 	leaseFamily = "lease_value"
 	leaseForget = 4 * time.Second
-	// leaseLate is for how long after its end a group may still be shown. An expiry
-	// is an event that is appended like a push, so the slowest push comes on top.
+	// leaseLate is how long after its end a group may still be shown. An expiry is an
+	// event that is appended like a push, so the time of the slowest push is added.
 	leaseLate = 2 * time.Second
-	// leaseSlack is by how much clocks of two processes of a machine may differ.
+	// leaseSlack is how much the clocks of two processes on a machine may differ.
 	leaseSlack = 50 * time.Millisecond
 )
 
-// A lease is one state that a group may be in: what was pushed, and for how long.
+// A lease is one possible state of a group: the pushed value and its time to live.
 type lease struct {
 	value          int64         // 0 for a group that is not there
 	ttl            time.Duration // 0 for none
 	sent, answered time.Time     // the push was judged in between; answered is zero until that is over
 }
 
-// ends returns the earliest and the latest moment at which it may be over; the
-// latest is zero while it is not known. Only of one with a time to live.
+// ends returns the earliest and the latest moment at which the time to live may be
+// over. The latest is zero while it is not known. The lease must have a time to live.
 func (l lease) ends() (earliest, latest time.Time) {
 	earliest = l.sent.Add(l.ttl - leaseSlack)
 	if !l.answered.IsZero() {
@@ -37,15 +37,15 @@ func (l lease) ends() (earliest, latest time.Time) {
 	return earliest, latest
 }
 
-// A leased group is in one of the possible states: the acknowledged one, or that
-// of an operation that has no verdict, or not yet.
+// A leased group is in one of its possible states: the acknowledged one, or that of an
+// operation without a verdict.
 type leased struct {
 	possible []lease
 	changes  int  // sent or answered since the beginning
 	refused  bool // a push was refused since the last acknowledged one: it may have made the group anew, empty
 }
 
-// leases is what the workers know of all groups, and what the scrapes say of it.
+// leases is what the workers know of all groups. Scrapes are judged by it.
 type leases struct {
 	t *testing.T
 
@@ -57,9 +57,9 @@ type leases struct {
 	slowest time.Duration // operation of this gateway
 	history []string
 
-	// How often a scrape had to show a group alive, had to leave it out since its
-	// time was over, since it was over before the gateway started, had to show it
-	// as down, and had to have forgotten it.
+	// How often a scrape had to show a group alive, had to leave it out because its
+	// time to live was over, or was over before the gateway started, had to show it as
+	// down, and had to have forgotten it.
 	alive, over, away, down, forgotten int
 	late                               time.Duration // the longest that a group was shown after its end
 }
@@ -74,15 +74,15 @@ func newLeases(t *testing.T, groups int) *leases {
 
 func leaseInstance(group int) string { return fmt.Sprintf("g%d", group) }
 
-// begin says that a gateway is about to start.
+// begin notes that a gateway is about to start.
 func (l *leases) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.began, l.slowest = time.Now(), 0
 }
 
-// settle says that no operation without a verdict can be judged any more.
-func (l *leases) settle() {
+// resolve notes that operations without a verdict can have no effect from now on.
+func (l *leases) resolve() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.groups {
@@ -94,8 +94,7 @@ func (l *leases) settle() {
 	}
 }
 
-// change does one operation and takes down how it ended. It returns false if it
-// got no verdict.
+// change sends one operation and notes the verdict. It returns false if there is none.
 func (l *leases) change(op string, group int, ttl time.Duration, push pusher) bool {
 	l.mu.Lock()
 	g := &l.groups[group]
@@ -175,8 +174,8 @@ func (l *leases) versions() []int {
 	return changes
 }
 
-// judge compares a scrape with what is known of the groups that nobody has
-// changed while it was taken.
+// judge compares a scrape with what is known of the groups that were not changed while
+// it was taken.
 func (l *leases) judge(e exposition, before []int, from, to time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -207,7 +206,7 @@ func (l *leases) judgeGroup(e exposition, instance string, g *leased, from, to t
 	}
 }
 
-// shows tells whether a scrape must or must not show a lease.
+// shows reports whether a scrape must or must not show a lease.
 func (l *leases) shows(p lease, from, to time.Time) (must, mustNot bool) {
 	switch earliest, latest := p.ends(); {
 	case p.value == 0:
@@ -221,8 +220,8 @@ func (l *leases) shows(p lease, from, to time.Time) (must, mustNot bool) {
 	}
 }
 
-// judgeEnd counts what is known for sure of a group, and looks at what a dead one
-// shows.
+// judgeEnd counts the cases in which only one result is right, and checks what is shown
+// of a dead group.
 func (l *leases) judgeEnd(instance string, g *leased, shown bool, up int64, timed bool, from, to time.Time) {
 	p := g.possible[0]
 	must, mustNot := l.shows(p, from, to)
@@ -255,15 +254,15 @@ func (l *leases) judgeEnd(instance string, g *leased, shown bool, up int64, time
 	}
 }
 
-// lastScrape returns when the last scrape began that was judged.
+// lastScrape returns when the last judged scrape began.
 func (l *leases) lastScrape() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.scraped
 }
 
-// allOver tells whether at that moment no group with a time to live may be shown,
-// or be remembered.
+// allOver reports whether at that moment all groups with a time to live must be
+// forgotten.
 func (l *leases) allOver(at time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -277,7 +276,7 @@ func (l *leases) allOver(at time.Time) bool {
 	return true
 }
 
-// proves fails the test if it has seen too little.
+// proves fails the test if too few cases were judged.
 func (l *leases) proves() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

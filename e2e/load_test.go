@@ -13,8 +13,8 @@ import (
 // loadMetric is the gauge that a load pushes; its value counts up in each group.
 const loadMetric = "load_seq"
 
-// A load is several clients that push, each to groups of its own, one push
-// after another, until it is stopped. It goes on across refusals and outages.
+// A load is several clients, each of which pushes to its own groups, one push after
+// another, until the load is stopped. It goes on across refusals and outages.
 type load struct {
 	job  string
 	stop func() // waits for all clients
@@ -79,7 +79,8 @@ func (l *load) push(g *sluice, instance string, n int64) (acknowledged bool) {
 	return true
 }
 
-// acknowledged returns how many pushes were, and the last of each group.
+// acknowledged returns the number of acknowledged pushes, and the last one of each
+// group.
 func (l *load) acknowledged() (pushes int, last map[string]int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,15 +94,15 @@ func (l *load) lastSent() map[string]int64 {
 	return maps.Clone(l.sent)
 }
 
-// seen returns how often each verdict came and the slowest answer.
+// seen returns how often each verdict came, and the time of the slowest answer.
 func (l *load) seen() (verdicts map[string]int, slowest time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.verdicts), l.slowest
 }
 
-// check compares a scrape with what the stopped load was told: each group shows
-// its last acknowledged push, or a later one that was sent without a verdict.
+// check compares a scrape with the verdicts of the stopped load: each group shows its
+// last acknowledged push, or a later one that was sent and got no verdict.
 func (l *load) check(t *testing.T, e exposition) {
 	t.Helper()
 	for instance, acked := range l.acked {

@@ -63,15 +63,3 @@ func newRand(t *testing.T) *rand.Rand {
 	t.Logf("E2E_SEED=%d", seed)
 	return rand.New(rand.NewPCG(uint64(seed), 0))
 }
-
-// within polls the condition and fails the test if it doesn't come true in time.
-func within(t *testing.T, bound time.Duration, what string, condition func() bool) {
-	t.Helper()
-	start := time.Now()
-	for !condition() {
-		if time.Since(start) > bound {
-			t.Fatalf("not within %s: %s", bound, what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}

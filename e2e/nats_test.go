@@ -12,11 +12,13 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/encoding/protodelim"
 	"google.golang.org/protobuf/proto"
+
+	"sluice/e2e/testkit"
 )
 
 const protobufType = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
 
-// twin is one push in the words of HTTP and of NATS.
+// twin is one push as a request over HTTP and over NATS.
 type twin struct {
 	name        string
 	method, key string   // of HTTP
@@ -36,7 +38,7 @@ func plain(name, method, body string, code int, headers ...string) twin {
 	}
 }
 
-// named is a twin that is about how its group is named.
+// named returns a twin with a group whose name needs escaping.
 func named(name, key, subject, group string, code int) twin {
 	return twin{name: name, method: http.MethodPut, key: key, subject: subject, group: group, body: "x 1\n", code: code}
 }
@@ -81,7 +83,7 @@ var twins = []twin{
 func TestNATSGivesTheVerdictsOfHTTP(t *testing.T) {
 	g := newSite(t).start("--bus.listen=127.0.0.1:0", "--web.enable-admin-api")
 	conn := connect(t, g.natsURL())
-	// ask sends a push to an otherwise fresh gateway and returns what came of it.
+	// ask sends a push to an empty gateway and returns the verdict and what is shown.
 	ask := func(t *testing.T, send func() (verdict, error)) (verdict, []string) {
 		t.Helper()
 		g.must(http.StatusAccepted, http.MethodPut, "/api/v1/admin/wipe", "")
@@ -124,7 +126,7 @@ func TestNATSGivesTheVerdictsOfHTTP(t *testing.T) {
 	}
 }
 
-// withoutTimes returns the groups' lines with times reduced to whether they are set.
+// withoutTimes returns the groups' lines. Of times it says only whether they are set.
 func withoutTimes(e exposition) []string {
 	lines := e.pushed()
 	for i, line := range lines {
@@ -178,16 +180,16 @@ func TestAPlainPublishIsAPush(t *testing.T) {
 		}
 	}
 	publish(http.MethodPut, "published 1\n")
-	within(t, requestBound, "a put is shown", shows(1, true))
+	testkit.Within(t, requestBound, "a put is shown", shows(1, true))
 	publish(http.MethodPost, "published 2\n")
-	within(t, requestBound, "a post is shown", shows(2, true))
+	testkit.Within(t, requestBound, "a post is shown", shows(2, true))
 	publish(http.MethodPut, "published 3 1700000000000\n") // refused for its timestamp, and nobody hears it
-	within(t, requestBound, "a refusal is shown", func() bool {
+	testkit.Within(t, requestBound, "a refusal is shown", func() bool {
 		at, _ := g.scrape().value(series("push_failure_time_seconds", "plain", "one"))
 		return at > 0
 	})
 	publish(http.MethodDelete, "")
-	within(t, requestBound, "a delete is shown", shows(0, false))
+	testkit.Within(t, requestBound, "a delete is shown", shows(0, false))
 }
 
 func TestTheNATSServiceCanBeDiscovered(t *testing.T) {

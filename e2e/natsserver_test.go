@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"sluice/e2e/testkit"
 )
 
 // A natsServer is an external NATS server with JetStream. It runs inside the
@@ -22,7 +24,7 @@ type natsServer struct {
 
 func startNATSServer(s *site) *natsServer {
 	s.t.Helper()
-	n := &natsServer{t: s.t, address: freeAddress(s.t), dir: filepath.Join(s.dir, "nats")}
+	n := &natsServer{t: s.t, address: testkit.FreeAddress(s.t), dir: filepath.Join(s.dir, "nats")}
 	n.start()
 	s.t.Cleanup(n.stop)
 	return n

@@ -12,9 +12,10 @@ import (
 	"time"
 
 	"sluice/e2e/gateway"
+	"sluice/e2e/testkit"
 )
 
-// A serviceManager listens as systemd does, at a socket of its own.
+// A serviceManager listens on a notification socket, as systemd does.
 type serviceManager struct {
 	address string // as in NOTIFY_SOCKET
 
@@ -51,7 +52,7 @@ func startServiceManager(t *testing.T, address string) *serviceManager {
 	return m
 }
 
-// told returns all messages so far that have an assignment beginning with this.
+// told returns all messages so far with an assignment that begins with this.
 func (m *serviceManager) told(assignment string) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -60,7 +61,7 @@ func (m *serviceManager) told(assignment string) []string {
 	})
 }
 
-// launchFor starts a gateway that tells this service manager, and waits until it
+// launchFor starts a gateway that notifies this service manager, and waits until it
 // listens.
 func (s *site) launchFor(m *serviceManager, env []string, flags ...string) *sluice {
 	s.t.Helper()
@@ -76,11 +77,11 @@ func (s *site) launchFor(m *serviceManager, env []string, flags ...string) *slui
 // whenTold waits for a message.
 func (m *serviceManager) whenTold(t *testing.T, assignment string) {
 	t.Helper()
-	within(t, time.Minute, "told "+assignment, func() bool { return len(m.told(assignment)) > 0 })
+	testkit.Within(t, time.Minute, "told "+assignment, func() bool { return len(m.told(assignment)) > 0 })
 }
 
-// A unit that waits for the gateway must find it ready, and systemctl status
-// must say what it is doing.
+// The gateway notifies the service manager when it is ready and when it stops, with a
+// status for systemctl.
 func TestTheServiceManagerIsToldOfStartAndStop(t *testing.T) {
 	f := func(name string, address func(s *site) string) {
 		t.Run(name, func(t *testing.T) {
@@ -109,8 +110,8 @@ func TestTheServiceManagerIsToldOfStartAndStop(t *testing.T) {
 	f("abstract", func(s *site) string { return "@" + filepath.Base(s.dir) })
 }
 
-// A long replay must not look like a start that hangs. It restarts a gateway
-// with so many groups that its replay can be watched, more if it was too fast.
+// A long replay extends the start timeout. The test restarts a gateway with enough
+// groups to watch the replay, and with more if it was too fast.
 func TestTheServiceManagerIsToldOfTheReplay(t *testing.T) {
 	const attempts = 4
 	s := newSite(t)
@@ -143,7 +144,8 @@ func TestTheServiceManagerIsToldOfTheReplay(t *testing.T) {
 	t.Errorf("no progress of a replay was told in %d attempts", attempts)
 }
 
-// The watchdog is fed in time, and only if the service manager asks for it.
+// The gateway notifies the watchdog in time, and only if the service manager asks for
+// that.
 func TestTheWatchdogIsFed(t *testing.T) {
 	s := newSite(t)
 	m := startServiceManager(t, filepath.Join(s.dir, "notify"))
@@ -151,14 +153,14 @@ func TestTheWatchdogIsFed(t *testing.T) {
 	m.whenTold(t, "READY=1")
 	for before := len(m.told("WATCHDOG=1")); len(m.told("WATCHDOG=1")) < before+3; {
 		seen := len(m.told("WATCHDOG=1"))
-		within(t, 30*time.Second, "fed again", func() bool { return len(m.told("WATCHDOG=1")) > seen })
+		testkit.Within(t, 30*time.Second, "fed again", func() bool { return len(m.told("WATCHDOG=1")) > seen })
 	}
 	if code, err := g.Terminate(); code != 0 || err != nil {
 		t.Fatalf("code %d, %v", code, err)
 	}
 }
 
-// A service manager that has gone is no reason to fail.
+// The gateway goes on if it cannot reach the service manager.
 func TestAnUnreachableServiceManagerIsLoggedOnce(t *testing.T) {
 	s := newSite(t)
 	g := s.launchFor(&serviceManager{address: filepath.Join(s.dir, "nobody")}, nil)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
 // refusalBound is how soon a push is told that the stream cannot be reached.
@@ -17,7 +19,7 @@ func TestAnOutageOfTheExternalServerPasses(t *testing.T) {
 	conn := connect(t, external.url())
 	g.must(http.StatusOK, http.MethodPut, groupPath("outage", "before"), "outage 1\n")
 	background := g.startLoad("load", 4, 5, 1)
-	within(t, requestBound, "the load runs", func() bool {
+	testkit.Within(t, requestBound, "the load runs", func() bool {
 		pushes, _ := background.acknowledged()
 		return pushes > 100
 	})
@@ -42,16 +44,16 @@ func TestAnOutageOfTheExternalServerPasses(t *testing.T) {
 
 		external.start()
 		start := time.Now()
-		within(t, 2*requestBound, "pushes over HTTP are taken again", func() bool {
+		testkit.Within(t, 2*requestBound, "pushes over HTTP are taken again", func() bool {
 			a, err := g.do(http.MethodPut, groupPath("outage", "http"), "outage 3\n")
 			return err == nil && a.code == http.StatusOK
 		})
-		within(t, 2*requestBound, "pushes over NATS are taken again", func() bool {
+		testkit.Within(t, 2*requestBound, "pushes over NATS are taken again", func() bool {
 			v, err := overNATS{conn}.send(http.MethodPut, keyOf("outage", "nats"), "outage 4\n")
 			return err == nil && v.Code == http.StatusOK
 		})
 		t.Logf("outage %d is over %s after the server's start", round+1, time.Since(start))
-		within(t, requestBound, "the gateway is ready", func() bool {
+		testkit.Within(t, requestBound, "the gateway is ready", func() bool {
 			a, err := g.do(http.MethodGet, "/-/ready", "")
 			return err == nil && a.code == http.StatusOK
 		})

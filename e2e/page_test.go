@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// scriptBound is how long a script that drives a browser may run at all.
+// scriptBound is how long a script that drives a browser may run.
 const scriptBound = 4 * time.Minute
 
-// pageSettings are what the scripts in node/page are told.
+// pageSettings is the input of the scripts in node/page.
 type pageSettings struct {
 	URL      string `json:"url"`
 	Chromium string `json:"chromium"`
@@ -27,7 +27,6 @@ type pageSettings struct {
 }
 
 // inBrowser runs a script of node/page, which fails the test by its exit code.
-// make tools installs what it needs; there is no run without it.
 func (g *sluice) inBrowser(script string, settings pageSettings) {
 	g.t.Helper()
 	path := func(parts ...string) string {
@@ -37,11 +36,7 @@ func (g *sluice) inBrowser(script string, settings pageSettings) {
 		}
 		return absolute
 	}
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		g.t.Fatalf("make tools installs it: %v", err)
-	}
-	settings.URL, settings.Chromium, settings.Folder = g.url, chromium, g.site.dir
+	settings.URL, settings.Chromium, settings.Folder = g.url, debian(g.t, "chromium"), g.site.dir
 	settings.Pictures = path("..", "build", "page-screenshots")
 	text, err := json.Marshal(settings)
 	if err != nil {
@@ -49,10 +44,10 @@ func (g *sluice) inBrowser(script string, settings pageSettings) {
 	}
 	ctx, cancel := context.WithTimeout(g.t.Context(), scriptBound)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", filepath.Join("node", "page", script+".js"))
+	cmd := exec.CommandContext(ctx, debian(g.t, "node"), filepath.Join("node", "page", script+".js"))
 	cmd.Env = append(os.Environ(), "PAGE_SETTINGS="+string(text),
 		"NODE_PATH="+path("..", "build", "node", "node_modules"),
-		// The browser's profile goes where it is removed.
+		// The browser's profile is in the folder of the test, which is removed.
 		"TMPDIR="+g.site.dir, "HOME="+g.site.dir)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second

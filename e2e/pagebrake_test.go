@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// Of a consumer's messages the first pass a brake at once, and then one after
-// each pause: the gateway hears that its server lives.
+// A brake passes the first messages of a consumer at once, and then one after each
+// pause, so that the gateway does not take its server for dead.
 const (
 	brakeFree  = 1000
 	brakePause = 20 * time.Millisecond
 )
 
-// A brake stands between a gateway and its NATS server. What consumers deliver
-// comes so slowly that a replay does not end before the brake is released, while
-// all else passes.
+// A brake is a proxy between a gateway and its NATS server. It slows what consumers
+// deliver so much that a replay does not end before the brake is released. All else
+// passes.
 type brake struct {
 	listener net.Listener
 	control  *httptest.Server
@@ -49,10 +49,10 @@ func startBrake(t *testing.T, serverURL string) *brake {
 	return b
 }
 
-// url is where the gateway is to reach its server.
+// url is the address of the server for the gateway.
 func (b *brake) url() string { return "nats://" + b.listener.Addr().String() }
 
-// releaseURL is where a request lets everything pass.
+// releaseURL is the URL that releases the brake.
 func (b *brake) releaseURL() string { return b.control.URL }
 
 func (b *brake) accept() {
@@ -81,9 +81,9 @@ func (b *brake) accept() {
 	}
 }
 
-// deliver passes on what the server says: lines, and behind some of them a body
-// (docs.nats.io, client protocol). What belongs to a subscription that a consumer
-// delivers to waits in a queue of its own.
+// deliver passes on what the server sends: lines, some of them followed by a body
+// (docs.nats.io, client protocol). Messages of a consumer's subscription go through a
+// queue.
 func (b *brake) deliver(gateway net.Conn, server *bufio.Reader) {
 	var writing sync.Mutex
 	write := func(text []byte) {

@@ -9,9 +9,11 @@ import (
 	client "github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/push"
 	"github.com/prometheus/common/expfmt"
+
+	"sluice/e2e/testkit"
 )
 
-// histograms are a classic one and a native one, with a counter and a summary.
+// histograms returns a classic and a native histogram, with a counter and a summary.
 func histograms() *client.Registry {
 	classic := client.NewHistogram(client.HistogramOpts{Name: "request_seconds", Help: "Time of a request.", Buckets: []float64{0.1, 0.5, 1, 5}})
 	native := client.NewHistogram(client.HistogramOpts{Name: "request_native_seconds", Help: "The same, finer.", NativeHistogramBucketFactor: 1.2})
@@ -37,24 +39,17 @@ func histograms() *client.Registry {
 func TestPageOfOneGroup(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	g := s.start("--bus.listen="+freeAddress(t), "--bus.history=5")
+	g := s.start("--bus.listen="+testkit.FreeAddress(t), "--bus.history=5")
 	pusher := push.New(g.url, "batch").Grouping("instance", "node-1").Format(expfmt.NewFormat(expfmt.TypeProtoDelim)).Gatherer(histograms())
 	if err := pusher.Push(); err != nil {
 		t.Fatal(err)
 	}
-	// The lines of the page call programs by their names.
+	// The command lines of the page call programs by name.
 	tools := filepath.Join(s.dir, "bin")
-	nats, err := filepath.Abs(filepath.Join("..", "build", "bin", "nats"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(nats); err != nil {
-		t.Fatalf("make tools installs it: %v", err)
-	}
 	if err := os.Mkdir(tools, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, from := range map[string]string{"nats": nats, "sluice": binary} {
+	for name, from := range map[string]string{"nats": natsCLI(t), "sluice": binary} {
 		if err := os.Symlink(from, filepath.Join(tools, name)); err != nil {
 			t.Fatal(err)
 		}

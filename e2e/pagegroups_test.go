@@ -47,8 +47,8 @@ func fillPage(t *testing.T, g *sluice) {
 	t.Logf("%d groups filled in %s", pageGroups, time.Since(begun))
 }
 
-// TestPageOfManyGroups fills a gateway, looks at a second one that replays the
-// stream of the first through a connection with a brake, and then at the first.
+// TestPageOfManyGroups fills a gateway. It looks at a second one that replays the
+// stream of the first through a brake, and then at the first.
 func TestPageOfManyGroups(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

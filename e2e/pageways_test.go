@@ -8,6 +8,8 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"testing"
+
+	"sluice/e2e/testkit"
 )
 
 func TestPageLive(t *testing.T) {
@@ -31,13 +33,13 @@ func TestPageBelowAPath(t *testing.T) {
 		t.Parallel()
 		s := newSite(t)
 		g := s.launch("--web.route-prefix=/pg")
-		within(t, requestBound, "the gateway is ready", func() bool {
+		testkit.Within(t, requestBound, "the gateway is ready", func() bool {
 			a, err := g.do(http.MethodGet, "/pg/-/ready", "")
 			return err == nil && a.code == http.StatusOK
 		})
 		g.inBrowser("below", pageSettings{Outer: g.url + "/pg"})
 	})
-	// The proxy takes the path away, and calls the gateway by its own name.
+	// The proxy strips the path and sends its own Host header.
 	t.Run("of a proxy", func(t *testing.T) {
 		t.Parallel()
 		l, err := net.Listen("tcp", "127.0.0.1:0")

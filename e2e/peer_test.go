@@ -10,17 +10,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
-// TestAnswersAreThoseOfPushgateway sends random requests to Sluice and to
-// Debian's Pushgateway (1.5 in Debian 12). Codes and what is shown have to be
-// the same; texts need not. Left out is what has changed since that version:
-// snappy, UTF-8 names, 301 for 307, gzip bodies that end early; and the empty
-// instance, for which Sluice refuses what breaks a Pushgateway's scrapes.
+// TestAnswersAreThoseOfPushgateway sends random requests to Sluice and to Debian's
+// Pushgateway (1.5 in Debian 12). Codes and what is shown must be the same; texts need
+// not. It leaves out what has changed since that version (snappy, UTF-8 names, 301 for
+// 307, gzip bodies that end early) and the empty instance, where Sluice refuses pushes
+// that break the scrapes of a Pushgateway.
 func TestAnswersAreThoseOfPushgateway(t *testing.T) {
 	const requests, between = 300, 10
 	s := newSite(t)
-	ours, theirs := s.start(), startPushgateway(s, freeAddress(t), "")
+	ours, theirs := s.start(), startPushgateway(s, testkit.FreeAddress(t), "")
 	random := requestMaker{newRand(t), t}
 	var history strings.Builder
 	t.Cleanup(func() { s.record("requests.txt", history.String()) }) // kept if the test fails
@@ -43,7 +45,7 @@ func TestAnswersAreThoseOfPushgateway(t *testing.T) {
 		if (n+1)%between != 0 {
 			continue
 		}
-		// A Pushgateway answers a DELETE before it is done.
+		// A Pushgateway answers a DELETE before it has deleted.
 		var difference string
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 			if difference = differ(ours.scrape(), theirs.scrape()); difference == "" || time.Now().After(deadline) {
@@ -62,7 +64,7 @@ func TestAnswersAreThoseOfPushgateway(t *testing.T) {
 	}
 }
 
-// differ says what two gateways show differently, "" if nothing.
+// differ returns what two gateways show differently, "" if nothing.
 func differ(ours, theirs exposition) string {
 	haveLines, haveFailed := ours.withoutTimes()
 	wantLines, wantFailed := theirs.withoutTimes()
@@ -77,7 +79,7 @@ func differ(ours, theirs exposition) string {
 	return ""
 }
 
-// A requestMaker makes requests that are good and bad in what people do.
+// A requestMaker makes random requests, good and bad ones.
 type requestMaker struct {
 	*rand.Rand
 	t *testing.T
@@ -86,7 +88,7 @@ type requestMaker struct {
 // one returns one of the texts.
 func (r requestMaker) one(of ...string) string { return of[r.IntN(len(of))] }
 
-// in tells whether something happens that happens once in n times.
+// in returns true once in n times.
 func (r requestMaker) in(n int) bool { return r.IntN(n) == 0 }
 
 func (r requestMaker) step() step {
@@ -116,7 +118,7 @@ func (r requestMaker) step() step {
 	return s
 }
 
-// path is that of a group, or nearly.
+// path returns the path of a group, or one that is almost right.
 func (r requestMaker) path() string {
 	path := "/metrics/" + r.pair("job", r.one("a", "b", "x y", "ä", "a+b"))
 	names := []string{"instance", "dc", "path"}
@@ -158,7 +160,7 @@ func (r requestMaker) pair(name, value string) string {
 	return url.PathEscape(name) + "/" + url.PathEscape(value)
 }
 
-// text is a body in the text format, or nearly.
+// text returns a body in the text format, or one that is almost right.
 func (r requestMaker) text() string {
 	var b strings.Builder
 	for _, name := range []string{"m_a", "m_b", "m_c"}[r.IntN(3):] {

@@ -6,18 +6,18 @@ import (
 	"testing"
 )
 
-// promClient is npm's prom-client, which make tools installs.
+// promClient is npm's prom-client, which make e2e installs.
 func promClient(t *testing.T) runner {
 	t.Helper()
 	modules, err := filepath.Abs(filepath.Join("..", "build", "node", "node_modules"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return runner{"prom-client", []string{"node", filepath.Join("node", "push.js")}, []string{"NODE_PATH=" + modules}}
+	return runner{"prom-client", []string{debian(t, "node"), filepath.Join("node", "push.js")}, []string{"NODE_PATH=" + modules}}
 }
 
-// prom-client takes each answer below 400 as success, so what it says is checked
-// together with what is stored.
+// For prom-client each answer below 400 is success, so the test also checks what is
+// stored.
 func TestPromClientPushes(t *testing.T) {
 	g := newSite(t).start()
 	one := map[string]float64{"a": 1}
@@ -51,7 +51,7 @@ func TestPromClientPushes(t *testing.T) {
 		clientCall{name: "delete by it, with padding", Verb: "delete", Job: "y", Grouping: map[string]string{"path@base64": "L3Zhci90bXA="}, says: "ok 202", shows: []string{"a" + jobX() + " 1"}},
 		clientCall{name: "a clash is told with its reason", Verb: "push", Job: "y", Metrics: map[string]float64{"go_gc_duration_seconds": 1}, says: "status 400, pushed metrics", shows: []string{"a" + jobX() + " 1"}},
 	)
-	// Many calls on one connection, since the agent keeps it.
+	// The agent keeps the connection, so many calls share one.
 	calls := []clientCall{{Verb: "delete", Job: "x"}}
 	for range 50 {
 		calls = append(calls,

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
 // prometheus is a running Prometheus that scrapes one Sluice every second.
@@ -39,14 +41,14 @@ func configurePrometheus(s *site, config string) *prometheus {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	address := freeAddress(s.t)
-	cmd := exec.Command("prometheus",
+	address := testkit.FreeAddress(s.t)
+	cmd := exec.Command(debian(s.t, "prometheus"),
 		"--config.file="+filepath.Join(s.dir, "prometheus.yml"),
 		"--storage.tsdb.path="+filepath.Join(s.dir, "prometheus"),
 		"--web.listen-address="+address)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
-		s.t.Fatalf("start Prometheus (make tools installs it): %v", err)
+		s.t.Fatalf("start Prometheus: %v", err)
 	}
 	s.t.Cleanup(func() {
 		cmd.Process.Kill()
@@ -88,7 +90,7 @@ func (p *prometheus) query(expression string) map[string]string {
 // curl pushes as the README says and returns the status code.
 func curl(t *testing.T, url, body string) string {
 	t.Helper()
-	cmd := exec.Command("curl", "--silent", "--show-error", "--max-time", "20", "--output", os.DevNull,
+	cmd := exec.Command(debian(t, "curl"), "--silent", "--show-error", "--max-time", "20", "--output", os.DevNull,
 		"--write-out", "%{http_code}", "--request", "PUT", "--data-binary", "@-", url)
 	cmd.Stdin = strings.NewReader(body)
 	out, err := cmd.CombinedOutput()
@@ -98,28 +100,24 @@ func curl(t *testing.T, url, body string) string {
 	return string(out)
 }
 
-// natsCommand runs the nats command line client, which make tools installs.
+// natsCommand runs the nats command line client and returns its output.
 func natsCommand(s *site, server, stdin string, args ...string) string {
 	s.t.Helper()
-	path, err := filepath.Abs(filepath.Join("..", "build", "bin", "nats"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	cmd := exec.Command(path, append([]string{"--server", server, "--timeout", "20s"}, args...)...)
+	cmd := exec.Command(natsCLI(s.t), append([]string{"--server", server, "--timeout", "20s"}, args...)...)
 	cmd.Env = append(os.Environ(), "HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir) // no settings of whoever runs this
 	cmd.Stdin = strings.NewReader(stdin)
 	var said strings.Builder // what it logs, which is no part of the reply
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		s.t.Fatalf("nats %s (make tools installs it): %v: %s%s", strings.Join(args, " "), err, out, said.String())
+		s.t.Fatalf("nats %s: %v: %s%s", strings.Join(args, " "), err, out, said.String())
 	}
 	return string(out)
 }
 
 func TestPrometheusSeesPushesAcrossACrash(t *testing.T) {
 	s := newSite(t)
-	address := freeAddress(t)
+	address := testkit.FreeAddress(t)
 	flags := []string{"--web.listen-address=" + address, "--bus.listen=127.0.0.1:0"}
 	g := s.start(flags...)
 	p := startPrometheus(s, address)
@@ -140,7 +138,7 @@ func TestPrometheusSeesPushesAcrossACrash(t *testing.T) {
 		have := p.query(bytes)
 		return have["by-curl"] == "4096" && have["by-nats"] == "8192"
 	}
-	within(t, bound, "Prometheus answers a query for both pushes", answers)
+	testkit.Within(t, bound, "Prometheus answers a query for both pushes", answers)
 	before := g.scrape().of("job", "backup")
 
 	g.kill()
@@ -156,10 +154,10 @@ func TestPrometheusSeesPushesAcrossACrash(t *testing.T) {
 		}
 	}
 
-	// Prometheus remembers for 5 minutes what it saw before the crash, so ask
-	// for what it has scraped since.
+	// Prometheus answers for 5 minutes with samples from before the crash, so the query
+	// asks for samples since then.
 	since := fmt.Sprintf(`%s and timestamp(%s) > %d.%03d`, bytes, bytes, restarted.Unix(), restarted.Nanosecond()/1e6)
-	within(t, bound, "Prometheus answers a query from the replayed state", func() bool {
+	testkit.Within(t, bound, "Prometheus answers a query from the replayed state", func() bool {
 		have := p.query(since)
 		return have["by-curl"] == "4096" && have["by-nats"] == "8192"
 	})

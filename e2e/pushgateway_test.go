@@ -18,6 +18,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/encoding/protodelim"
 	"google.golang.org/protobuf/encoding/prototext"
+
+	"sluice/e2e/testkit"
 )
 
 // pushgateway is a running Pushgateway, with the client methods of a sluice.
@@ -27,13 +29,14 @@ type pushgateway struct {
 	exited chan error
 }
 
-// pushgatewayBinary is Debian's Pushgateway, 1.5.1, or a newer one to be tried by
-// hand.
-func pushgatewayBinary() (path string, newer bool) {
+// pushgatewayBinary returns the path of Debian's Pushgateway, 1.5.1, or of the newer
+// one that E2E_PUSHGATEWAY names.
+func pushgatewayBinary(tb testing.TB) (path string, newer bool) {
+	tb.Helper()
 	if binary := os.Getenv("E2E_PUSHGATEWAY"); binary != "" {
 		return binary, true
 	}
-	return "prometheus-pushgateway", false
+	return debian(tb, "prometheus-pushgateway"), false
 }
 
 // startPushgateway starts one that writes its persistence file every second.
@@ -44,25 +47,25 @@ func startPushgateway(s *site, address, file string, flags ...string) *pushgatew
 		s.t.Fatal(err)
 	}
 	p := &pushgateway{sluice: sluice{site: s, t: s.t, url: "http://" + address}, exited: make(chan error, 1)}
-	path, _ := pushgatewayBinary()
+	path, _ := pushgatewayBinary(s.t)
 	p.cmd = exec.Command(path, append(commandLine(address, file), flags...)...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
-		s.t.Fatalf("start Pushgateway (make tools installs it): %v", err)
+		s.t.Fatalf("start Pushgateway: %v", err)
 	}
 	go func() { p.exited <- p.cmd.Wait() }()
 	s.t.Cleanup(func() {
 		p.cmd.Process.Kill()
 		log.Close()
 	})
-	within(s.t, requestBound, "Pushgateway is ready", func() bool {
+	testkit.Within(s.t, requestBound, "Pushgateway is ready", func() bool {
 		a, err := p.do(http.MethodGet, "/-/ready", "")
 		return err == nil && a.code == http.StatusOK
 	})
 	return p
 }
 
-// commandLine is what starts a Pushgateway, and then a Sluice in its place.
+// commandLine returns the flags of a Pushgateway, and then of the Sluice in its place.
 func commandLine(address, file string) []string {
 	return []string{"--web.listen-address=" + address, "--persistence.file=" + file, "--persistence.interval=1s"}
 }
@@ -108,7 +111,7 @@ func (p *pushgateway) load() {
 	all.Wait()
 }
 
-// pushAllKinds pushes what a file can have.
+// pushAllKinds pushes all kinds of groups that a persistence file can have.
 func (p *pushgateway) pushAllKinds() {
 	p.t.Helper()
 	p.must(http.StatusOK, http.MethodPut, "/metrics/job/text", textBody)
@@ -116,15 +119,15 @@ func (p *pushgateway) pushAllKinds() {
 	// One family is older than the other.
 	p.must(http.StatusOK, http.MethodPost, "/metrics/job/older", "first 1\nsecond 1\n")
 	p.must(http.StatusOK, http.MethodPost, "/metrics/job/older", "second 2\n")
-	// Values that need base64, an empty one, one that is more than ASCII.
+	// Values that need base64, an empty value, and a value that is not ASCII.
 	p.must(http.StatusOK, http.MethodPut, "/metrics/job@base64/YS9i/path@base64/L3Zhci90bXA", "slashes 1\n")
 	p.must(http.StatusOK, http.MethodPut, "/metrics/job/empty/some@base64/=", "empty 1\n")
 	p.must(http.StatusOK, http.MethodPut, "/metrics/job/%C3%BCber/instance/%E2%82%AC", "utf8{value=\"\u00fc \\\"quoted\\\" \\\\ \\n\"} 1\n")
-	// A failure behind a success, and one without.
+	// A failure after a success, and one without.
 	p.must(http.StatusOK, http.MethodPut, "/metrics/job/fails", "fine 1\n")
 	p.must(http.StatusBadRequest, http.MethodPost, "/metrics/job/fails", "# TYPE text_gauge counter\ntext_gauge 1\n")
 	p.must(http.StatusBadRequest, http.MethodPut, "/metrics/job/never/instance/good", "# TYPE text_gauge counter\ntext_gauge 1\n")
-	// A success behind a failure.
+	// A success after a failure.
 	p.must(http.StatusBadRequest, http.MethodPut, "/metrics/job/recovers", "timed 1 1700000000000\n")
 	p.must(http.StatusOK, http.MethodPut, "/metrics/job/recovers", "timed 1\n")
 	p.must(http.StatusOK, http.MethodPut, "/metrics/job/proto/instance/p", protoBody(p.t),
@@ -155,7 +158,7 @@ text_histogram_sum 4.5
 text_histogram_count 3
 `
 
-// protoMessages are families that text has no room for.
+// protoMessages are families that the text format cannot express.
 var protoMessages = []string{
 	`name: "proto_created" type: COUNTER metric { counter { value: 3 created_timestamp { seconds: 1600000000 nanos: 5 } exemplar { value: 1 } } }`,
 	`name: "proto_summary" type: SUMMARY metric { summary { sample_count: 9007199254740993 sample_sum: 1 quantile { quantile: 0.5 value: 1 } } }`,
@@ -163,7 +166,7 @@ var protoMessages = []string{
 	`name: "proto_classic" type: HISTOGRAM metric { histogram { sample_count: 5 sample_sum: 3 bucket { cumulative_count: 2 upper_bound: 1 } } }`,
 }
 
-// nativeMessages are native histograms, which Pushgateway knows since 1.6.
+// nativeMessages are native histograms. Pushgateway supports them since 1.6.
 var nativeMessages = []string{
 	`name: "proto_native" help: "Native." type: HISTOGRAM metric { label { name: "x" value: "1" } histogram {
 		sample_count: 6 sample_sum: 4.5 schema: 2 zero_threshold: 0.001 zero_count: 1
@@ -177,7 +180,7 @@ func protoBody(t *testing.T) string {
 	t.Helper()
 	var body bytes.Buffer
 	messages := protoMessages
-	if _, newer := pushgatewayBinary(); newer {
+	if _, newer := pushgatewayBinary(t); newer {
 		messages = append(slices.Clone(messages), nativeMessages...)
 	}
 	for _, text := range messages {
@@ -192,12 +195,12 @@ func protoBody(t *testing.T) string {
 	return body.String()
 }
 
-// waitWritten waits until the file has all that was pushed before.
+// waitWritten waits until the file has all earlier pushes.
 func (p *pushgateway) waitWritten(file string) {
 	p.t.Helper()
 	mark := fmt.Sprint("written-", time.Now().UnixNano())
 	p.must(http.StatusOK, http.MethodPut, "/metrics/job/"+mark, "written 1\n")
-	within(p.t, requestBound, "the persistence file is written", func() bool {
+	testkit.Within(p.t, requestBound, "the persistence file is written", func() bool {
 		data, err := os.ReadFile(file)
 		return err == nil && strings.Contains(string(data), mark)
 	})

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// pythonClient is Debian's package. The interpreter is Debian's, too: one that
-// stands before it in PATH does not find the package.
+// pythonClient is Debian's package. The interpreter is Debian's, too: another one that
+// comes first in PATH does not find the package.
 func pythonClient() runner {
 	return runner{"prometheus_client", []string{"/usr/bin/python3", filepath.Join("testdata", "push.py")}, nil}
 }

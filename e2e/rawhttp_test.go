@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A rawConn is a connection on which the test writes what no client library
-// would, byte for byte.
+// A rawConn is a connection on which the test writes bytes that no client library would
+// write.
 type rawConn struct {
 	t *testing.T
 	net.Conn
@@ -40,7 +40,7 @@ func (c *rawConn) write(text string) {
 	}
 }
 
-// answer reads the next answer, whose code has to be this one.
+// answer reads the next answer, which must have this code.
 func (c *rawConn) answer(code int) answer {
 	c.t.Helper()
 	resp, err := http.ReadResponse(c.answers, nil)
@@ -57,7 +57,7 @@ func (c *rawConn) answer(code int) answer {
 	return answer{resp.StatusCode, string(body), resp.Header}
 }
 
-// closed tells whether the gateway has closed the connection after its answers.
+// closed reports whether the gateway has closed the connection after its answers.
 func (c *rawConn) closed() bool {
 	_, err := c.answers.ReadByte()
 	return err == io.EOF
@@ -207,8 +207,8 @@ func TestTransportHabits(t *testing.T) {
 		}
 	})
 	f("2 MB of headers are too many", func(c *rawConn) {
-		// The gateway ends the connection before it has read them, so a slow
-		// client may see the end before the answer: then it asks again.
+		// The gateway closes the connection before it has read the headers, so a slow
+		// client may see the end before the answer. Then the test asks again.
 		for attempt := 1; ; attempt++ {
 			written := make(chan struct{})
 			go func() {
@@ -250,7 +250,7 @@ func TestTransportHabits(t *testing.T) {
 	})
 }
 
-// closeWrite ends what the client has to say; it can still read.
+// closeWrite closes the writing side of the connection. The client can still read.
 func (c *rawConn) closeWrite() {
 	c.t.Helper()
 	if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
@@ -258,7 +258,7 @@ func (c *rawConn) closeWrite() {
 	}
 }
 
-// A client that never finishes its headers is not served for ever.
+// A client that never finishes its headers is cut off.
 func TestHeadersThatNeverEndAreCutOff(t *testing.T) {
 	c := newSite(t).start().dialRaw(t)
 	c.write("POST /metrics/job/x HTTP/1.1\r\nHost: gateway\r\nX-Slow: ")
@@ -271,8 +271,8 @@ func TestHeadersThatNeverEndAreCutOff(t *testing.T) {
 	}
 }
 
-// Two clashing pushes at the same instant: one side wins, the scrape stays good
-// (Pushgateway's answer, too).
+// Of two conflicting pushes at the same time one wins, and the scrape stays consistent,
+// as with Pushgateway.
 func TestOfClashingPushesAtOnceOneSideWins(t *testing.T) {
 	g := newSite(t).start("--web.enable-admin-api")
 	for range 5 {
@@ -303,8 +303,8 @@ func TestOfClashingPushesAtOnceOneSideWins(t *testing.T) {
 	}
 }
 
-// A whole page of another program is a normal push: here the gateway's own,
-// whose families agree in type with those that it has (vector#20381).
+// A whole page of another program is a normal push. Here it is the gateway's own page,
+// whose families have the types of those that the gateway exposes (vector#20381).
 func TestAWholePageIsANormalPush(t *testing.T) {
 	g := newSite(t).start()
 	own := g.must(http.StatusOK, http.MethodGet, "/metrics", "").body

@@ -10,13 +10,14 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
-// A network stands between the members of a cluster: each is reached by the
-// others at the address of a proxy. Who calls is seen by the process that has the
-// other end, so it can cut the link between two of them as if the cable was
-// pulled: what is sent waits, and a new connection hears nothing. When the link is
-// healed all goes on, where the members have not given up.
+// A network is a proxy in front of each member of a cluster. It finds out which member
+// has the other end of a connection, so it can cut the link between two members as if a
+// cable was pulled: data waits, and a new connection gets no answer. When the link is
+// restored, connections go on that the members have not given up.
 type network struct {
 	t       *testing.T
 	running sync.WaitGroup
@@ -28,7 +29,8 @@ type network struct {
 	conns   map[net.Conn]bool  // nil once the test is over
 }
 
-// callerPatience bounds the search for who calls: it may have been started just now.
+// callerPatience bounds the search for the process of a caller, which may have been
+// started a moment ago.
 const callerPatience = 2 * time.Second
 
 func newNetwork(t *testing.T) *network {
@@ -51,11 +53,11 @@ func (n *network) close() {
 	n.running.Wait()
 }
 
-// proxy listens for what is meant for the member at an address. The address that
-// it returns is to be the member's name.
+// proxy listens for connections to the member at an address. The address that it
+// returns is the name of the member.
 func (n *network) proxy(to string) (name string) {
 	n.t.Helper()
-	l, err := net.Listen("tcp", freeAddress(n.t))
+	l, err := net.Listen("tcp", testkit.FreeAddress(n.t))
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -73,14 +75,14 @@ func (n *network) proxy(to string) (name string) {
 	return name
 }
 
-// runs tells which process a member is now.
+// runs notes the process id of a member.
 func (n *network) runs(name string, pid int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.pids[name] = pid
 }
 
-// cut cuts the link between two members, or heals it.
+// cut cuts the link between two members, or restores it.
 func (n *network) cut(a, b string, cut bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -181,7 +183,7 @@ func socketOf(port int) (string, error) {
 	return "", lines.Err()
 }
 
-// has tells whether a process has a socket open.
+// has reports whether a process has a socket open.
 func has(pid int, socket string) bool {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	if err != nil || socket == "" {
@@ -195,7 +197,8 @@ func has(pid int, socket string) bool {
 	return false
 }
 
-// hold keeps a connection to be closed at the end, and returns what closes it.
+// hold keeps a connection, which close closes at the end, and returns a function that
+// closes it earlier.
 func (n *network) hold(c net.Conn) (release func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

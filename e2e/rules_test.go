@@ -1,16 +1,18 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
-// A job that has as many groups as it may gets no new one, until one of them is
-// deleted or expires. What it has can be pushed on, and other jobs do not notice.
+// A job with as many groups as allowed gets no new one until one of them is deleted or
+// expires. Its groups can still be pushed to, and other jobs are not affected.
 func TestQuotaFreesItself(t *testing.T) {
 	s := newSite(t)
 	s.record("rules.yml", "rules:\n- match: job=~\"ci|random-.*\"\n  max_groups: 2\n- match: '{kind=\"pod\"}'\n  ttl: 2s\n")
@@ -36,7 +38,7 @@ func TestQuotaFreesItself(t *testing.T) {
 	g.must(http.StatusAccepted, http.MethodDelete, "/metrics/job/ci/instance/2", "")
 	push(http.StatusOK, "ci/instance/3/kind/pod") // which lives for two seconds
 	push(http.StatusTooManyRequests, "ci/instance/4")
-	within(t, 30*time.Second, "the pod's group has expired", func() bool {
+	testkit.Within(t, 30*time.Second, "the pod's group has expired", func() bool {
 		a, err := g.do(http.MethodGet, "/group/job/ci/instance/3/kind/pod", "")
 		return err == nil && a.code == http.StatusGone
 	})
@@ -44,84 +46,66 @@ func TestQuotaFreesItself(t *testing.T) {
 	push(http.StatusTooManyRequests, "ci/instance/3/kind/pod")
 }
 
-// SIGHUP never ends the process: not without a file, not with a wrong one, not
-// while it starts, and not while it stops.
-func TestHangupIsHarmless(t *testing.T) {
+// Rules set times to live and limits, and they can be reloaded.
+func TestRulesByGroupingKey(t *testing.T) {
 	s := newSite(t)
-	g := s.start()
-	hangUp := func(said string) {
-		t.Helper()
-		if err := g.Hangup(); err != nil {
-			t.Fatal(err)
-		}
-		within(t, requestBound, "the log says "+said, func() bool { return strings.Contains(g.Log(), said) })
-		g.must(http.StatusOK, http.MethodPut, "/metrics/job/x", "a 1\n")
-	}
-	hangUp("nothing to reload")
-	if code, err := g.Terminate(); code != 0 || err != nil {
-		t.Fatalf("terminate: %d, %v", code, err)
-	}
-
-	s.record("rules.yml", "rules:\n- match: job=\"x\"\n  ttl: 1h\n")
+	s.record("rules.yml", "rules:\n- match: 'job=~\"batch-.*\"'\n  ttl: 7d\n- match: '{job=\"ci\"}'\n  max_groups: 1\n")
 	path := s.dir + "/rules.yml"
-	g = s.start("--group.rules=" + path)
-	s.record("rules.yml", "rules:\n- match: job=\"x\"\n  ttl: 1h\n bad\n")
-	hangUp(path + ":4: did not find expected key")
+	g := s.start("--group.ttl=10m", "--group.rules="+path, "--web.enable-lifecycle")
+	ttl := func(query string) time.Duration {
+		t.Helper()
+		g.must(http.StatusOK, http.MethodPut, "/metrics/job/"+query, "a 1\n")
+		job, _, _ := strings.Cut(query, "?")
+		var answer struct {
+			Data struct {
+				Groups []struct {
+					PushTime time.Time  `json:"push_time"`
+					Expires  *time.Time `json:"expires"`
+				}
+			}
+		}
+		body := g.must(http.StatusOK, http.MethodGet, "/api/v1/groups?match[]=job=%22"+job+"%22", "").body
+		if err := json.Unmarshal([]byte(body), &answer); err != nil || len(answer.Data.Groups) != 1 {
+			t.Fatalf("%v in %s", err, body)
+		}
+		one := answer.Data.Groups[0]
+		if one.Expires == nil {
+			return 0
+		}
+		return one.Expires.Sub(one.PushTime)
+	}
+	for query, want := range map[string]time.Duration{"x": 10 * time.Minute, "batch-1": 7 * 24 * time.Hour, "x?ttl=1h": time.Hour, "x?ttl=never": 0} {
+		if got := ttl(query); got != want {
+			t.Errorf("%s lives %s, want %s", query, got, want)
+		}
+	}
+	g.must(http.StatusOK, http.MethodPut, "/metrics/job/ci/instance/1", "a 1\n")
+	if a := g.must(http.StatusTooManyRequests, http.MethodPut, "/metrics/job/ci/instance/2", "a 1\n"); !strings.Contains(a.body, `job "ci" has 1 groups`) {
+		t.Errorf("the refusal says %q", a.body)
+	}
+
+	// A wrong file is refused as a whole, and the rules stay.
+	s.record("rules.yml", "rules:\n- match: job=\"x\"\n  ttl: 1h\n- match: job=\"y\"\n  ttl: soon\n")
+	if a := g.must(http.StatusInternalServerError, http.MethodPost, "/-/reload", ""); !strings.Contains(a.body, path+":5: ") {
+		t.Errorf("the refusal says %q, want file and line", a.body)
+	}
+	if got := ttl("x"); got != 10*time.Minute {
+		t.Errorf("x lives %s after a reload that failed", got)
+	}
+	s.record("rules.yml", "rules:\n- match: job=\"x\"\n  ttl: 1h\n")
+	g.must(http.StatusOK, http.MethodPut, "/-/reload", "")
+	if got := ttl("x"); got != time.Hour {
+		t.Errorf("x lives %s after a reload", got)
+	}
 	s.record("rules.yml", "")
-	hangUp("rules=0")
-
-	// Until it has ended nothing else than the request to terminate counts.
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		if code, err := g.Terminate(); code != 0 || err != nil {
-			t.Errorf("terminate with hangups: %d, %v", code, err)
-		}
-	}()
-	for again := true; again; {
-		select {
-		case <-stopped:
-			again = false
-		case <-time.After(time.Millisecond):
-			_ = g.Hangup() // fails when it has gone
-		}
-	}
-
-	// From when the stream is opened, which is long before it can be reached.
-	data := s.dir + "/fresh"
-	g = s.run("--web.listen-address=127.0.0.1:0", "--bus.data-dir="+data)
-	within(t, startBound, "it opens its stream", func() bool { _, err := os.Stat(data); return err == nil })
-	for range 20 {
-		if err := g.Hangup(); err != nil {
-			t.Fatalf("it has ended: %v\n%s", err, g.Log())
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-	g.waitListening()
-	if err := g.WaitReady(t.Context(), s.client, g.url); err != nil {
+	if err := g.Hangup(); err != nil {
 		t.Fatal(err)
 	}
-}
+	testkit.Within(t, requestBound, "SIGHUP has reloaded", func() bool { return ttl("x") == 10*time.Minute })
 
-// The request to reload, and who may.
-func TestReloadRequest(t *testing.T) {
-	s := newSite(t)
-	g := s.launch("--web.route-prefix=/pg")
-	below := g.at(g.url + "/pg")
-	if err := g.WaitReady(t.Context(), s.client, below.url); err != nil {
-		t.Fatal(err)
+	s.record("rules.yml", "rule: []\n")
+	code, err := s.run("--bus.data-dir="+s.dir+"/other", "--web.listen-address=127.0.0.1:0", "--group.rules="+path).Wait(requestBound)
+	if code != 1 || err != nil {
+		t.Errorf("a start with a wrong file: %d, %v", code, err)
 	}
-	for _, method := range []string{http.MethodPut, http.MethodPost} {
-		if a := below.must(http.StatusForbidden, method, "/-/reload", ""); a.body != "Lifecycle API is not enabled." {
-			t.Errorf("%s: %q", method, a.body)
-		}
-	}
-	below.must(http.StatusMethodNotAllowed, http.MethodGet, "/-/reload", "")
-	g.must(http.StatusNotFound, http.MethodPut, "/-/reload", "")
-	if code, err := g.Terminate(); code != 0 || err != nil {
-		t.Fatalf("terminate: %d, %v", code, err)
-	}
-	g = s.start("--web.enable-lifecycle")
-	g.must(http.StatusMethodNotAllowed, http.MethodGet, "/-/reload", "")
-	g.must(http.StatusOK, http.MethodPost, "/-/reload", "") // nothing to do is no mistake
 }

@@ -3,8 +3,6 @@ package e2e
 import (
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,8 +14,8 @@ import (
 	"sluice/e2e/gateway"
 )
 
-// requestBound is how long any client waits. Sluice answers everything sooner:
-// the longest it may take is the 10 s after which a push is told 503.
+// requestBound is how long any client waits. Sluice answers sooner: the longest wait is
+// that of a push, which is answered by 503 after 10 s.
 const requestBound = 20 * time.Second
 
 // A site is the folder of one test with all that it runs there.
@@ -48,7 +46,7 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// keep moves the folder to where it survives the test.
+// keep copies the folder to build/e2e-failures.
 func (s *site) keep() {
 	kept, err := filepath.Abs(filepath.Join("..", "build", "e2e-failures", strings.ReplaceAll(s.t.Name(), "/", "-")))
 	if err == nil {
@@ -92,8 +90,8 @@ func (s *site) start(flags ...string) *sluice {
 func (s *site) launch(flags ...string) *sluice {
 	s.t.Helper()
 	defaults := []string{"--bus.data-dir=" + filepath.Join(s.dir, "data")}
-	// This one cannot be overridden, only be given once more: then either address
-	// would be taken for the gateway's.
+	// A second address would not replace this one, so a test that gives one does
+	// without it.
 	if !slices.ContainsFunc(flags, func(flag string) bool { return strings.HasPrefix(flag, "--web.listen-address=") }) {
 		defaults = append(defaults, "--web.listen-address=127.0.0.1:0")
 	}
@@ -194,7 +192,7 @@ func (g *sluice) do(method, path, body string, headers ...string) (answer, error
 	return answer{resp.StatusCode, string(text), resp.Header}, nil
 }
 
-// must sends a request that has to be answered with this code.
+// must sends a request whose answer must have this code.
 func (g *sluice) must(code int, method, path, body string, headers ...string) answer {
 	g.t.Helper()
 	a, err := g.do(method, path, body, headers...)
@@ -207,7 +205,7 @@ func (g *sluice) must(code int, method, path, body string, headers ...string) an
 	return a
 }
 
-// scrape reads /metrics, which has to work and to be consistent.
+// scrape reads /metrics, which must succeed and be consistent.
 func (g *sluice) scrape() exposition {
 	g.t.Helper()
 	e, err := readExposition(g.must(http.StatusOK, http.MethodGet, "/metrics", "").body)
@@ -215,20 +213,4 @@ func (g *sluice) scrape() exposition {
 		g.t.Fatal(err)
 	}
 	return e
-}
-
-// freeAddress returns an address that nothing listens on. It is below the ports
-// that systems hand out by themselves, so that it stays free while a gateway is
-// down.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
-		if l, err := net.Listen("tcp", address); err == nil {
-			l.Close()
-			return address
-		}
-	}
-	t.Fatal("no free port")
-	return ""
 }

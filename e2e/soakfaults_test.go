@@ -21,19 +21,19 @@ const (
 	// leaves no quorum.
 	soakLong  = 15 * time.Second
 	soakShort = 10 * time.Second
-	// soakBound is how long it may take until all is well again behind a fault.
+	// soakBound is how long recovery from a fault may take.
 	soakBound = 90 * time.Second
 )
 
-// A soakFault does something to one member. What it returns heals it again, and
-// does not wait until the member is well.
+// A soakFault injects a fault into one member. It returns a function that repairs the
+// member, and does not wait until it has recovered.
 type soakFault struct {
 	name string
 	do   func(f *soakFaults, m *member) (heal func())
 }
 
-// All but the first can be done to a member that is not ready, and all but the
-// last leave it without the others.
+// All but the first can be injected into a member that is not ready. All but the last
+// separate it from both others.
 var (
 	orderly = soakFault{"orderly stop", func(f *soakFaults, m *member) func() {
 		f.c.stop(m)
@@ -58,7 +58,7 @@ var (
 	}}
 )
 
-// soakFaults breaks a cluster again and again.
+// soakFaults injects faults into a cluster again and again.
 type soakFaults struct {
 	c      *cluster
 	load   *soakLoad
@@ -68,7 +68,7 @@ type soakFaults struct {
 	kinds  map[string]*soakKind
 }
 
-// soakKind is what one kind of fault has done.
+// soakKind counts the faults of one kind and their effects.
 type soakKind struct {
 	times   int
 	longest time.Duration // without an accepted change
@@ -78,7 +78,7 @@ func newSoakFaults(c *cluster, load *soakLoad, chance *rand.Rand) *soakFaults {
 	return &soakFaults{c: c, load: load, chance: chance, nc: c.natsClient(), kinds: map[string]*soakKind{}}
 }
 
-// say notes what is done.
+// say logs what happens.
 func (f *soakFaults) say(format string, values ...any) {
 	f.log = append(f.log, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, values...))
 	f.c.site.record("faults.txt", strings.Join(f.log, "\n"))
@@ -92,8 +92,8 @@ func (f *soakFaults) launch(m *member) {
 	f.c.launch(m)
 }
 
-// round does something, heals it, and waits until all is well. Its error says
-// what is not.
+// round injects a fault, repairs it, and waits until the cluster has recovered. Its
+// error says what has not.
 func (f *soakFaults) round() error {
 	f.load.reset()
 	var name string
@@ -125,7 +125,7 @@ func (f *soakFaults) round() error {
 	return nil
 }
 
-// one does one thing to one member.
+// one injects one fault into one member.
 func (f *soakFaults) one() string {
 	m, fault := f.victim(), f.choose(orderly, kill9, frozen, isolated, oneLink)
 	heal := f.do(fault, m)
@@ -134,13 +134,13 @@ func (f *soakFaults) one() string {
 	return fault.name
 }
 
-// two does something to two members at once. There is no quorum then.
+// two injects faults into two members at once, so that there is no quorum.
 func (f *soakFaults) two() string {
 	m := f.victim()
 	o := f.c.others(m)[f.chance.IntN(2)]
 	first := f.do(f.choose(orderly, kill9, frozen, isolated), m)
 	f.wait(time.Second)
-	// Who has no quorum does not come to an orderly end in time.
+	// A member without quorum does not stop in time.
 	second := f.do(f.choose(kill9, frozen, isolated), o)
 	f.wait(soakShort)
 	first()
@@ -149,7 +149,7 @@ func (f *soakFaults) two() string {
 	return "two at once"
 }
 
-// again does something to a member twice, before it has got over the first.
+// again injects a second fault into a member before it has recovered from the first.
 func (f *soakFaults) again() string {
 	m := f.victim()
 	heal := f.do(f.choose(kill9, frozen, isolated), m)
@@ -162,7 +162,7 @@ func (f *soakFaults) again() string {
 	return "twice in a row"
 }
 
-// all ends all members, and starts them again.
+// all stops all members and starts them again.
 func (f *soakFaults) all() string {
 	name, end := "all killed", f.c.kill
 	if f.chance.IntN(2) == 0 {
@@ -201,14 +201,15 @@ func (f *soakFaults) do(fault soakFault, m *member) (heal func()) {
 	}
 }
 
-// wait waits for any time up to a bound.
+// wait waits for a random time up to a bound.
 func (f *soakFaults) wait(most time.Duration) { time.Sleep(upTo(f.chance, most)) }
 
 func upTo(chance *rand.Rand, most time.Duration) time.Duration {
 	return time.Duration(chance.Int64N(int64(most)))
 }
 
-// victim returns any member, or the leader, as often. Who leads is not in the seed.
+// victim returns the leader half of the time, else any member. The seed does not
+// determine the leader.
 func (f *soakFaults) victim() *member {
 	m := f.c.members[f.chance.IntN(len(f.c.members))]
 	if f.chance.IntN(2) == 0 {
@@ -224,8 +225,8 @@ func (f *soakFaults) victim() *member {
 	return m
 }
 
-// well waits until all members are ready and something was accepted since, mostly
-// also until all copies of the stream are current.
+// well waits until all members are ready and a change was accepted since. Mostly it
+// also waits until all replicas of the stream are current.
 func (f *soakFaults) well(since time.Time) error {
 	deadline := time.Now().Add(soakBound)
 	for _, m := range f.c.members {
@@ -276,7 +277,7 @@ func replicasOf(info *jetstream.StreamInfo) string {
 	return text
 }
 
-// agree asks the gateways whether they agree, which they need not know under load.
+// agree asks the gateways whether they agree. Under load they may not know it.
 func (f *soakFaults) agree() error {
 	for _, m := range f.c.members {
 		if a := m.cluster().Agreement; a.Agree != nil && !*a.Agree {

@@ -21,13 +21,13 @@ import (
 
 const (
 	soakJob = "soak"
-	// soakClients push without an end, every fourth one over NATS.
+	// soakClients is how many clients push, every fourth one over NATS.
 	soakClients = 8
-	// soakPlaces is how many groups are worked on at a time, by all clients.
+	// soakPlaces is how many groups the clients change at a time.
 	soakPlaces = 6
-	// soakChanges is how many changes a group gets before another one takes its
-	// place, and soakDoubts how many deletes of it may have no clear answer: both
-	// bound what has to be searched for an order.
+	// soakChanges is how many changes a group gets before another one replaces it, and
+	// soakDoubts how many of its deletes may have an unknown outcome. Both bound the
+	// search for an order.
 	soakChanges = 400
 	soakDoubts  = 3
 	// soakPace bounds the pause of a client between changes, and of a scraper
@@ -35,12 +35,12 @@ const (
 	soakPace = 40 * time.Millisecond
 )
 
-// soakFamilies are what State has, in its order: the first is in each push, the
-// second in each put.
+// soakFamilies are the families of history.State, in its order. The first is in each
+// push, the second in each put.
 var soakFamilies = [history.Families]string{"soak_push", "soak_put", "soak_a", "soak_b", "soak_c"}
 
-// A soakGroup is a group that clients change. Its place is taken by another one
-// when it has had enough.
+// A soakGroup is a group that clients change, until it has had enough changes and
+// another one replaces it.
 type soakGroup struct {
 	name string
 
@@ -64,7 +64,7 @@ func (g *soakGroup) use() bool {
 	return true
 }
 
-// leave ends it.
+// leave ends a client's work on the group.
 func (g *soakGroup) leave(tick int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -74,7 +74,7 @@ func (g *soakGroup) leave(tick int64) {
 	}
 }
 
-// retire closes a group that nobody will begin with any more.
+// retire closes a group that no client will use any more.
 func (g *soakGroup) retire(tick int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -101,7 +101,7 @@ func (g *soakGroup) closedAt() int64 {
 	return g.closed
 }
 
-// A soakLoad is clients that change groups, and a scraper for each gateway.
+// A soakLoad is a number of clients that change groups, and a scraper for each gateway.
 type soakLoad struct {
 	c        *cluster
 	recorder history.Recorder
@@ -152,7 +152,7 @@ func (l *soakLoad) run(chance *rand.Rand) {
 	}
 }
 
-// stop ends them. A change under way comes to its end.
+// stop ends them. A change under way is completed.
 func (l *soakLoad) stop() {
 	l.cancel()
 	l.working.Wait()
@@ -181,14 +181,14 @@ func (l *soakLoad) take(place int) *soakGroup {
 	return l.places[place]
 }
 
-// known returns all groups that there are.
+// known returns all groups so far.
 func (l *soakLoad) known() []*soakGroup {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.groups[:len(l.groups):len(l.groups)]
 }
 
-// client makes changes, each of them until it is accepted or refused.
+// client makes changes. It retries each until it is accepted or refused.
 func (l *soakLoad) client(name string, chance *rand.Rand, ways []soakWay) {
 	for l.ctx.Err() == nil {
 		g := l.take(chance.IntN(soakPlaces))
@@ -217,7 +217,7 @@ func (l *soakLoad) pause(d time.Duration) {
 	}
 }
 
-// next makes up a change, and of which families it is.
+// next returns a random change and its families.
 func (l *soakLoad) next(chance *rand.Rand) (kind history.Kind, families [history.Families]bool) {
 	families[0] = true
 	for i := 2; i < history.Families; i++ {
@@ -233,8 +233,8 @@ func (l *soakLoad) next(chance *rand.Rand) (kind history.Kind, families [history
 	return history.Put, families
 }
 
-// change sends a change once and records what came of it. Each try has a value of
-// its own, so that what a gateway shows says which of them it was.
+// change sends a change once and records its outcome. Each try has a value of its own,
+// so that reads can tell the tries apart.
 func (l *soakLoad) change(name string, way soakWay, g *soakGroup, kind history.Kind, families [history.Families]bool, bad bool) history.Operation {
 	o := history.Operation{Kind: kind, Group: g.name, Client: name, Gateway: way.gateway, Time: time.Now()}
 	body := ""
@@ -267,7 +267,8 @@ func (l *soakLoad) change(name string, way soakWay, g *soakGroup, kind history.K
 	return o
 }
 
-// outcomeOf says what an answer promises. What could not be sent has no effect.
+// outcomeOf returns what an answer says of the outcome. A request that could not be
+// sent has no effect.
 func outcomeOf(v verdict, err error) history.Outcome {
 	var dial *net.OpError
 	switch {
@@ -298,8 +299,8 @@ func (l *soakLoad) count(o history.Operation, bad bool) {
 	}
 }
 
-// reset begins to measure the time without acceptance anew, and returns the
-// longest since it was called last, the present one included.
+// reset returns the longest time without an accepted change since the last call, the
+// present one included.
 func (l *soakLoad) reset() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -315,7 +316,7 @@ func (l *soakLoad) since() time.Time {
 	return l.last
 }
 
-// look reads one group of a gateway.
+// look reads and records one group of a gateway.
 func (l *soakLoad) look(name string, m *member, g *soakGroup) {
 	o := history.Operation{Kind: history.Read, Group: g.name, Client: name, Gateway: m.number, Time: time.Now(), Call: l.recorder.Tick()}
 	code, text, err := l.get(m, "/group"+keyOf(soakJob, g.name))
@@ -333,7 +334,7 @@ func (l *soakLoad) look(name string, m *member, g *soakGroup) {
 	l.recorder.Add(o)
 }
 
-// scraper scrapes a gateway without an end.
+// scraper scrapes a gateway until the load is stopped.
 func (l *soakLoad) scraper(m *member, chance *rand.Rand) {
 	shown := map[string]soakShown{}
 	for l.ctx.Err() == nil {
@@ -349,8 +350,8 @@ type soakShown struct {
 	starts int64 // of the gateway
 }
 
-// scrape reads all groups of a gateway, and returns whether it could. What it has
-// shown since nobody changes the group any more is not recorded again.
+// scrape reads and records all groups of a gateway, and reports whether it could. A
+// group that is closed and shown unchanged is not recorded again.
 func (l *soakLoad) scrape(m *member, shown map[string]soakShown) bool {
 	groups := l.known()
 	at := time.Now()
@@ -383,7 +384,7 @@ func (l *soakLoad) scrape(m *member, shown map[string]soakShown) bool {
 	return true
 }
 
-// note counts an answer that nobody should get.
+// note counts an answer that no client should get.
 func (l *soakLoad) note(what string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

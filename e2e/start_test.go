@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
-// startBound is how soon a gateway that cannot start has to say so.
+// startBound is how soon a gateway that cannot start must end.
 const startBound = 20 * time.Second
 
 func TestAGatewayThatCannotStartSaysWhyInOneLine(t *testing.T) {
@@ -30,7 +32,7 @@ func TestAGatewayThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	}
 	refused("port in use", busy.Addr().String(), "--web.listen-address="+busy.Addr().String())
 	refused("NATS port in use", busy.Addr().String(), "--bus.listen="+busy.Addr().String())
-	// Root may write everywhere, except below a file.
+	// A path below a file cannot be written to, even by root.
 	refused("data directory not writable", in("file/data"), "--bus.data-dir="+in("file/data"))
 	refused("data directory is a file", in("file"), "--bus.data-dir="+in("file"))
 	refused("data directory in use", in("in-use"), "--bus.data-dir="+in("in-use"))
@@ -48,12 +50,12 @@ func TestAGatewayThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	refused("negative timeout", "--web.read-timeout", "--web.read-timeout=-1s")
 	refused("bad address", "nowhere", "--web.listen-address=nowhere")
 	refused("missing web configuration", in("missing.yml"), "--web.config.file="+in("missing.yml"))
-	unreachable := freeAddress(t)
+	unreachable := testkit.FreeAddress(t)
 	refused("unreachable server", unreachable, "--bus.url=nats://"+unreachable)
 }
 
-// refuses starts a gateway that has to end at once, with code 1 and one line that
-// names what is wrong.
+// refuses starts a gateway that must end at once, with code 1 and one line that names
+// what is wrong.
 func (s *site) refuses(t *testing.T, name, offender string, flags ...string) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
@@ -76,7 +78,7 @@ func TestTerminationLosesNothing(t *testing.T) {
 	for round := range rounds {
 		g := s.start()
 		background := g.startLoad("load", clients, 10, int64(round)*1_000_000)
-		within(t, requestBound, "the load runs", func() bool {
+		testkit.Within(t, requestBound, "the load runs", func() bool {
 			pushes, _ := background.acknowledged()
 			return pushes > 50*clients
 		})
@@ -115,12 +117,12 @@ func TestAnIdleGatewayTerminates(t *testing.T) {
 	}
 }
 
-// TestPushesDuringTheReplayAreToldToComeBack restarts a gateway with so many
-// groups that its replay can be watched, more of them if it was too fast.
+// TestPushesDuringTheReplayAreToldToComeBack restarts a gateway with enough groups to
+// watch the replay, and with more if it was too fast.
 func TestPushesDuringTheReplayAreToldToComeBack(t *testing.T) {
 	const attempts = 4
 	s := newSite(t)
-	address := freeAddress(t)
+	address := testkit.FreeAddress(t)
 	flags := []string{"--web.listen-address=" + address, "--bus.sync=interval"}
 	for attempt := range attempts {
 		groups := 20_000 << attempt
@@ -149,8 +151,8 @@ func TestPushesDuringTheReplayAreToldToComeBack(t *testing.T) {
 // replayAnswers counts what a starting gateway has answered while it was not ready.
 type replayAnswers struct{ unready, healthy, refused int }
 
-// watchReplay asks a starting gateway again and again until it is ready. What
-// lies between two answers that it is not ready was answered during the replay.
+// watchReplay asks a starting gateway again and again until it is ready. Answers
+// between two that say it is not ready came during the replay.
 func watchReplay(t *testing.T, g *sluice) (seen replayAnswers) {
 	t.Helper()
 	ready := func() bool {

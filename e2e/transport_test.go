@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// A verdict is what a client is told, over HTTP or NATS.
+// A verdict is the answer to a push, over HTTP or NATS.
 type verdict struct {
 	Code  int    `json:"code"`
 	Error string `json:"error"`
@@ -58,7 +58,7 @@ func request(conn *nats.Conn, subject, body string, headers ...string) (verdict,
 	return v, nil
 }
 
-// keyOf is the part of a group's URL behind /metrics.
+// keyOf returns the part of a group's URL behind /metrics.
 func keyOf(job, instance string) string {
 	return strings.TrimPrefix(groupPath(job, instance), "/metrics")
 }

@@ -6,9 +6,11 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
-// clients is how many push at the same time in the tests of this file.
+// clients is how many clients push at the same time in the tests of this file.
 const clients = 8
 
 func TestAnsweredMeansVisible(t *testing.T) {
@@ -43,7 +45,7 @@ func TestWipeIsOneStep(t *testing.T) {
 	g := newSite(t).start("--web.enable-admin-api")
 	fill(t, g, "wiped", groups)
 	background := g.startLoad("load", clients, 10, 1)
-	within(t, requestBound, "the load runs", func() bool {
+	testkit.Within(t, requestBound, "the load runs", func() bool {
 		pushes, _ := background.acknowledged()
 		return pushes > 20*clients
 	})
@@ -60,16 +62,15 @@ func TestWipeIsOneStep(t *testing.T) {
 	if left := e.of("job", "wiped"); len(left) > 0 {
 		t.Errorf("%d lines of wiped groups are left, for example %s", len(left), left[0])
 	}
-	// Groups of the load may be there, but only as pushed since.
+	// Groups of the load may be shown, but only with pushes since the wipe.
 	for instance, acked := range before {
 		if shown, ok := e.value(series(loadMetric, "load", instance)); ok && shown <= acked {
 			t.Errorf("group %s shows push %d, which was answered before the wipe", instance, shown)
 		}
 	}
-	// The load goes on as if nothing had been: once each of its groups was pushed
-	// anew, all that it was told holds again.
+	// The load goes on. Once each of its groups was pushed again, check holds again.
 	sent := background.lastSent()
-	within(t, requestBound, "every group of the load is pushed again", func() bool {
+	testkit.Within(t, requestBound, "every group of the load is pushed again", func() bool {
 		_, acked := background.acknowledged()
 		for instance, n := range sent {
 			if acked[instance] <= n {

@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/push"
 )
 
-// Users of the tests. The hashes are bcrypt's of least cost.
+// Users of the tests. The hashes are of bcrypt with the least cost.
 const (
 	alice, alicePassword = "alice", "s3cret"
 	bob, bobPassword     = "bob", `pass: wörd\`
@@ -41,8 +41,8 @@ func withUser(address, user, password string) string {
 	return u.String()
 }
 
-// startSecured starts a gateway with TLS and basic authentication. Its URL
-// carries alice, so the site's own requests are let in.
+// startSecured starts a gateway with TLS and basic authentication. Its URL contains the
+// user alice, so that the site's own requests are accepted.
 func startSecured(t *testing.T) (g *sluice, ca *authority, address string) {
 	t.Helper()
 	s := newSite(t)
@@ -97,7 +97,7 @@ func TestOnlyUsersMayPushAndRead(t *testing.T) {
 			}
 		}
 	}
-	// Somebody who speaks without TLS is told so.
+	// The answer to a request without TLS says that TLS is needed.
 	g.url = strings.Replace(address, "https:", "http:", 1)
 	if a, err := g.do(http.MethodPut, "/metrics/job/x", "m 3\n"); err != nil || a.code != http.StatusBadRequest {
 		t.Errorf("without TLS: %d, %v, want 400", a.code, err)
@@ -160,7 +160,7 @@ func TestClientsPushWithAPassword(t *testing.T) {
 	})
 }
 
-// Who shows no certificate of the authority is not even heard.
+// A client without a certificate of the authority is cut off in the handshake.
 func TestMutualTLS(t *testing.T) {
 	s := newSite(t)
 	ca := newAuthority(s, "authority")

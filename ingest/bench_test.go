@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sluice/bus"
+	"sluice/bus/embed"
 	"sluice/ingest/decode"
 	"sluice/store"
 )
@@ -73,10 +74,10 @@ func (g *gateway) fill(b *testing.B, groups int) {
 // BenchmarkPush is a push over HTTP from the client's first byte to the answer,
 // with eight connections, and its way through the stream in between.
 func BenchmarkPush(b *testing.B) {
-	for _, sync := range []bus.SyncMode{bus.SyncInterval, bus.SyncAlways} {
+	for _, sync := range []embed.SyncMode{embed.SyncInterval, embed.SyncAlways} {
 		for _, groups := range []int{100, 10_000, 100_000} {
 			b.Run(fmt.Sprintf("sync=%s/groups=%d", sync, groups), func(b *testing.B) {
-				g := startGateway(b, bus.Config{Sync: sync}, CommitterConfig{Wait: patience, MaxWaiting: 1024})
+				g := startGateway(b, bus.Config{Server: embed.Config{Sync: sync}}, CommitterConfig{Wait: patience, MaxWaiting: 1024})
 				g.fill(b, groups)
 				server := httptest.NewServer(g.handler)
 				defer server.Close()

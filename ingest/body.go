@@ -15,15 +15,15 @@ import (
 // bodies reads request bodies within a bound.
 type bodies struct {
 	limit int64     // bytes, on the wire and after decompression
-	held  budget    // of the bodies that are being read and decoded
-	pool  sync.Pool // of *bytes.Buffer: a body is copied by its decoder
+	held  budget    // bytes of the bodies that are being read and decoded
+	pool  sync.Pool // of *bytes.Buffer; the decoder copies what it keeps of a body
 	gzips sync.Pool // of *gzip.Reader: one has tables of some 40 kB
 	snaps sync.Pool // of *snappy.Reader: one has some 140 kB
 	zstds sync.Pool // of *zstd.Decoder
 }
 
-// maxPooled is the largest buffer that is kept for the next body, so that one
-// large push does not hold its memory for ever.
+// maxPooled is the largest buffer in bytes that is kept for the next body, so that
+// one large push does not hold its memory for ever.
 const maxPooled = 1 << 20
 
 func newBodies(limit, maxHeld int64) *bodies {
@@ -37,37 +37,37 @@ func newBodies(limit, maxHeld int64) *bodies {
 	}
 }
 
-// read returns the decompressed body and a function that takes its memory
-// back. The encoding is a Content-Encoding header; one that Pushgateway does
-// not know is taken for none, as there.
+// read returns the decompressed body and a function that frees its memory. The
+// encoding is that of a Content-Encoding header. As in Pushgateway, an unknown
+// encoding means none. The error is an *Error.
 func (b *bodies) read(body io.Reader, encoding string) ([]byte, func(), error) {
 	wire := &limitedReader{r: body, left: b.limit, limit: b.limit}
 	decoded, release, err := b.decompress(wire, encoding)
 	if err != nil {
-		return nil, nil, b.explain(err, encoding, wire)
+		return nil, nil, b.refusal(err, encoding, wire)
 	}
 	defer release()
 	buf := b.pool.Get().(*bytes.Buffer)
 	buf.Reset()
 	plain := &limitedReader{r: decoded, left: b.limit, limit: b.limit, held: &b.held}
 	free := func() {
-		b.held.give(plain.taken)
+		b.held.release(plain.taken)
 		if buf.Cap() <= maxPooled {
 			b.pool.Put(buf)
 		}
 	}
 	if _, err := buf.ReadFrom(plain); err != nil {
 		free()
-		return nil, nil, b.explain(err, encoding, wire)
+		return nil, nil, b.refusal(err, encoding, wire)
 	}
 	return buf.Bytes(), free, nil
 }
 
-// explain turns an error from reading into a refusal.
-func (b *bodies) explain(err error, encoding string, wire *limitedReader) error {
-	var own *Error
-	if errors.As(err, &own) {
-		return own
+// refusal turns an error from reading into a refusal.
+func (b *bodies) refusal(err error, encoding string, wire *limitedReader) error {
+	var refused *Error
+	if errors.As(err, &refused) {
+		return refused
 	}
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -78,27 +78,27 @@ func (b *bodies) explain(err error, encoding string, wire *limitedReader) error 
 	case wire.failed == nil && isKnown(encoding):
 		return b.undecodable(err, encoding, wire.head[:wire.headLen])
 	}
-	return refuse(CodeInvalid, "cannot read the body: %v, after %d bytes\nThe connection broke, or the body is shorter than the header Content-Length says.", err, wire.limit-wire.left).because(reasonIncomplete)
+	return refuse(CodeInvalid, "cannot read the body: %v, after %d bytes\nThe connection broke, or the body is shorter than the header Content-Length says.", err, wire.limit-wire.left).withReason(reasonIncomplete)
 }
 
 func tooLargeBody(limit int64) *Error {
 	return refuse(CodeTooLarge, "the body has more than %d bytes, on the wire or after decompression (--push.max-bytes)\nPush in several requests or groups, or raise the limit.", limit)
 }
 
-// limitedReader fails once more than the limit would be read.
+// limitedReader fails when the body has more bytes than the limit.
 type limitedReader struct {
 	r           io.Reader
 	left, limit int64
-	failed      error    // other than the end
-	head        [16]byte // how the body begins, to say what it looks like
+	failed      error    // other than io.EOF
+	head        [16]byte // the first bytes, to tell what the body looks like
 	headLen     int
-	held        *budget // of what has been read, nil for none
-	taken       int64   // from it
+	held        *budget // for what has been read, nil for none
+	taken       int64   // bytes reserved in it
 }
 
 func (l *limitedReader) Read(p []byte) (int, error) {
 	if int64(len(p)) > l.left+1 {
-		p = p[:l.left+1] // one more than allowed tells too large from just fitting
+		p = p[:l.left+1] // one more byte tells too large from just fitting
 	}
 	n, err := l.r.Read(p)
 	if l.headLen < len(l.head) {
@@ -108,7 +108,7 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 		return n, tooLargeBody(l.limit)
 	}
 	if l.held != nil {
-		if !l.held.take(int64(n), l.taken) {
+		if !l.held.reserve(int64(n), l.taken) {
 			return n, tooManyBytes(l.held.limit)
 		}
 		l.taken += int64(n)

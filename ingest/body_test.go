@@ -76,8 +76,8 @@ func TestReadBodyRefuses(t *testing.T) {
 	f := func(body io.Reader, encoding string, status int, want string) {
 		t.Helper()
 		_, _, err := b.read(body, encoding)
-		var own *Error
-		if !errors.As(err, &own) || own.Status() != status || !strings.Contains(own.Message, want) {
+		var refused *Error
+		if !errors.As(err, &refused) || refused.Status() != status || !strings.Contains(refused.Message, want) {
 			t.Errorf("%s: got %v, want %d with %q", encoding, err, status, want)
 		}
 	}

@@ -11,20 +11,20 @@ import (
 
 func TestBudget(t *testing.T) {
 	b := budget{limit: 100}
-	f := func(n, own int64, want bool, held int64) {
+	f := func(n, already int64, want bool, held int64) {
 		t.Helper()
-		if got := b.take(n, own); got != want || b.held.Load() != held {
-			t.Errorf("%d after %d: %v with %d held, want %v with %d", n, own, got, b.held.Load(), want, held)
+		if got := b.reserve(n, already); got != want || b.held.Load() != held {
+			t.Errorf("%d after %d: %v with %d held, want %v with %d", n, already, got, b.held.Load(), want, held)
 		}
 	}
 	f(150, 0, true, 150)   // alone
 	f(10, 150, true, 160)  // and still
 	f(1, 0, false, 160)    // another
 	f(10, 100, false, 160) // no longer alone
-	b.give(160)
+	b.release(160)
 	f(100, 0, true, 100)
 	f(1, 0, false, 100)
-	if unlimited := (budget{}); !unlimited.take(1<<40, 0) {
+	if unlimited := (budget{}); !unlimited.reserve(1<<40, 0) {
 		t.Error("no limit is one")
 	}
 }
@@ -50,8 +50,8 @@ func TestBodiesThatAreReadAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := b.read(strings.NewReader(strings.Repeat("x", 700)), "")
-	var own *Error
-	if !errors.As(err, &own) || own.Status() != 503 || own.RetryAfter == 0 || !strings.Contains(own.Message, "--push.max-waiting-bytes") {
+	var refused *Error
+	if !errors.As(err, &refused) || refused.Status() != 503 || refused.RetryAfter == 0 || !strings.Contains(refused.Message, "--push.max-waiting-bytes") {
 		t.Errorf("got %v, want 503", err)
 	}
 	if _, free, err := b.read(strings.NewReader("x"), ""); err != nil {

@@ -1,5 +1,5 @@
-// Package ingest takes changes over HTTP and NATS, judges them, and answers
-// once they are in the stream and in the store.
+// Package ingest accepts changes over HTTP and NATS, judges them, and answers when
+// they are in the stream and in the store.
 package ingest
 
 import (
@@ -11,28 +11,28 @@ import (
 
 // Change is what a client asks for.
 type Change struct {
-	// Op is what to do: store.OpPut, OpPost, OpDelete or OpWipe; OpExpire for what
-	// is due about a group, if anything.
+	// Op is store.OpPut, OpPost, OpDelete or OpWipe, or OpExpire to do what is due
+	// for a group, if anything.
 	Op store.Op
 	// Key is the group; the zero Key for OpWipe.
 	Key store.Key
 	// Families are the pushed families, canonical and sorted by name.
 	Families []store.Family
-	// Refusal is why a push that could be read cannot be accepted whatever is
-	// stored. Then the change only records the failure.
+	// Refusal is why a push cannot be accepted, whatever is stored. Then the change
+	// only records the failure.
 	Refusal error
 	// Time is when the change was received: the push time of the group.
 	Time time.Time
-	// Expires is when the group's time to live is over after an accepted push, in
-	// nanoseconds since 1970; 0 for never.
+	// Expires is when the group expires if the push is accepted, in nanoseconds
+	// since 1970; 0 for never.
 	Expires int64
-	// MaxOfJob is how many groups its job may have, 0 for any number.
+	// MaxOfJob is how many groups the job may have, 0 for any number.
 	MaxOfJob int
-	// Origin says where it came from, for people: "http 192.0.2.1".
+	// Origin says for people where the change comes from: "http 192.0.2.1".
 	Origin string
 }
 
-// size is about what the change occupies in bytes, which bounds batches.
+// size estimates the memory of the change in bytes.
 func (c *Change) size() int {
 	n := 512
 	for i := range c.Families {
@@ -44,9 +44,9 @@ func (c *Change) size() int {
 // pending is a change on its way to its verdict.
 type pending struct {
 	Change
-	ctx      context.Context // of the client: when it ends nobody waits any more
+	ctx      context.Context // of the client: it ends when the client hangs up
 	deadline time.Time       // for the verdict
 	done     func(error)     // called once with the verdict; must not block
-	bytes    int64           // taken from the committer's budget
-	err      error           // the verdict, if its event records a failure
+	bytes    int64           // reserved in the committer's budget
+	err      error           // the verdict if the change has no event, or one that records a failure
 }

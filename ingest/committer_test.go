@@ -88,8 +88,8 @@ func TestAnImportExcludesChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	release()
-	var own *Error
-	if err := <-early; !errors.As(err, &own) || own.Code != CodeNotReady || !strings.Contains(own.Message, "import") {
+	var refused *Error
+	if err := <-early; !errors.As(err, &refused) || refused.Code != CodeNotReady || !strings.Contains(refused.Message, "import") {
 		t.Errorf("the one that was let in before: %v", err)
 	}
 	for _, method := range []string{"PUT", "POST", "DELETE"} {
@@ -133,19 +133,19 @@ func TestTooManyWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	accepted := 0
-	var refused error
+	var last error
 	for i := range 5 {
 		err := g.committer.Enqueue(t.Context(), putChange(t, fmt.Sprintf("/job/j%d", i), "a 1\n"), func(err error) { answered <- err })
 		if err == nil {
 			accepted++
 		} else {
-			refused = err
+			last = err
 		}
 	}
 	close(block)
-	var own *Error
-	if !errors.As(refused, &own) || own.Code != CodeBusy || own.RetryAfter == 0 || !strings.Contains(own.Message, "--push.max-waiting") {
-		t.Errorf("got %v, want a refusal that names the flag", refused)
+	var refused *Error
+	if !errors.As(last, &refused) || refused.Code != CodeBusy || refused.RetryAfter == 0 || !strings.Contains(refused.Message, "--push.max-waiting") {
+		t.Errorf("got %v, want a refusal that names the flag", last)
 	}
 	for range accepted {
 		if err := <-answered; err != nil {
@@ -174,5 +174,36 @@ func TestConcurrentPushes(t *testing.T) {
 	all.Wait()
 	if accepted.Load() != 20 || strings.Count(g.text(), "\n") != 20 {
 		t.Errorf("got %d accepted and\n%s", accepted.Load(), g.text())
+	}
+}
+
+// A change that cannot be judged is refused by itself. It is never answered as if
+// it had been accepted, and the others of its batch go on.
+func TestAChangeThatCannotBeJudgedIsRefused(t *testing.T) {
+	g := startGateway(t, bus.Config{}, defaultCommitter)
+	block := make(chan struct{})
+	if err := g.committer.Enqueue(t.Context(), putChange(t, "/job/hold", "h 1\n"), func(error) { <-block }); err != nil {
+		t.Fatal(err)
+	}
+	verdicts := make([]chan error, 3)
+	for i := range verdicts {
+		verdicts[i] = make(chan error, 1)
+		c := putChange(t, fmt.Sprintf("/job/j%d", i), "a 1\n")
+		if i == 1 {
+			c.Op = 99 // no operation
+		}
+		if err := g.committer.Enqueue(t.Context(), c, func(err error) { verdicts[i] <- err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(block)
+	for i, refused := range []bool{false, true, false} {
+		err := <-verdicts[i]
+		if (err != nil) != refused {
+			t.Errorf("change %d: got %v, refused should be %t", i, err, refused)
+		}
+		if group := g.store.Group(parseKey(t, fmt.Sprintf("/job/j%d", i))); (group == nil) != refused {
+			t.Errorf("change %d: got group %v, refused should be %t", i, group, refused)
+		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxWindow bounds the history of a zstd frame in bytes, which its decoder keeps
-// in memory: it is what RFC 8878 asks decoders to take.
+// maxWindow bounds the window of a zstd frame in bytes, which its decoder keeps in
+// memory. RFC 8878, section 3.1.1.1.2, recommends that decoders support 8 MB.
 const maxWindow = 8 << 20
 
 // zstdMagic begins a zstd frame; a skippable frame begins with another one.
@@ -28,7 +28,7 @@ func newZstd() any {
 	return z
 }
 
-// isKnown tells whether an encoding is one that may be taken off a body.
+// isKnown tells whether bodies with an encoding can be decompressed.
 func isKnown(encoding string) bool {
 	switch strings.ToLower(encoding) {
 	case "gzip", "snappy", "zstd":
@@ -37,11 +37,11 @@ func isKnown(encoding string) bool {
 	return false
 }
 
-// decompress returns the reader for an encoding. It may read the header of the
-// compressed data already.
+// decompress returns the reader for an encoding, and a function that releases it.
+// It may read the header of the compressed data at once.
 //
-// Pushgateway knows gzip and framed snappy and reads a body of any other
-// encoding as it is. So does this, but for zstd, if the body is that.
+// Pushgateway supports gzip and framed snappy, and reads a body of any other
+// encoding as it is. Sluice also supports zstd, if the body begins like zstd.
 func (b *bodies) decompress(r io.Reader, encoding string) (io.Reader, func(), error) {
 	switch strings.ToLower(encoding) {
 	case "gzip":
@@ -70,7 +70,7 @@ func (b *bodies) decompress(r io.Reader, encoding string) (io.Reader, func(), er
 		}
 		z := b.zstds.Get().(*zstd.Decoder)
 		release := func() {
-			z.Reset(nil) // lets go of the body; the error says that there is none
+			z.Reset(nil) // drops the reference to the body; the error says that there is none
 			b.zstds.Put(z)
 		}
 		if err := z.Reset(r); err != nil {
@@ -88,8 +88,8 @@ func isZstd(head []byte) bool {
 	return bytes.Equal(head, zstdMagic) || skippable
 }
 
-// undecodable is the refusal of a body that its encoding does not fit. head is
-// how the body begins.
+// undecodable is the refusal of a body that does not have its encoding. head is
+// the beginning of the body.
 func (b *bodies) undecodable(err error, encoding string, head []byte) *Error {
 	switch {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrWindowSizeTooSmall):
@@ -112,10 +112,10 @@ func (b *bodies) undecodable(err error, encoding string, head []byte) *Error {
 	default:
 		cure = fmt.Sprintf("The body is not %s.", name)
 	}
-	return refuse(CodeInvalid, "cannot read the body as %s, which the header Content-Encoding says: %v\n%s", name, err, cure).because(reasonEncoding)
+	return refuse(CodeInvalid, "cannot read the body as %s, which the header Content-Encoding says: %v\n%s", name, err, cure).withReason(reasonEncoding)
 }
 
-// looksLike tells what a body is by how it begins.
+// looksLike tells what a body is by its first bytes.
 func looksLike(head []byte) string {
 	printable := 0
 	for _, c := range head {

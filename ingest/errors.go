@@ -11,24 +11,25 @@ import (
 	"sluice/ingest/decode"
 )
 
-// Code says why a change was not accepted. It decides the HTTP status and the
-// code in a NATS reply.
+// Code says why a change was refused. It determines the HTTP status and the code
+// in a NATS reply.
 type Code int
 
 // The codes.
 const (
 	CodeInvalid       Code = iota + 1 // the request cannot be read: path, encoding, syntax
-	CodeInconsistent                  // it can be read, but not accepted; recorded as the group's failure
-	CodeTooLarge                      // a limit on one push is passed
-	CodeTimeout                       // the body did not come in time
-	CodeTooManyGroups                 // there are as many groups as there may be
-	CodeBusy                          // too many pushes wait already
-	CodeNotReady                      // the replay has not caught up yet, or an import goes on
+	CodeInconsistent                  // it can be read but not accepted; recorded as the failure of the group
+	CodeTooLarge                      // one push exceeds a limit
+	CodeTimeout                       // the body did not arrive in time
+	CodeTooManyGroups                 // the limit on groups is reached
+	CodeBusy                          // too many pushes are waiting
+	CodeNotReady                      // the replay or an import is not complete; nothing was taken
 	CodeUnavailable                   // the stream cannot be reached; the outcome may be unknown
-	CodeFull                          // the stream takes no more
+	CodeFull                          // the stream is full
+	CodeInternal                      // a fault of the gateway
 )
 
-// httpStatus has the status of each code: those of Pushgateway where it has
+// httpStatus has the HTTP status of each code: that of Pushgateway where it knows
 // the case.
 var httpStatus = map[Code]int{
 	CodeInvalid:       http.StatusBadRequest,
@@ -40,19 +41,20 @@ var httpStatus = map[Code]int{
 	CodeNotReady:      http.StatusServiceUnavailable,
 	CodeUnavailable:   http.StatusServiceUnavailable,
 	CodeFull:          http.StatusInsufficientStorage,
+	CodeInternal:      http.StatusInternalServerError,
 }
 
 // The reasons of refusals, the label reason of sluice_changes_refused_total.
-// Those of package decode come on top: timestamp, duplicate_series,
+// Package decode has more: timestamp, duplicate_series,
 // invalid_series, too_many_series, too_many_labels, label_too_long and
 // text_too_large.
 const (
 	reasonSyntax       = "syntax"         // the body cannot be parsed
 	reasonEncoding     = "bad_encoding"   // the body cannot be decompressed
-	reasonIncomplete   = "incomplete"     // the body ended early
+	reasonIncomplete   = "incomplete"     // the body ended too early
 	reasonKey          = "bad_key"        // the grouping key cannot be read
-	reasonInconsistent = "inconsistent"   // with what is stored, or with the gateway's own
-	reasonTTL          = "bad_ttl"        // a time to live that cannot be kept
+	reasonInconsistent = "inconsistent"   // with stored families, or with those of the gateway itself
+	reasonTTL          = "bad_ttl"        // an invalid time to live
 	reasonBody         = "body_too_large" // --push.max-bytes
 	reasonEvent        = "event_too_large"
 	reasonSlow         = "body_too_slow"   // --web.read-timeout
@@ -65,7 +67,7 @@ const (
 	reasonInternal     = "internal"
 )
 
-// reasons has the reason of each code where no finer one is given.
+// reasons has the reason of each code if withReason gives no finer one.
 var reasons = map[Code]string{
 	CodeInvalid:       reasonSyntax,
 	CodeInconsistent:  reasonInconsistent,
@@ -76,21 +78,23 @@ var reasons = map[Code]string{
 	CodeNotReady:      reasonNotReady,
 	CodeUnavailable:   reasonUnavailable,
 	CodeFull:          reasonFull,
+	CodeInternal:      reasonInternal,
 }
 
-// maxMessage bounds the text of a refusal in bytes, so that with a line feed it
-// is below 1 kB.
+// maxMessage bounds the text of a refusal in bytes: with a line feed it stays below
+// 1 kB.
 const maxMessage = 990
 
 // Error is a refusal: its code for programs, its message for the client.
 type Error struct {
 	Code Code
-	// Reason is a word for the metric of refusals, finer than the code.
+	// Reason is the label value in the metric of refusals, finer than the code.
 	Reason string
-	// Message has the gist in its first line; lines below it say what to do. It
-	// is valid UTF-8 without control characters but line feeds.
+	// Message is what the client gets. Its first line says what is wrong, the lines
+	// below say what to do. It is valid UTF-8, with no control characters except
+	// line feeds.
 	Message string
-	// RetryAfter tells the client when to try again; 0 where that is no help.
+	// RetryAfter tells the client when to try again; 0 if that does not help.
 	RetryAfter time.Duration
 }
 
@@ -100,8 +104,11 @@ func (e *Error) Error() string { return e.Message }
 // Status returns the HTTP status.
 func (e *Error) Status() int { return httpStatus[e.Code] }
 
-// isClients tells whether the cause is what the client sent, not the state that
-// the gateway is in.
+// Retry returns when the client may try again: RetryAfter.
+func (e *Error) Retry() time.Duration { return e.RetryAfter }
+
+// isClients tells whether the client has caused the refusal, not the state of the
+// gateway.
 func (e *Error) isClients() bool {
 	switch e.Code {
 	case CodeInvalid, CodeInconsistent, CodeTooLarge, CodeTimeout, CodeTooManyGroups:
@@ -110,8 +117,8 @@ func (e *Error) isClients() bool {
 	return false
 }
 
-// because gives a refusal a finer reason.
-func (e *Error) because(reason string) *Error {
+// withReason gives a refusal a finer reason.
+func (e *Error) withReason(reason string) *Error {
 	e.Reason = reason
 	return e
 }
@@ -127,17 +134,17 @@ func refuse(code Code, format string, args ...any) *Error {
 	return e
 }
 
-// refuseBody is the refusal of a body that decode did not take.
+// refuseBody is the refusal of a body that cannot be decoded.
 func refuseBody(err error) *Error {
 	var limit *decode.LimitError
 	if errors.As(err, &limit) {
-		return refuse(CodeTooLarge, "%v", limit).because(limit.Reason)
+		return refuse(CodeTooLarge, "%v", limit).withReason(limit.Reason)
 	}
 	return refuse(CodeInvalid, "%v", err)
 }
 
-// tidy makes a message safe to show and bounds it. Most of what it may quote was
-// quoted already; the texts of libraries are not under our control.
+// tidy makes a message safe to print, and bounds it. Our own texts quote what
+// clients send; those of libraries may not.
 func tidy(message string) string {
 	odd := func(r rune) bool {
 		return r < ' ' && r != '\n' || r >= 0x7f && r <= 0x9f || r == utf8.RuneError || r == '\u2028' || r == '\u2029'

@@ -12,23 +12,23 @@ import (
 )
 
 const (
-	// expiryPause is the longest time between two looks at what is due: a push may
-	// bring a shorter time to live than all others at any time.
+	// expiryPause is the longest time between two looks at what is due. At any time
+	// a push may bring a time to live that is shorter than all others.
 	expiryPause = 100 * time.Millisecond
-	// expiryRetry is how long to wait when the stream does not take events.
+	// expiryRetry is the pause after the stream has taken no events.
 	expiryRetry = time.Second
-	// firstSweep bounds how long a gateway waits before it is ready for what was
-	// due while it was away.
+	// firstSweep bounds how long the start of a gateway waits until the groups that
+	// were due before have expired.
 	firstSweep = 10 * time.Second
 )
 
-// Expirer makes an end of groups whose time to live is over, and forgets those
-// that are dead for long enough. What it wants is judged and appended like a push:
-// an expiry is an event, at one sequence for all gateways, and a push that comes
-// first keeps its group alive. (The server's own expiry does not go through that
-// judgement: its marker was seen to remove pushes that were acknowledged a moment
-// before.) Any number of gateways may do this at once: who comes second finds that
-// there is nothing to do.
+// Expirer expires groups whose time to live is over, and forgets those that have
+// been dead for long enough. Its changes are judged and appended like pushes: an
+// expiry is an event, at one sequence for all gateways, and a push that comes first
+// keeps its group alive. (Message TTLs of the NATS server bypass that judgement: a
+// marker of the server was seen to remove pushes that had just been acknowledged.)
+// Any number of gateways may do this at the same time: the second one finds nothing
+// to do.
 type Expirer struct {
 	bus       *bus.Bus
 	store     *store.Store
@@ -43,14 +43,14 @@ func NewExpirer(b *bus.Bus, s *store.Store, l *Committer, logger *slog.Logger) *
 	return &Expirer{bus: b, store: s, committer: l, logger: logger, now: time.Now}
 }
 
-// Swept tells whether what was due while no gateway ran has been done: before
-// that, a scrape would show groups that are long dead.
+// Swept tells whether the groups that were due while no gateway ran have expired.
+// Before that, a scrape would show groups that have been dead for long.
 func (x *Expirer) Swept() bool { return x.swept.Load() }
 
-// Run looks for what is due until ctx ends. It always returns nil.
+// Run expires and forgets groups until ctx ends. It always returns nil.
 func (x *Expirer) Run(ctx context.Context) error {
 	if x.bus.WaitReady(ctx) != nil {
-		return nil // stopped before it began
+		return nil // ctx has ended
 	}
 	first, cancel := context.WithTimeout(ctx, firstSweep)
 	for first.Err() == nil {
@@ -85,30 +85,30 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// sweep does all that is due. It returns when something will be, 0 for never, or
-// the first reason why something could not be done.
+// sweep does all that is due. It returns when more will be due, in nanoseconds since
+// 1970, 0 for never, or the first error.
 func (x *Expirer) sweep(ctx context.Context) (next int64, err error) {
 	for ctx.Err() == nil {
 		keys, next := x.store.Due(x.now().UnixNano(), maxBatch)
 		if len(keys) == 0 {
 			return next, nil
 		}
-		if err := x.end(ctx, keys); err != nil {
+		if err := x.expire(ctx, keys); err != nil {
 			return 0, err
 		}
 	}
 	return 0, ctx.Err()
 }
 
-// end asks for the end of groups and waits for the verdicts.
-func (x *Expirer) end(ctx context.Context, keys []store.Key) error {
+// expire submits the expiry of groups and waits for the verdicts.
+func (x *Expirer) expire(ctx context.Context, keys []store.Key) error {
 	verdicts := make(chan error, len(keys))
 	asked := 0
 	var failed error
 	for _, key := range keys {
 		c := Change{Op: store.OpExpire, Key: key, Time: x.now()}
 		if failed = x.committer.Enqueue(ctx, c, func(err error) { verdicts <- err }); failed != nil {
-			break // what is left is due again in a second
+			break // the rest is tried again in a second
 		}
 		asked++
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/promslog"
 
 	"sluice/bus"
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
@@ -19,6 +20,7 @@ import (
 func (g *gateway) startExpirer(tb testing.TB) *Expirer {
 	tb.Helper()
 	x := NewExpirer(g.bus, g.store, g.committer, promslog.NewNopLogger())
+	x.now = g.now
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -53,26 +55,25 @@ func parseKey(tb testing.TB, path string) store.Key {
 // A group that is not pushed again dies after its time to live, and is forgotten
 // after a while; a refused push does not keep it alive, an accepted one does.
 func TestGroupsExpire(t *testing.T) {
-	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: time.Second})
+	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: time.Hour})
 	g.startExpirer(t)
 	renewed, refused, forever := parseKey(t, "/job/renewed"), parseKey(t, "/job/refused"), parseKey(t, "/job/forever")
 	g.do("PUT", "/metrics/job/forever", "a 1\n")
-	g.do("PUT", "/metrics/job/renewed?ttl=1500ms", "a 1\n")
-	start := time.Now()
-	if code, text := g.do("PUT", "/metrics/job/refused?ttl=1500ms", "a 1\n"); code != 200 {
+	g.do("PUT", "/metrics/job/renewed?ttl=1h", "a 1\n")
+	if code, text := g.do("PUT", "/metrics/job/refused?ttl=1h", "a 1\n"); code != 200 {
 		t.Fatal(code, text)
 	}
-	seen := time.Time{}
-	eventually(t, "the group that only refused pushes come to is dead", func() bool {
-		g.do("PUT", "/metrics/job/renewed?ttl=30s", "a 1\n")
-		g.do("PUT", "/metrics/job/refused?ttl=30s", "a 1 1000\n")
-		seen = time.Now()
-		group := g.store.Group(refused)
-		return group == nil || group.Dead() || group.PushTime() == 0
-	})
-	if seen.Sub(start) < 1500*time.Millisecond {
-		t.Errorf("dead after %s, before its time to live was over", seen.Sub(start))
+	g.advance(59 * time.Minute)
+	g.do("PUT", "/metrics/job/renewed?ttl=10h", "a 1\n")
+	g.do("PUT", "/metrics/job/refused?ttl=10h", "a 1 1000\n")
+	if group := g.store.Group(refused); group == nil || group.Dead() || group.FailTime() == 0 {
+		t.Fatalf("got %+v, want it alive until its time to live is over", group)
 	}
+	g.advance(time.Minute)
+	eventually(t, "the group that only refused pushes come to is dead", func() bool {
+		group := g.store.Group(refused)
+		return group != nil && group.Dead()
+	})
 	for _, key := range []store.Key{renewed, forever} {
 		if group := g.store.Group(key); group == nil || group.Dead() {
 			t.Errorf("group %s is gone", key)
@@ -83,21 +84,23 @@ func TestGroupsExpire(t *testing.T) {
 // What tells that a group is dead is there until it is forgotten; nothing stays
 // in the stream then but the tombstone.
 func TestDeadGroupsAreForgotten(t *testing.T) {
-	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: 2 * time.Second})
+	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: 2 * time.Hour})
 	g.startExpirer(t)
 	key := parseKey(t, "/job/x")
-	g.do("PUT", "/metrics/job/x?ttl=1s", "a 1\n")
+	g.do("PUT", "/metrics/job/x?ttl=1h", "a 1\n")
 	if text := scrapeText(g); !strings.Contains(text, "sluice_group_up{instance=\"\",job=\"x\"} 1\n") {
 		t.Errorf("got\n%s\nwant the group to be up", text)
 	}
+	g.advance(time.Hour)
 	eventually(t, "dead", func() bool { group := g.store.Group(key); return group != nil && group.Dead() })
 	text := scrapeText(g)
 	if !strings.Contains(text, "sluice_group_up{instance=\"\",job=\"x\"} 0\n") || strings.Contains(text, "\na{") || strings.Contains(text, "push_time_seconds{") {
 		t.Errorf("got\n%s\nwant nothing but that the group is down", text)
 	}
-	if group := g.store.Group(key); group.Forget() != group.Expires()+int64(2*time.Second) {
+	if group := g.store.Group(key); group.Forget() != group.Expires()+int64(2*time.Hour) {
 		t.Errorf("forgotten at %d, expired at %d", group.Forget(), group.Expires())
 	}
+	g.advance(2 * time.Hour)
 	eventually(t, "forgotten", func() bool { return g.store.Group(key) == nil })
 	if text := scrapeText(g); text != "" {
 		t.Errorf("got\n%s\nwant nothing", text)
@@ -122,15 +125,16 @@ func TestPushesAtTheMomentOfExpiry(t *testing.T) {
 	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 4000, ForgetAfter: time.Hour})
 	const groups = 300
 	for i := range groups {
-		g.do("PUT", fmt.Sprintf("/metrics/job/x/instance/%d?ttl=1s", i), "a 1\n")
+		g.do("PUT", fmt.Sprintf("/metrics/job/x/instance/%d?ttl=1h", i), "a 1\n")
 	}
-	g.startExpirer(t)
+	x := g.startExpirer(t)
+	g.advance(time.Hour - 500*time.Millisecond)
 	results := make(chan error, groups)
 	for i := range groups {
 		go func() {
 			key := fmt.Sprintf("/job/x/instance/%d", i)
-			time.Sleep(time.Until(time.Unix(0, g.store.Group(parseKey(t, key)).Expires())) + time.Duration(i)*time.Millisecond)
-			if code, text := g.do("PUT", "/metrics"+key+"?ttl=1h", "a 2\n"); code != 200 {
+			time.Sleep(time.Unix(0, g.store.Group(parseKey(t, key)).Expires()).Sub(g.now()) + time.Duration(i-groups/2)*time.Millisecond)
+			if code, text := g.do("PUT", "/metrics"+key+"?ttl=10h", "a 2\n"); code != 200 {
 				results <- fmt.Errorf("%s: %d %s", key, code, text)
 				return
 			}
@@ -146,7 +150,9 @@ func TestPushesAtTheMomentOfExpiry(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	time.Sleep(2 * expiryPause) // nothing is to come of it
+	if _, err := x.sweep(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if n := g.store.Groups(); n != groups {
 		t.Errorf("%d groups are alive, want %d", n, groups)
 	}
@@ -157,13 +163,13 @@ func TestExpiryWhileAway(t *testing.T) {
 	dir := t.TempDir()
 	cfg := CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: time.Hour}
 	t.Run("before", func(t *testing.T) {
-		g := startGateway(t, bus.Config{DataDir: dir}, cfg) // nobody expires anything here
-		g.do("PUT", "/metrics/job/x?ttl=1s", "a 1\n")
-		g.do("PUT", "/metrics/job/"+strings.Repeat("long", 100)+"?ttl=1s", "b 1\n")
-		eventually(t, "the time is over", func() bool { return time.Now().UnixNano() > g.store.Group(parseKey(t, "/job/x")).Expires() })
+		g := startGateway(t, bus.Config{Server: embed.Config{DataDir: dir}}, cfg) // nobody expires anything here
+		g.do("PUT", "/metrics/job/x?ttl=30m", "a 1\n")
+		g.do("PUT", "/metrics/job/"+strings.Repeat("long", 100)+"?ttl=30m", "b 1\n")
 	})
 	t.Run("after", func(t *testing.T) {
-		g := startGateway(t, bus.Config{DataDir: dir}, cfg)
+		g := startGateway(t, bus.Config{Server: embed.Config{DataDir: dir}}, cfg)
+		g.advance(45 * time.Minute)
 		x := g.startExpirer(t)
 		eventually(t, "swept", x.Swept)
 		if g.store.Groups() != 0 {
@@ -176,7 +182,7 @@ func TestExpiryWhileAway(t *testing.T) {
 		}
 	})
 	t.Run("again", func(t *testing.T) {
-		g := startGateway(t, bus.Config{DataDir: dir}, cfg)
+		g := startGateway(t, bus.Config{Server: embed.Config{DataDir: dir}}, cfg)
 		if group := g.store.Group(parseKey(t, "/job/x")); group == nil || !group.Dead() {
 			t.Errorf("the replay says %+v, want it dead", group)
 		}
@@ -245,27 +251,29 @@ func TestTTLs(t *testing.T) {
 // A group whose pushes are all refused is seen to die, and stays dead: refused
 // pushes neither renew nor revive it, and leave what they were refused for.
 func TestRefusedPushesDoNotRevive(t *testing.T) {
-	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: 3 * time.Second})
+	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: 3 * time.Hour})
 	g.startExpirer(t)
 	key := parseKey(t, "/job/x")
 	refuse := func() {
 		t.Helper()
-		if code, text := g.do("PUT", "/metrics/job/x?ttl=1s", "a 1 1000\n"); code != 400 {
+		if code, text := g.do("PUT", "/metrics/job/x?ttl=1h", "a 1 1000\n"); code != 400 {
 			t.Fatalf("got %d %q, want 400", code, text)
 		}
 	}
-	g.do("PUT", "/metrics/job/x?ttl=1s", "a 1\n")
+	g.do("PUT", "/metrics/job/x?ttl=1h", "a 1\n")
+	g.advance(time.Hour)
 	eventually(t, "dead", func() bool { refuse(); group := g.store.Group(key); return group != nil && group.Dead() })
 	forget := g.store.Group(key).Forget()
 	for range 10 {
 		refuse()
-		if group := g.store.Group(key); time.Now().UnixNano() < forget && (group == nil || !group.Dead() || group.Forget() != forget || group.Refusal() == "" || group.FailTime() == 0) {
+		if group := g.store.Group(key); group == nil || !group.Dead() || group.Forget() != forget || group.Refusal() == "" || group.FailTime() == 0 {
 			t.Fatalf("after a refused push: %+v", group)
 		}
 	}
 	if text := scrapeText(g); !strings.Contains(text, "sluice_group_up{instance=\"\",job=\"x\"} 0\n") || strings.Contains(text, "push_time_seconds{") {
 		t.Errorf("got\n%s\nwant that it is down", text)
 	}
+	g.advance(3 * time.Hour)
 	// Forgotten in its time, and what is refused then makes a group that is not up.
 	eventually(t, "forgotten", func() bool { group := g.store.Group(key); return group == nil || !group.Dead() })
 	refuse()

@@ -7,34 +7,34 @@ import (
 )
 
 const (
-	// beat is the time between two beats of a pulse, and frozenAfter how late one
-	// may be until the process is taken to have been frozen: stopped by a signal, or
-	// with the whole machine. Being wrong costs thawPause a batch.
-	beat        = 100 * time.Millisecond
-	frozenAfter = time.Second
-	// thawTime is how long requests may come after a thaw that were sent before
-	// it, and thawPause how long it takes at most to learn that the client of one
-	// has gone meanwhile: what it has sent last is here already.
-	thawTime  = time.Second
-	thawPause = 50 * time.Millisecond
+	// freezeTick is the time between two ticks of a freezeDetector. A tick that is
+	// later than freezeMin means that the process was frozen: stopped by a signal,
+	// or with the whole machine. A wrong guess costs hangupPause for each batch.
+	freezeTick = 100 * time.Millisecond
+	freezeMin  = time.Second
+	// freezeTail is how long after a freeze requests may arrive that were sent
+	// before its end. hangupPause is how long it takes at most to see that the
+	// client of a request has gone: its last packet is here already.
+	freezeTail  = time.Second
+	hangupPause = 50 * time.Millisecond
 )
 
-// A pulse tells whether the process has been frozen a moment ago. Then there are
-// requests whose clients have given up and pushed somewhere else, maybe newer
-// values: to take them late would undo those. The zero value is one that never
-// has been.
-type pulse struct {
-	last   atomic.Int64 // time of the last beat, in nanoseconds of the wall clock
-	thawed atomic.Int64 // time of the last thaw
+// freezeDetector tells whether the process has been frozen a moment ago. Then
+// there are requests whose clients have given up and have pushed to another
+// gateway, perhaps newer values, which a late commit would overwrite. The zero
+// value has seen no freeze.
+type freezeDetector struct {
+	last  atomic.Int64 // time of the last tick, in nanoseconds of the wall clock
+	ended atomic.Int64 // time at which the last freeze ended
 }
 
-// run beats until ctx ends.
-func (p *pulse) run(ctx context.Context) {
-	ticker := time.NewTicker(beat)
+// run ticks until ctx ends.
+func (d *freezeDetector) run(ctx context.Context) {
+	ticker := time.NewTicker(freezeTick)
 	defer ticker.Stop()
-	defer p.last.Store(0)
+	defer d.last.Store(0)
 	for {
-		p.beatAt(time.Now())
+		d.tick(time.Now())
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -43,22 +43,22 @@ func (p *pulse) run(ctx context.Context) {
 	}
 }
 
-func (p *pulse) beatAt(now time.Time) {
-	if p.late(now) {
-		p.thawed.Store(now.UnixNano())
+func (d *freezeDetector) tick(now time.Time) {
+	if d.isLate(now) {
+		d.ended.Store(now.UnixNano())
 	}
-	p.last.Store(now.UnixNano())
+	d.last.Store(now.UnixNano())
 }
 
-// late tells whether the next beat is missing. The wall clock is asked, since the
-// other one stands still while a machine sleeps.
-func (p *pulse) late(now time.Time) bool {
-	last := p.last.Load()
-	return last != 0 && now.UnixNano()-last > int64(frozenAfter)
+// isLate tells whether the next tick is missing. It uses the wall clock, since
+// the monotonic clock stands still while a machine sleeps.
+func (d *freezeDetector) isLate(now time.Time) bool {
+	last := d.last.Load()
+	return last != 0 && now.UnixNano()-last > int64(freezeMin)
 }
 
-// thawing tells whether there may be requests from before a thaw.
-func (p *pulse) thawing(now time.Time) bool {
-	thawed := p.thawed.Load()
-	return p.late(now) || thawed != 0 && now.UnixNano()-thawed < int64(thawTime)
+// recently tells whether there may be requests from before the end of a freeze.
+func (d *freezeDetector) recently(now time.Time) bool {
+	ended := d.ended.Load()
+	return d.isLate(now) || ended != 0 && now.UnixNano()-ended < int64(freezeTail)
 }

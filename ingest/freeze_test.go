@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-func TestAThawIsNoticed(t *testing.T) {
-	var p pulse
+func TestAFreezeIsDetected(t *testing.T) {
+	var d freezeDetector
 	now := time.Now()
 	f := func(after time.Duration, want bool) {
 		t.Helper()
-		if got := p.thawing(now.Add(after)); got != want {
-			t.Errorf("after %s: thawing is %t", after, got)
+		if got := d.recently(now.Add(after)); got != want {
+			t.Errorf("after %s: recently is %t", after, got)
 		}
 	}
-	f(time.Hour, false) // has not begun
-	p.beatAt(now)
-	f(beat, false)
-	p.beatAt(now.Add(beat))
-	f(2*beat, false)
-	f(15*time.Second, true) // before the first beat after it
-	p.beatAt(now.Add(15 * time.Second))
-	f(15*time.Second+thawTime/2, true)
-	p.beatAt(now.Add(15*time.Second + beat))
-	p.beatAt(now.Add(15*time.Second + 2*thawTime))
-	f(15*time.Second+2*thawTime, true) // late once more
-	p.beatAt(now.Add(15*time.Second + 2*thawTime + beat))
-	f(16*time.Second+3*thawTime, true)
+	f(time.Hour, false) // is not running
+	d.tick(now)
+	f(freezeTick, false)
+	d.tick(now.Add(freezeTick))
+	f(2*freezeTick, false)
+	f(15*time.Second, true) // before the first freezeTick after it
+	d.tick(now.Add(15 * time.Second))
+	f(15*time.Second+freezeTail/2, true)
+	d.tick(now.Add(15*time.Second + freezeTick))
+	d.tick(now.Add(15*time.Second + 2*freezeTail))
+	f(15*time.Second+2*freezeTail, true) // late once more
+	d.tick(now.Add(15*time.Second + 2*freezeTail + freezeTick))
+	f(16*time.Second+3*freezeTail, true)
 	for i := range 40 {
-		p.beatAt(now.Add(15*time.Second + 2*thawTime + time.Duration(i)*beat))
+		d.tick(now.Add(15*time.Second + 2*freezeTail + time.Duration(i)*freezeTick))
 	}
-	f(15*time.Second+2*thawTime+40*beat, false)
+	f(15*time.Second+2*freezeTail+40*freezeTick, false)
 }

@@ -13,27 +13,27 @@ import (
 // Limits bound what a push may hold.
 type Limits = decode.Limits
 
-// FrontConfig are the settings that both front ends share.
+// FrontConfig has the settings that both front ends share.
 type FrontConfig struct {
-	// MaxBytes bounds a body, on the wire and after decompression.
+	// MaxBytes bounds a body in bytes, on the wire and after decompression.
 	MaxBytes int64
-	// MaxReading bounds the bytes of all bodies that are being read and decoded; 0
-	// is no limit.
+	// MaxReading bounds the bytes of all bodies that are being read and decoded
+	// together; 0 is no limit.
 	MaxReading int64
-	// Limits bound what a push may hold. Labels and LabelBytes are for grouping
-	// keys, too.
+	// Limits bound what a push may hold. Labels and LabelBytes also bound grouping
+	// keys.
 	Limits Limits
 	// UTF8Names allows UTF-8 names in bodies and, escaped, in grouping keys.
 	UTF8Names bool
-	// Unchecked says that the committer checks no consistency; an accepted push is
-	// then answered by 202.
+	// Unchecked means that consistency is not checked. Accepted pushes are answered
+	// by 202 then.
 	Unchecked bool
-	// Terms returns what a group gets without asking; nil for nothing.
+	// Terms returns the terms of a group; nil means none.
 	Terms func(store.Key) Terms
 }
 
-// Front is what the front ends for HTTP and NATS have in common: it turns a
-// request into a change for the committer.
+// Front is what the front ends for HTTP and NATS have in common. It turns a request
+// into a change for the committer. It is safe for concurrent use.
 type Front struct {
 	committer *Committer
 	refusals  *Refusals
@@ -45,7 +45,8 @@ type Front struct {
 	now       func() time.Time
 }
 
-// NewFront returns a front that submits to the committer and keeps refusals.
+// NewFront returns a front that submits changes to the committer and keeps
+// refusals.
 func NewFront(committer *Committer, refusals *Refusals, cfg FrontConfig, m *Metrics) *Front {
 	keys := newKeyReader(cfg.UTF8Names, cfg.Limits)
 	terms := cfg.Terms
@@ -64,19 +65,19 @@ func NewFront(committer *Committer, refusals *Refusals, cfg FrontConfig, m *Metr
 	}
 }
 
-// source says where a push comes from, and what it says of its body.
+// source is a push as it was received.
 type source struct {
 	body                  io.Reader
 	encoding, contentType string // headers
 	remoteWrite           bool   // has a header of Prometheus remote write
 	origin                string // for people
-	asked                 bool   // for a time to live
+	hasTTL                bool   // the client asks for a time to live
 	ttl                   time.Duration
 }
 
-// pushed reads a body into a change. A body that can be read but not be taken
-// makes a change that records the failure.
-func (f *Front) pushed(op store.Op, key store.Key, from source) (Change, error) {
+// readPush reads a push into a change. A body that can be read but not accepted
+// becomes a change that records the failure.
+func (f *Front) readPush(op store.Op, key store.Key, from source) (Change, error) {
 	raw, free, err := f.bodies.read(from.body, from.encoding)
 	if err != nil {
 		return Change{}, err
@@ -96,13 +97,13 @@ func (f *Front) pushed(op store.Op, key store.Key, from source) (Change, error) 
 	}
 	c.Families = families
 	c.Time = f.now()
-	f.live(&c, from.asked, from.ttl)
+	f.applyTTL(&c, from.hasTTL, from.ttl)
 	return c, nil
 }
 
-// settle counts a verdict, and keeps it if it is a refusal that the client can
-// do something about. The zero key is no group.
-func (f *Front) settle(op store.Op, via string, key store.Key, err error, origin func() string) {
+// record counts a verdict, and keeps it if it is a refusal that the client has
+// caused. The zero key stands for no group.
+func (f *Front) record(op store.Op, via string, key store.Key, err error, origin func() string) {
 	f.metrics.count(op.String(), via, err)
 	var refused *Error
 	if !errors.As(err, &refused) || key.IsZero() || !refused.isClients() {
@@ -112,18 +113,18 @@ func (f *Front) settle(op store.Op, via string, key store.Key, err error, origin
 		Key: key, Time: f.now().UnixNano(), Status: refused.Status(), Reason: refused.Reason,
 		Message: refused.Message, Origin: origin(),
 	}
-	f.refusals.note(refusal)
-	if refused.Code != CodeInconsistent && f.refusals.observe != nil { // those are noted by the group
+	f.refusals.add(refusal)
+	if refused.Code != CodeInconsistent && f.refusals.observe != nil { // the event of the group notes those
 		f.refusals.observe(refusal)
 	}
 }
 
-// deletable refuses the deletion of a group that could not have been made, since
-// its key passes a limit, unless it is there.
-func (f *Front) deletable(key store.Key) error {
-	err := f.keys.bounded(key)
+// checkDeletable refuses to delete a group whose key exceeds a limit, unless the
+// group exists.
+func (f *Front) checkDeletable(key store.Key) error {
+	err := f.keys.checkLimits(key)
 	if err != nil && f.committer.store.Group(key) != nil {
-		return nil // made under another limit
+		return nil // created under another limit
 	}
 	return err
 }

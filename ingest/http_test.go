@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sluice/bus"
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
@@ -90,7 +91,7 @@ func TestEmptyInstanceTwin(t *testing.T) {
 }
 
 func TestPushTooLarge(t *testing.T) {
-	g := startGateway(t, bus.Config{MaxPayload: 4096}, defaultCommitter)
+	g := startGateway(t, bus.Config{Server: embed.Config{MaxPayload: 4096}}, defaultCommitter)
 	if code, text := g.do("PUT", "/metrics/job/x", "# "+strings.Repeat("x", 1<<20)+"\n"); code != 413 || !strings.Contains(text, "--push.max-bytes") {
 		t.Errorf("got %d %q, want 413 with the flag", code, text)
 	}

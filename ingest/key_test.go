@@ -42,13 +42,18 @@ func TestPathKeyRefuses(t *testing.T) {
 	f := func(job string, jobBase64 bool, labels, want string) {
 		t.Helper()
 		_, err := newKeyReader(false, decode.Limits{}).path(job, jobBase64, labels)
-		own, ok := err.(*Error)
-		if !ok || own.Status() != 400 || !strings.Contains(own.Message, want) {
+		refused, ok := err.(*Error)
+		if !ok || refused.Status() != 400 || !strings.Contains(refused.Message, want) {
 			t.Errorf("%s%s: got %v, want 400 with %q", job, labels, err, want)
 		}
 	}
 	f("x", false, "/a", "odd number of components in label string \"/a\"")
 	f("x", false, "/a/1/", "odd number of components")
+	f("x", false, "/a", "Write a value with a slash in base64url")
+	f("x", false, "/path@base64/Pz8/Pz8=", "standard alphabet of base64")
+	f("x", false, "/path@base64/Pz8/Pz8=", "- for + and _ for /")
+	f("Pz8", true, "/Pz8=", "standard alphabet of base64")
+	f("x", false, "/a/b/path@base64/Pz8/Pz8=/c", "improper label name \"Pz8=\"; the value before it is in the standard alphabet of base64")
 	f("x", false, "/../b", "improper label name \"..\"")
 	f("x", false, "//1", "improper label name \"\"")
 	f("x", false, "/__a/1", "improper label name \"__a\"")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/bus"
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
@@ -36,18 +38,23 @@ type gateway struct {
 	service   *Service
 	handler   http.Handler
 	cancel    context.CancelFunc
+	ahead     atomic.Int64 // how far its clock is ahead of the time, in nanoseconds
 }
+
+// now is the gateway's clock, and advance moves it on.
+func (g *gateway) now() time.Time          { return time.Now().Add(time.Duration(g.ahead.Load())) }
+func (g *gateway) advance(d time.Duration) { g.ahead.Add(int64(d)) }
 
 // startGateway runs a gateway until the test ends, with an embedded server
 // unless the configuration names another one. The options change the other
 // settings.
 func startGateway(tb testing.TB, cfg bus.Config, committer CommitterConfig, options ...func(*store.Settings, *FrontConfig)) *gateway {
 	tb.Helper()
-	if cfg.URL == "" && cfg.DataDir == "" {
-		cfg.DataDir = tb.TempDir()
+	if cfg.URL == "" && cfg.Server.DataDir == "" {
+		cfg.Server.DataDir = tb.TempDir()
 	}
-	if cfg.Sync == "" {
-		cfg.Sync = bus.SyncInterval
+	if cfg.Server.Sync == "" {
+		cfg.Server.Sync = embed.SyncInterval
 	}
 	logger := promslog.NewNopLogger()
 	b, err := bus.Open(tb.Context(), cfg, logger, nil)
@@ -94,6 +101,7 @@ func unchecked(s *store.Settings, f *FrontConfig) { s.Unchecked, f.Unchecked = t
 // setFront replaces the front ends by some with other settings.
 func (g *gateway) setFront(cfg FrontConfig) {
 	g.front = NewFront(g.committer, NewRefusals(), cfg, g.metrics)
+	g.front.now = g.now
 	g.service = NewService(g.front, g.bus.Conn(), "sluice", "1.2.3", promslog.NewNopLogger())
 	r := route.New()
 	for _, path := range []string{"/metrics/job/:job", "/metrics/job/:job/*labels"} {
@@ -148,7 +156,7 @@ func (g *gateway) do(method, path, body string, header ...string) (int, string) 
 func (g *gateway) text() string {
 	var b strings.Builder
 	for _, f := range g.store.View().Families() {
-		if store.IsOwnName(f.Name()) {
+		if store.IsDerivedName(f.Name()) {
 			continue
 		}
 		for block := range f.Blocks() {

@@ -8,7 +8,7 @@ import (
 	"sluice/store"
 )
 
-// Metrics are the own metrics of this package.
+// Metrics are the metrics of this package.
 type Metrics struct {
 	pushes    *prometheus.CounterVec
 	refused   *prometheus.CounterVec
@@ -16,7 +16,7 @@ type Metrics struct {
 	expired   prometheus.Counter
 	forgotten prometheus.Counter
 	abandoned prometheus.Counter
-	slow      prometheus.Counter
+	overflows prometheus.Counter
 }
 
 // NewMetrics returns the metrics, registered if reg is not nil.
@@ -46,13 +46,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "sluice_changes_abandoned_total",
 			Help: "Pushes and deletes whose client had gone before they were judged.",
 		}),
-		slow: prometheus.NewCounter(prometheus.CounterOpts{
+		overflows: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sluice_nats_overflows_total",
 			Help: "How often requests over NATS came faster than they were taken, so that some were dropped without a reply.",
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.pushes, m.refused, m.redirects, m.expired, m.forgotten, m.abandoned, m.slow)
+		reg.MustRegister(m.pushes, m.refused, m.redirects, m.expired, m.forgotten, m.abandoned, m.overflows)
 	}
 	return m
 }
@@ -64,15 +64,15 @@ func (m *Metrics) count(op, via string, err error) {
 		return
 	}
 	reason := reasonInternal
-	var own *Error
-	if errors.As(err, &own) {
-		reason = own.Reason
+	var refused *Error
+	if errors.As(err, &refused) {
+		reason = refused.Reason
 	}
 	m.refused.WithLabelValues(reason, via).Inc()
 }
 
-// ended counts the end of a group, if that is what was asked for.
-func (m *Metrics) ended(event, asked store.Op) {
+// countExpiry counts the event by which the expirer has ended a group.
+func (m *Metrics) countExpiry(event, asked store.Op) {
 	switch {
 	case asked != store.OpExpire:
 	case event == store.OpExpire:

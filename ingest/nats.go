@@ -20,19 +20,19 @@ import (
 )
 
 const (
-	// viaNATS is the word for this way in metrics and origins.
+	// viaNATS stands for NATS in metrics and origins.
 	viaNATS = "nats"
-	// groupHeader has the grouping key where the subject has none.
+	// groupHeader has the grouping key if the subject has none.
 	groupHeader = "Sluice-Group"
-	// maxPendingRequests and maxPendingBytes bound what one endpoint may have
-	// received and not yet handed to the committer. What exceeds them is dropped.
+	// maxPendingRequests and maxPendingBytes bound the requests that one endpoint
+	// has received and not yet handed to the committer. NATS drops what exceeds them.
 	maxPendingRequests = 65536
 	maxPendingBytes    = 64 << 20
 )
 
-// Service takes changes over NATS: requests on <prefix>.push.<op>.<key>, where
-// the key is written as in the URL, one token a component. A publish without a
-// reply subject works, too.
+// Service accepts changes over NATS: requests on <prefix>.push.<op>.<key>. The key
+// is written as in the URL, one token for each component. Messages without a reply
+// subject are accepted, too.
 type Service struct {
 	front   *Front
 	conn    *nats.Conn
@@ -41,26 +41,26 @@ type Service struct {
 	logger  *slog.Logger
 	service micro.Service
 
-	mu      sync.Mutex // protects stopped, and adding to flight
-	stopped bool
-	flight  sync.WaitGroup // of changes without a verdict
+	mu       sync.Mutex // protects stopped, and adding to inFlight
+	stopped  bool
+	inFlight sync.WaitGroup // changes without a verdict
 }
 
-// NewService returns a service that does nothing until Start. The version is
-// that of the gateway.
+// NewService returns a service of a gateway of a version. It does nothing until
+// Start.
 func NewService(front *Front, conn *nats.Conn, prefix, version string, logger *slog.Logger) *Service {
 	return &Service{front: front, conn: conn, prefix: prefix, version: version, logger: logger}
 }
 
 // Reply is the answer to a request, as JSON.
 type Reply struct {
-	// Code is the HTTP status that the same request would have had.
+	// Code is the HTTP status of the same request over HTTP.
 	Code int `json:"code"`
 	// Error is the reason of a refusal.
 	Error string `json:"error,omitempty"`
 }
 
-// Start begins to take requests.
+// Start subscribes to the requests.
 func (s *Service) Start() error {
 	service, err := micro.AddService(s.conn, micro.Config{
 		Name:        "sluice",
@@ -68,7 +68,7 @@ func (s *Service) Start() error {
 		Description: "Push gateway for Prometheus",
 		ErrorHandler: func(_ micro.Service, e *micro.NATSError) {
 			if errors.Is(e, nats.ErrSlowConsumer) {
-				s.front.metrics.slow.Inc()
+				s.front.metrics.overflows.Inc()
 			}
 			s.logger.Warn("error on a NATS subscription", "subject", e.Subject, "err", e.Description)
 		},
@@ -91,7 +91,7 @@ func (s *Service) Start() error {
 	return nil
 }
 
-// Stop takes no more requests and waits until those that were taken are
+// Stop accepts no more requests. It blocks until those that were accepted are
 // answered, or until ctx ends.
 func (s *Service) Stop(ctx context.Context) error {
 	s.mu.Lock()
@@ -101,7 +101,7 @@ func (s *Service) Stop(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.flight.Wait()
+		s.inFlight.Wait()
 	}()
 	select {
 	case <-done:
@@ -111,19 +111,19 @@ func (s *Service) Stop(ctx context.Context) error {
 	}
 }
 
-// begin counts a request in, unless the service is stopping.
+// begin counts a request as in flight. It returns false if the service is stopping.
 func (s *Service) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
 		return false
 	}
-	s.flight.Add(1)
+	s.inFlight.Add(1)
 	return true
 }
 
-// handler hands a request over and returns: handlers of an endpoint run one
-// after another, so waiting for the verdict here would make every push wait for
+// handler hands a request to the committer and returns. The handlers of an endpoint
+// run one after another: if they waited for the verdict, every push would wait for
 // all before it. The verdict is published to the reply subject later.
 func (s *Service) handler(op store.Op, subject string) micro.HandlerFunc {
 	return func(r micro.Request) {
@@ -134,14 +134,14 @@ func (s *Service) handler(op store.Op, subject string) micro.HandlerFunc {
 		c, err := s.change(op, subject, r)
 		done := func(err error) {
 			s.respond(r.Reply(), op, c.Key, err)
-			s.flight.Done()
+			s.inFlight.Done()
 		}
-		if err == nil && r.Reply() != "" && s.front.committer.pulse.thawing(time.Now()) {
-			// Whoever asked before the process was frozen has pushed elsewhere since.
+		if err == nil && r.Reply() != "" && s.front.committer.freezes.recently(time.Now()) {
+			// A client that sent this before the freeze has pushed to another gateway since.
 			err = refuse(CodeUnavailable, "the gateway was frozen a moment ago: push again")
 		}
 		if err == nil {
-			err = s.front.committer.Enqueue(context.Background(), c, done) // nobody can tell whether the client has gone
+			err = s.front.committer.Enqueue(context.Background(), c, done) // NATS does not tell whether the client has gone
 		}
 		if err != nil {
 			done(err)
@@ -149,17 +149,17 @@ func (s *Service) handler(op store.Op, subject string) micro.HandlerFunc {
 	}
 }
 
-// change reads a request. Where it cannot, the key is all that is in it, if that
-// can be read.
+// change reads a request. With an error the change has only the key, if that could
+// be read.
 func (s *Service) change(op store.Op, subject string, r micro.Request) (Change, error) {
 	key, err := s.key(strings.TrimPrefix(strings.TrimPrefix(r.Subject(), subject), "."), r.Headers().Get(groupHeader))
 	if err != nil {
 		return Change{}, err
 	}
 	if op == store.OpDelete {
-		err = s.front.deletable(key)
+		err = s.front.checkDeletable(key)
 	} else {
-		err = s.front.keys.bounded(key)
+		err = s.front.keys.checkLimits(key)
 	}
 	if err != nil {
 		return Change{}, err
@@ -172,12 +172,12 @@ func (s *Service) change(op store.Op, subject string, r micro.Request) (Change, 
 		remoteWrite: r.Headers().Get(remoteWriteHeader) != "", origin: viaNATS,
 	}
 	if text := r.Headers().Get("Nats-TTL"); text != "" {
-		from.asked = true
+		from.hasTTL = true
 		if from.ttl, err = parseNatsTTL(text); err != nil {
 			return Change{Key: key}, err
 		}
 	}
-	c, err := s.front.pushed(op, key, from)
+	c, err := s.front.readPush(op, key, from)
 	c.Key = key
 	return c, err
 }
@@ -186,21 +186,21 @@ func (s *Service) change(op store.Op, subject string, r micro.Request) (Change, 
 func (s *Service) key(tokens, header string) (store.Key, error) {
 	switch {
 	case tokens != "" && header != "":
-		return store.Key{}, badKey("the grouping key is given twice: in the subject (%s) and in the header %s (%s)", quoted(tokens), groupHeader, quoted(header))
+		return store.Key{}, refuseKey("the grouping key is given twice: in the subject (%s) and in the header %s (%s)", quoted(tokens), groupHeader, quoted(header))
 	case tokens != "":
 		return s.tokensKey(tokens)
 	case header == "":
-		return store.Key{}, badKey("no grouping key: neither in the subject nor in the header %s", groupHeader)
+		return store.Key{}, refuseKey("no grouping key: neither in the subject nor in the header %s", groupHeader)
 	}
 	path, err := url.PathUnescape(header)
 	if err != nil {
-		return store.Key{}, badKey("header %s: %v", groupHeader, err)
+		return store.Key{}, refuseKey("header %s: %v", groupHeader, err)
 	}
 	relative, rooted := strings.CutPrefix(path, "/")
 	word, rest, ok := strings.Cut(relative, "/")
 	plain, encoded := strings.CutSuffix(word, base64Suffix)
 	if !rooted || !ok || plain != store.JobLabel {
-		return store.Key{}, badKey("header %s: %s does not begin with /job/<job>", groupHeader, quoted(header))
+		return store.Key{}, refuseKey("header %s: %s does not begin with /job/<job>", groupHeader, quoted(header))
 	}
 	job, labels := rest, ""
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
@@ -215,34 +215,34 @@ func (s *Service) tokensKey(tokens string) (store.Key, error) {
 	for i, part := range parts {
 		plain, err := url.PathUnescape(part)
 		if err != nil {
-			return store.Key{}, badKey("subject token %s: %v", quoted(part), err)
+			return store.Key{}, refuseKey("subject token %s: %v", quoted(part), err)
 		}
 		parts[i] = plain
 	}
 	plain, encoded := strings.CutSuffix(parts[0], base64Suffix)
 	if plain != store.JobLabel || len(parts) < 2 {
-		return store.Key{}, badKey("grouping key %s does not begin with job.<job>", quoted(tokens))
+		return store.Key{}, refuseKey("grouping key %s does not begin with job.<job>", quoted(tokens))
 	}
 	if len(parts)%2 != 0 {
-		return store.Key{}, badKey("odd number of tokens in grouping key %s", quoted(tokens))
+		return store.Key{}, refuseKey("odd number of tokens in grouping key %s", quoted(tokens))
 	}
 	return s.front.keys.parts(parts[1], encoded, parts[2:])
 }
 
-// respond settles a verdict and publishes it where somebody waits for it.
+// respond records a verdict and publishes it to the reply subject, if there is one.
 func (s *Service) respond(reply string, op store.Op, key store.Key, err error) {
-	s.front.settle(op, viaNATS, key, err, func() string { return viaNATS })
-	if reply == "" || s.foreign(reply) {
+	s.front.record(op, viaNATS, key, err, func() string { return viaNATS })
+	if reply == "" || s.isReserved(reply) {
 		if err != nil {
 			s.logger.Debug("push over NATS refused", "op", op, "err", err)
 		}
 		return
 	}
 	answer := Reply{Code: http.StatusOK}
-	var own *Error
+	var refused *Error
 	switch {
-	case errors.As(err, &own):
-		answer = Reply{Code: own.Status(), Error: own.Message}
+	case errors.As(err, &refused):
+		answer = Reply{Code: refused.Status(), Error: refused.Message}
 	case err != nil:
 		answer = Reply{Code: http.StatusInternalServerError, Error: err.Error()}
 	case op == store.OpDelete || s.front.options.Unchecked:
@@ -259,15 +259,14 @@ func (s *Service) respond(reply string, op store.Op, key store.Key, err error) {
 	}
 }
 
-// foreign tells whether an answer at a subject would be more than that: an event
-// of the stream, or a request. Nobody gets the gateway to publish where he may not
-// do so himself.
-func (s *Service) foreign(reply string) bool {
+// isReserved tells whether a message to a subject would be more than an answer: an
+// event of the stream, or a request. The gateway must not publish there for clients,
+// who may have no permission to do so themselves.
+func (s *Service) isReserved(reply string) bool {
 	return strings.HasPrefix(reply, s.prefix+".") || strings.HasPrefix(reply, "$JS.API.") || strings.HasPrefix(reply, "$SYS.")
 }
 
-// semver returns a version that the service registry takes: it wants three
-// numbers.
+// semver returns a version that NATS services accept: they require three numbers.
 func semver(version string) string {
 	core, _, _ := strings.Cut(version, "-")
 	if strings.Count(core, ".") != 2 || strings.Trim(core, "0123456789.") != "" {

@@ -6,13 +6,13 @@ import (
 	"net/url"
 )
 
-// reasonSite is the reason of requests that a page of another site has made.
+// reasonSite is the reason of requests that a page of another site has sent.
 const reasonSite = "cross_site"
 
-// SameSite returns a handler that refuses with 403 what a browser sends from a
-// page of another site, unless it only reads: GET, HEAD and OPTIONS. Clients that
-// are no browsers say nothing of a site, and pass. Pages at the gateway's
-// external URL (nil for none) are its own.
+// SameSite returns a handler that answers 403 to requests that a browser sends from
+// a page of another site, except those that only read: GET, HEAD and OPTIONS.
+// Clients other than browsers send no headers that name a site, and pass. Pages at
+// the external URL of the gateway (nil for none) belong to the gateway.
 func (f *Front) SameSite(external *url.URL, next http.Handler) (http.Handler, error) {
 	protection := http.NewCrossOriginProtection()
 	if external != nil && external.Scheme != "" && external.Host != "" {

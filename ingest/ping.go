@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// Ping returns nil once the committer's goroutine has answered. A committer that
-// waits for its stream answers after each verdict, that is within the
-// configured wait. Ping fails if ctx ends before, or if the committer has ended.
+// Ping blocks until the goroutine of the committer has answered. While the
+// committer waits for the stream, that takes up to CommitterConfig.Wait. Ping fails
+// if ctx ends before, or if the committer has ended.
 func (l *Committer) Ping(ctx context.Context) error {
 	select {
 	case l.pings <- struct{}{}:

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// logPause is the least time between two log lines about odd paths: a client
-// repeats its mistake with every push.
+// logPause is the shortest time between two log lines about odd paths: clients
+// repeat a mistake with every push.
 const logPause = 10 * time.Second
 
 // Kinds of paths that are redirected, in the metric.
@@ -24,7 +24,7 @@ const (
 	kindOther      = "other" // such as upper case
 )
 
-// Paths watches the paths of requests for what makes pushes vanish.
+// Paths watches the paths of requests for mistakes that make pushes vanish.
 type Paths struct {
 	prefix  string // of all routes
 	metrics *Metrics
@@ -32,16 +32,16 @@ type Paths struct {
 	pause   rate.Sometimes
 }
 
-// NewPaths returns a watch over the routes below a prefix.
+// NewPaths returns Paths for the routes below a prefix.
 func NewPaths(prefix string, m *Metrics, logger *slog.Logger) *Paths {
 	return &Paths{prefix: prefix, metrics: m, logger: logger, pause: rate.Sometimes{Interval: logPause}}
 }
 
-// Watch counts the redirects that next answers with, by what is odd about the
-// path. Pushgateway redirects such paths, too, and several clients take every
-// answer below 400 for success: their pushes are lost in silence. What concerns
-// pushes is logged, and so is an encoded slash, which splits a value and thereby
-// makes another group than was meant.
+// Watch counts the redirects of next by what is odd about the path. Pushgateway
+// redirects such paths, too, and several clients take every answer below 400 for
+// success, so that their pushes are lost in silence. Redirected pushes are logged.
+// Pushes with an encoded slash are logged, too: it splits a value, so that they go
+// to another group than the client meant.
 func (p *Paths) Watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requested := r.URL.Path // the router changes it

@@ -7,19 +7,19 @@ import (
 	"sluice/store"
 )
 
-// maxRefusals is of how many groups the last refusal is kept: one that sends
-// nonsense to ever new keys must not fill the memory.
+// maxRefusals bounds the groups whose last refusal is kept, so that a client which
+// invents keys does not fill the memory.
 const maxRefusals = 1000
 
-// Refusals keeps the last refusal of each group, those of the newest groups. A
-// refusal that the group notes as its failure is in the stream as well, and
-// known to all gateways; one that cannot be read is known here only, until the
-// gateway ends.
+// Refusals keeps the last refusal of the groups that were refused last. If the push
+// could be read, its refusal is in the stream as well, and all gateways know it. If
+// not, only this gateway knows it, until it ends. Refusals is safe for concurrent
+// use.
 type Refusals struct {
 	mu     sync.Mutex
 	latest *list.List // of store.Refusal, newest first
 	byPath map[string]*list.Element
-	// observe is told of what leaves no trace in the stream; nil for nobody.
+	// observe is called with each refusal that is not in the stream; may be nil.
 	observe func(store.Refusal)
 }
 
@@ -28,12 +28,13 @@ func NewRefusals() *Refusals {
 	return &Refusals{latest: list.New(), byPath: map[string]*list.Element{}}
 }
 
-// Observe has a function told of each refusal that is not an event of the stream,
-// too. It must return soon. It is called before the first refusal.
+// Observe sets a function that is called with each refusal that is not an event of
+// the stream. The function must not block. Observe must be called before the first
+// refusal.
 func (r *Refusals) Observe(observe func(store.Refusal)) { r.observe = observe }
 
-// note keeps a refusal in place of the group's last one.
-func (r *Refusals) note(refusal store.Refusal) {
+// add keeps a refusal instead of the last one of its group.
+func (r *Refusals) add(refusal store.Refusal) {
 	path := refusal.Key.Path()
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,8 +15,8 @@ func TestRefusalsAreBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.note(store.Refusal{Key: key, Time: int64(i)})
-		r.note(store.Refusal{Key: key, Time: int64(i), Message: "again"})
+		r.add(store.Refusal{Key: key, Time: int64(i)})
+		r.add(store.Refusal{Key: key, Time: int64(i), Message: "again"})
 	}
 	all := r.Latest()
 	if len(all) != maxRefusals || len(r.byPath) != maxRefusals || all[0].Time != maxRefusals+9 || all[maxRefusals-1].Time != 10 || all[5].Message != "again" {

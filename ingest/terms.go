@@ -9,19 +9,19 @@ import (
 	"sluice/store"
 )
 
-// minTTL is the shortest time to live: a group ends within some hundred
-// milliseconds of its time, so less would be a matter of luck.
+// minTTL is the shortest time to live. A group expires up to some hundred
+// milliseconds late, so that shorter times would have no meaning.
 const minTTL = time.Second
 
-// neverTTL is the word for no time to live, where a default gives one. Over NATS
-// it means the same.
+// neverTTL stands for no time to live, where a default would give one. NATS uses
+// the same word.
 const neverTTL = "never"
 
-// Terms are what a group gets without asking.
+// Terms are what a group gets if the push does not say otherwise.
 type Terms struct {
 	// TTL is the time to live, 0 for none.
 	TTL time.Duration
-	// MaxOfJob is how many groups its job may have, 0 for any number.
+	// MaxOfJob is how many groups the job may have, 0 for any number.
 	MaxOfJob int
 }
 
@@ -35,9 +35,9 @@ func ParseTTL(text string) (time.Duration, error) {
 	ttl, err := parseDuration(text)
 	switch {
 	case err != nil:
-		return 0, refuse(CodeInvalid, "time to live %s: no duration such as 90s, 10m, 1h30m or 7d, and not %q", quoted(text), neverTTL).because(reasonTTL)
+		return 0, refuse(CodeInvalid, "time to live %s: no duration such as 90s, 10m, 1h30m or 7d, and not %q", quoted(text), neverTTL).withReason(reasonTTL)
 	case ttl < minTTL:
-		return 0, refuse(CodeInvalid, "time to live %s: the shortest is %s", quoted(text), minTTL).because(reasonTTL)
+		return 0, refuse(CodeInvalid, "time to live %s: the shortest is %s", quoted(text), minTTL).withReason(reasonTTL)
 	}
 	return ttl, nil
 }
@@ -50,8 +50,8 @@ func parseDuration(text string) (time.Duration, error) {
 	return time.Duration(d), err
 }
 
-// parseNatsTTL reads the header of the NATS server's own: seconds as a whole
-// number, "never", or a duration.
+// parseNatsTTL reads the header Nats-TTL, as the NATS server does: seconds as a
+// whole number, "never", or a duration.
 func parseNatsTTL(text string) (time.Duration, error) {
 	if text != "" && strings.Trim(text, "0123456789") == "" {
 		text += "s"
@@ -59,15 +59,16 @@ func parseNatsTTL(text string) (time.Duration, error) {
 	return ParseTTL(text)
 }
 
-// live gives a push the terms of its group, or the time to live that it asks for.
-func (f *Front) live(c *Change, asked bool, ttl time.Duration) {
+// applyTTL gives a push the terms of its group, and the time to live that it asks
+// for instead of theirs if there is one.
+func (f *Front) applyTTL(c *Change, hasTTL bool, ttl time.Duration) {
 	terms := f.terms(c.Key)
 	c.MaxOfJob = terms.MaxOfJob
-	if !asked {
+	if !hasTTL {
 		ttl = terms.TTL
 	}
 	c.Expires = store.ExpiresAt(c.Time.UnixNano(), int64(ttl))
 }
 
-// noTerms are the terms of a gateway without any.
+// noTerms gives no terms to any group.
 func noTerms(store.Key) Terms { return Terms{} }

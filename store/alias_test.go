@@ -22,8 +22,8 @@ var utf8Pools = pools{
 
 // scrapable asks the judge for the names as they are, and for each way to escape
 // them. Two families must not become one, whatever they hold.
-func (m plainModel) scrapable(own map[string]dto.MetricType) error {
-	if err := m.consistent(own); err != nil {
+func (m plainModel) scrapable(reserved map[string]dto.MetricType) error {
+	if err := m.consistent(reserved); err != nil {
 		return err
 	}
 	for _, scheme := range escapingSchemes {
@@ -40,7 +40,7 @@ func (m plainModel) scrapable(own map[string]dto.MetricType) error {
 			}
 			return all, nil
 		}
-		ours, err := escaped(ownFamilies(own))
+		ours, err := escaped(reservedFamilies(reserved))
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (s *Store) aliasInvariants() error {
 		labels := aliases[labelNames]{}
 		for _, p := range f.pages {
 			for _, m := range p.members {
-				if held := m.group.family(int(m.index)); !IsOwnName(f.name) { // the shapes have those of own families
+				if held := m.group.family(int(m.index)); !IsDerivedName(f.name) { // the shapes have those of own families
 					for _, names := range held.utf8LabelNames() {
 						labels.add(names)
 					}

@@ -36,13 +36,13 @@ func (c *aliasCheck) family(f *Family) (Offender, bool) {
 			return o, true
 		}
 		for _, suffix := range suffixes {
-			if owns(f.Type, suffix) {
+			if hasSuffix(f.Type, suffix) {
 				if o, bad := c.called(f, name+suffix, name+suffix, among, func(dto.MetricType) bool { return true }); bad {
 					return o, true
 				}
 			}
 			if base, ok := strings.CutSuffix(name, suffix); ok && base != "" {
-				if o, bad := c.called(f, base, name, among, func(typ dto.MetricType) bool { return owns(typ, suffix) }); bad {
+				if o, bad := c.called(f, base, name, among, func(typ dto.MetricType) bool { return hasSuffix(typ, suffix) }); bad {
 					return o, true
 				}
 			}
@@ -209,4 +209,14 @@ func (d *Draft) noteAliases(key Key, pushed []Family) {
 			d.labels[f.Name].add(names)
 		}
 	}
+}
+
+// collides reports whether a group of the key cannot be scraped beside those that
+// there are, or not at all.
+func (d *Draft) collides(key Key) bool {
+	if d.twin(key) != nil {
+		return true
+	}
+	_, bad := d.keyAlias(key)
+	return bad
 }

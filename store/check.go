@@ -6,12 +6,12 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// check judges pushed families that would leave a group with all families. It
-// finds what prometheus.Gatherers would find in the next scrape, by looking at
-// the push only and at what has the same names: one type a name, no family
-// whose name is a series of a summary or histogram, no series in two groups.
-// (That no series is twice in the push itself is the parser's to see, since
-// canonical text cannot hold it.) nil means consistent.
+// check judges pushed families, with which the group would have all families. It
+// finds what prometheus.Gatherers would find in the next scrape, but looks only at
+// the push and at what has the same names. There must be one type for each name, no
+// family whose name is that of a series of a summary or histogram, and no series in
+// two groups. Canonical text cannot hold a series twice, so check does not look for
+// that. It returns nil if the push is consistent.
 func (d *Draft) check(key Key, old *Group, all, pushed []Family) *Conflict {
 	c := &Conflict{}
 	if old == nil {
@@ -72,8 +72,8 @@ func (d *Draft) others(name string, old *Group) typeCounts {
 
 // checkType finds a family of the same name and another type.
 func (d *Draft) checkType(key Key, f *Family, others typeCounts) (Offender, bool) {
-	if own, reserved := d.store.settings.Reserved[f.Name]; reserved && own != f.Type {
-		return Offender{Name: f.Name, Type: f.Type, Other: f.Name, OtherType: own, Own: true}, true
+	if typ, reserved := d.store.settings.Reserved[f.Name]; reserved && typ != f.Type {
+		return Offender{Name: f.Name, Type: f.Type, Other: f.Name, OtherType: typ, Self: true}, true
 	}
 	for typ, n := range others {
 		if n > 0 && dto.MetricType(typ) != f.Type {
@@ -94,16 +94,16 @@ func (d *Draft) offender(key Key, f *Family, other string, typ dto.MetricType) O
 
 var suffixes = [...]string{"_count", "_sum", "_bucket"}
 
-// checkSuffixes finds a family whose name is that of a series which a summary
-// or histogram has, in either direction.
+// checkSuffixes finds a pair of families in which the name of one is that of a
+// series of the other, a summary or histogram. The pushed family may be either.
 func (d *Draft) checkSuffixes(key Key, old *Group, f *Family, all []Family) (Offender, bool) {
 	for _, suffix := range suffixes {
 		if base, ok := strings.CutSuffix(f.Name, suffix); ok && base != "" {
-			if o, bad := d.beside(key, old, f, all, base, func(typ dto.MetricType) bool { return owns(typ, suffix) }); bad {
+			if o, bad := d.beside(key, old, f, all, base, func(typ dto.MetricType) bool { return hasSuffix(typ, suffix) }); bad {
 				return o, true
 			}
 		}
-		if owns(f.Type, suffix) {
+		if hasSuffix(f.Type, suffix) {
 			if o, bad := d.beside(key, old, f, all, f.Name+suffix, func(dto.MetricType) bool { return true }); bad {
 				return o, true
 			}
@@ -112,19 +112,19 @@ func (d *Draft) checkSuffixes(key Key, old *Group, f *Family, all []Family) (Off
 	return Offender{}, false
 }
 
-// owns tells whether a family of the type has series with the suffix.
-func owns(typ dto.MetricType, suffix string) bool {
+// hasSuffix reports whether a family of the type has series with the suffix.
+func hasSuffix(typ dto.MetricType, suffix string) bool {
 	return typ == dto.MetricType_HISTOGRAM || typ == dto.MetricType_SUMMARY && suffix != "_bucket"
 }
 
-// beside finds a family of the given name, with a type that is bad, in the
-// group as it would be, in another group, or among the gateway's own.
+// beside finds a family of the given name whose type is bad: in the group as it
+// would be, in another group, or among the families of the gateway itself.
 func (d *Draft) beside(key Key, old *Group, f *Family, all []Family, name string, bad func(dto.MetricType) bool) (Offender, bool) {
-	if own, reserved := d.store.settings.Reserved[name]; reserved && bad(own) {
-		return Offender{Name: f.Name, Type: f.Type, Other: name, OtherType: own, Own: true}, true
+	if typ, reserved := d.store.settings.Reserved[name]; reserved && bad(typ) {
+		return Offender{Name: f.Name, Type: f.Type, Other: name, OtherType: typ, Self: true}, true
 	}
-	if IsOwnName(name) && bad(dto.MetricType_GAUGE) {
-		return Offender{Name: f.Name, Type: f.Type, Other: name, OtherType: dto.MetricType_GAUGE, Own: true}, true
+	if IsDerivedName(name) && bad(dto.MetricType_GAUGE) {
+		return Offender{Name: f.Name, Type: f.Type, Other: name, OtherType: dto.MetricType_GAUGE, Self: true}, true
 	}
 	for i := range all {
 		if all[i].Name == name && bad(all[i].Type) {

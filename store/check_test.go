@@ -122,11 +122,11 @@ func (s *Store) shapesInvariants(want map[string]int) error {
 		return fmt.Errorf("aliases of shapes: %v, want %v", s.shapes.utf8, utf8)
 	}
 	filed := 0
-	for rep, list := range s.shapes.byRep {
+	for filingName, list := range s.shapes.byFilingName {
 		for _, sh := range list {
 			filed++
-			if sh.rep != rep || !slices.Contains(sh.names, rep) {
-				return fmt.Errorf("shape %v is filed under %s", sh.names, rep)
+			if sh.filingName != filingName || !slices.Contains(sh.names, filingName) {
+				return fmt.Errorf("shape %v is filed under %s", sh.names, filingName)
 			}
 			if sh.count != want[namesID(sh.names)] {
 				return fmt.Errorf("shape %v: %d groups, want %d", sh.names, sh.count, want[namesID(sh.names)])

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,44 +9,18 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// ErrStale is returned by a Draft if the store has moved on since it was begun:
-// the changes have to be judged again by a new one.
-var ErrStale = errors.New("the store has moved on since the draft was begun")
-
-// ErrImporting is returned by a Draft while an import is not complete: until
-// then its events are the only ones, except for a wipe, which ends it.
-var ErrImporting = errors.New("an import is not complete")
-
-// TooManyGroups is the refusal of a push that would make one group more than
-// there may be.
-type TooManyGroups struct {
-	// Limit is how many there may be.
-	Limit int
-	// Job is the job that may have no more, "" if it is all groups together.
-	Job string
-}
-
-// Error tells the limit.
-func (e *TooManyGroups) Error() string {
-	if e.Job != "" {
-		return fmt.Sprintf("job %.100q has %d groups already, as many as it may have", e.Job, e.Limit)
-	}
-	return fmt.Sprintf("there are %d groups already, as many as there may be", e.Limit)
-}
-
-// maxNamed is how many offenders the text of a Conflict names in full. One
-// push can meet thousands, and nobody reads on after the first few.
+// maxNamed is how many offenders the text of a Conflict names in full. A push can have
+// thousands, and nobody reads them all.
 const maxNamed = 3
 
 // Conflict is the refusal of a push that is inconsistent with what is stored,
-// with the gateway's own families, or in itself.
+// with the families of the gateway itself, or in itself.
 type Conflict struct {
-	// Offenders says for each family that cannot be accepted why, the first
-	// ones only.
+	// Offenders says why families cannot be accepted: the first ones only.
 	Offenders []Offender
-	// Count is the number of all families that cannot be accepted, Own of those for
-	// which one of the gateway's own families stands in the way.
-	Count, Own int
+	// Count is the number of all families that cannot be accepted. Self is how many
+	// of them collide with a family that the gateway exposes itself.
+	Count, Self int
 }
 
 // Offender is one reason against a push.
@@ -63,14 +36,14 @@ type Offender struct {
 	Group Key
 	// Labels is the text of the labels of a series that two groups would hold.
 	Labels string
-	// Own says that the family in the way is one of the gateway's own.
-	Own bool
+	// Self says that the gateway exposes the family in the way itself.
+	Self bool
 	// Alias says that the names become the same only when they are escaped, nil that
 	// they are the same.
 	Alias *Alias
 }
 
-// Bounds in bytes of what a text quotes, so that the first offender always fits.
+// Bounds in bytes of what a text quotes. The first offender always fits.
 const (
 	maxNameText   = 100
 	maxKeyText    = 200
@@ -81,7 +54,7 @@ const (
 func (o Offender) String() string {
 	where := "this push"
 	switch {
-	case o.Own:
+	case o.Self:
 		where = "the gateway itself"
 	case !o.Group.IsZero():
 		where = "group " + clip(o.Group.Path(), maxKeyText)
@@ -99,7 +72,7 @@ func (o Offender) String() string {
 	}
 }
 
-// withArticle is a type's name as a noun.
+// withArticle returns the word for a type with its article.
 func withArticle(typ dto.MetricType) string {
 	if typ == dto.MetricType_UNTYPED {
 		return "an untyped"
@@ -107,7 +80,7 @@ func withArticle(typ dto.MetricType) string {
 	return "a " + typeWord(typ)
 }
 
-// nameText is a metric name for a text: quoted if it is no legacy name.
+// nameText returns a metric name as texts show it: in quotes if it is not a legacy name.
 func nameText(name string) string {
 	if model.LegacyValidation.IsValidMetricName(name) {
 		return clip(name, maxNameText)
@@ -115,7 +88,7 @@ func nameText(name string) string {
 	return strconv.Quote(clip(name, maxNameText))
 }
 
-// clip shortens a text to so many bytes.
+// clip shortens a text to most bytes.
 func clip(s string, most int) string {
 	if len(s) <= most {
 		return s
@@ -123,15 +96,15 @@ func clip(s string, most int) string {
 	return strings.ToValidUTF8(s[:most], "") + "..."
 }
 
-// Error says in its first line how many families are in the way and names the
-// first of them, and in a second one what can be done.
+// Error names the first offenders in its first line, with the number of all if there are
+// more. Its second line says what can be done.
 func (c *Conflict) Error() string {
 	var b strings.Builder
 	switch {
-	case c.Count > 1 && c.Own == c.Count:
+	case c.Count > 1 && c.Self == c.Count:
 		fmt.Fprintf(&b, "%d families of this push collide with the gateway's own: ", c.Count)
-	case c.Count > 1 && c.Own > 0:
-		fmt.Fprintf(&b, "%d conflicts, %d of them with the gateway's own families: ", c.Count, c.Own)
+	case c.Count > 1 && c.Self > 0:
+		fmt.Fprintf(&b, "%d conflicts, %d of them with the gateway's own families: ", c.Count, c.Self)
 	case c.Count > 1:
 		fmt.Fprintf(&b, "%d conflicts: ", c.Count)
 	}
@@ -164,7 +137,7 @@ func (c *Conflict) cure() string {
 	switch first := c.Offenders[0]; {
 	case first.Alias != nil:
 		return first.Alias.cure(first)
-	case first.Own:
+	case first.Self:
 		return "Keep the TYPE lines, or leave out what the gateway exposes itself, such as go_... and process_..."
 	case first.Group.IsZero():
 		return "A summary or histogram x has series x_sum, x_count and perhaps x_bucket: give one of the two another name."
@@ -177,8 +150,8 @@ func (c *Conflict) cure() string {
 
 func (c *Conflict) add(o Offender) {
 	c.Count++
-	if o.Own {
-		c.Own++
+	if o.Self {
+		c.Self++
 	}
 	if len(c.Offenders) < maxNamed {
 		c.Offenders = append(c.Offenders, o)

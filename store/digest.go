@@ -8,23 +8,23 @@ import (
 )
 
 const (
-	// DigestStep is the distance of the sequences whose digests are kept: so
-	// stores that are a little apart have some of them in common.
+	// DigestStep is the distance of the sequences whose digests are kept. Stores that
+	// are a little apart have some of these sequences in common.
 	DigestStep = 256
-	// keptDigests is how many of them are kept. With DigestStep they reach back
-	// over 16,384 events, a second or two of the fastest load.
+	// keptDigests is how many of them are kept. They reach back over 16,384 events,
+	// which is a second or two of the fastest load.
 	keptDigests = 64
 )
 
-// Digest says in 64 bits what all groups are at a sequence. Two stores that show
-// the same stream have the same sum at the same sequence, if both are settled
-// there; if the sums differ, the stores do. It is made for accidents: whoever
-// wants to can make two states with one sum.
+// Digest is a hash of 64 bits of all groups at a sequence. Two stores that follow the
+// same stream have the same sum at the same sequence, if both are settled there. If the
+// sums differ, the stores differ. The hash finds accidents, not attacks: it is not hard
+// to make two states with one sum.
 type Digest struct {
 	Sequence, Sum uint64
-	// Settled tells that the state is what all events up to the sequence make
-	// together. A store that has come late may miss an event which a later one
-	// has replaced already, and not have the later one yet.
+	// Settled reports whether the state is that of all events up to the sequence. A
+	// store that lags may miss an event because a later one has replaced it in the
+	// stream, and not have the later one yet.
 	Settled bool
 }
 
@@ -32,7 +32,7 @@ type Digest struct {
 // lock of the store protects it.
 type digests struct {
 	gaps    uint64              // how often sequences were missing
-	settled uint64              // from which sequence on the state is settled, unknown if nobody has told
+	settled uint64              // from which sequence on the state is settled, or unknown
 	kept    [keptDigests]Digest // a ring
 	next    int                 // place of the next one in the ring
 }
@@ -50,8 +50,8 @@ func (s *Store) present() Digest {
 	return Digest{Sequence: s.sequence, Sum: s.sum, Settled: s.sequence >= s.digests.settled}
 }
 
-// Digests returns the present digest, and those that are settled at multiples of
-// DigestStep, the last 64 of them, in the order of their sequences.
+// Digests returns the present digest, and the settled digests at the last 64 multiples
+// of DigestStep, in the order of their sequences.
 func (s *Store) Digests() (present Digest, kept []Digest) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -63,19 +63,19 @@ func (s *Store) Digests() (present Digest, kept []Digest) {
 	return s.present(), kept
 }
 
-// Gaps returns how often sequences were missing so far, and whether the present
-// state is not settled because of that: then the stream is to be asked for its
-// last sequence, and Settle be told.
+// Gaps returns how often sequences were missing so far, and whether the present state is
+// not settled because of that. The caller then asks the stream for its last sequence and
+// calls Settle.
 func (s *Store) Gaps() (gaps uint64, unsettled bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.digests.gaps, s.sequence < s.digests.settled
 }
 
-// Settle tells what the stream's last sequence was at a time when the store had
-// seen so many gaps. Whatever has replaced the missing events was in the stream
-// then; so once the store has that sequence, its state is settled. If there are
-// more gaps by now nothing is known.
+// Settle tells the store which was the last sequence of the stream after it had seen the
+// given number of gaps. The stream then had the events that have replaced the missing
+// ones. So the state is settled once the store has that sequence. Settle has no effect
+// if there are more gaps by now.
 func (s *Store) Settle(gaps, last uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,8 +84,8 @@ func (s *Store) Settle(gaps, last uint64) {
 	}
 }
 
-// arrive notes that the state is that at a sequence from now on. whole tells that
-// what came before does not matter any more. The store is locked.
+// arrive notes that the state is that at seq from now on. whole says that the state no
+// longer depends on earlier events. The store is locked.
 func (d *digests) arrive(before, seq uint64, whole bool) {
 	switch {
 	case whole:
@@ -100,7 +100,7 @@ func (d *digests) gap() {
 	d.settled = unknown
 }
 
-// keep keeps the present digest if its sequence is one of those that are kept.
+// keep keeps the present digest if its sequence is a multiple of DigestStep.
 func (s *Store) keep() {
 	if s.sequence%DigestStep != 0 || s.sequence < s.digests.settled {
 		return
@@ -109,20 +109,19 @@ func (s *Store) keep() {
 	s.digests.next = (s.digests.next + 1) % keptDigests
 }
 
-// replace takes over the digests of a store that takes the place of this one.
-// Questions that are under way were asked for the other state.
+// replace replaces the digests by those of a fresh store. A call of Settle that is under
+// way belongs to the old state, so it must have no effect.
 func (d *digests) replace(fresh digests) {
 	fresh.gaps = d.gaps
 	fresh.gap()
 	*d = fresh
 }
 
-// digest returns a hash of all that a group is to those who scrape it and to
-// those who judge: what each gateway on a stream must have the same, however the
-// event has come there. Not of what is for people only, or follows from the rest.
+// digest returns a hash of what scrapes and drafts see of a group. All gateways on a
+// stream must have the same. What is for people only, or is derived, is left out.
 //
-// The sum over all groups is the state's: it does not depend on their order, and
-// one that changes is taken out and put in again.
+// The digest of the state is the sum over all groups. So it does not depend on their
+// order, and a change of a group costs one hash.
 func (g *Group) digest() uint64 {
 	var h xxhash.Digest
 	h.Reset()
@@ -140,17 +139,17 @@ func (g *Group) digest() uint64 {
 	h.WriteString(g.refusal)
 	for i := range g.held {
 		f := &g.held[i]
-		if IsOwnName(f.name) {
+		if IsDerivedName(f.name) {
 			continue
 		}
 		var proto []byte
 		message, pushTime := uint64(0), g.pushTime
-		if f.rare != nil {
-			if proto = f.rare.proto; proto != nil {
+		if f.extra != nil {
+			if proto = f.extra.proto; proto != nil {
 				message = 1 + uint64(len(proto))
 			}
-			if f.rare.pushTime != 0 {
-				pushTime = f.rare.pushTime
+			if f.extra.pushTime != 0 {
+				pushTime = f.extra.pushTime
 			}
 		}
 		fields(uint64(len(f.name)), uint64(f.typ), uint64(len(f.text)), message, uint64(pushTime))

@@ -1,13 +1,10 @@
 package store
 
-import (
-	dto "github.com/prometheus/client_model/go"
-)
-
-// Draft judges changes one after another, each against the store at one
-// sequence plus the changes that this draft has accepted before. It changes
-// nothing: the events that it returns do, once they are in the stream. A draft
-// is not safe for concurrent use and short-lived.
+// Draft judges changes one after another. It judges each against the store at one
+// sequence, plus the changes that this draft has accepted before. A draft changes
+// nothing: its events change the store when they are applied, once they are in the
+// stream. A draft lives as long as one batch of changes and must not be used
+// concurrently.
 type Draft struct {
 	store    *Store
 	base     uint64
@@ -28,15 +25,15 @@ func (s *Store) Draft() *Draft {
 	return &Draft{store: s, base: s.Sequence(), groups: map[string]*Group{}, families: map[string]*typeCounts{}}
 }
 
-// Base is the sequence that the changes are judged against: their events may
-// enter the stream only right behind it.
+// Base returns the sequence that the changes are judged against. Their events may
+// enter the stream only directly after it.
 func (d *Draft) Base() uint64 { return d.base }
 
 // Push is a push to be judged. Times are in nanoseconds since 1970.
 type Push struct {
 	Key Key
-	// Families are canonical, sorted by name, and none of those that the store
-	// makes itself.
+	// Families are canonical and sorted by name. None of them is a derived one
+	// (IsDerivedName).
 	Families []Family
 	Time     int64
 	// Expires is when the group's time to live is over, 0 for never.
@@ -55,34 +52,17 @@ func (d *Draft) Put(p Push) (Event, error) { return d.push(OpPut, p) }
 // same name. Otherwise it is like Put.
 func (d *Draft) Post(p Push) (Event, error) { return d.push(OpPost, p) }
 
-// merge returns the union of two sorted lists; where both have a name the
-// second one's counts.
-func merge(old, pushed []Family) []Family {
-	all := make([]Family, 0, len(old)+len(pushed))
-	for _, f := range pushed {
-		for len(old) > 0 && old[0].Name < f.Name {
-			all = append(all, old[0])
-			old = old[1:]
-		}
-		if len(old) > 0 && old[0].Name == f.Name {
-			old = old[1:]
-		}
-		all = append(all, f)
-	}
-	return append(all, old...)
-}
-
 // push checks the pushed families and takes the event into the draft.
 func (d *Draft) push(op Op, p Push) (Event, error) {
 	d.store.mu.RLock()
 	defer d.store.mu.RUnlock()
-	if err := d.open(); err != nil {
+	if err := d.checkBase(); err != nil {
 		return Event{}, err
 	}
 	e := Event{Op: op, Key: p.Key, PushTime: p.Time, Expires: p.Expires, Families: p.Families, Origin: p.Origin}
 	old := living(d.group(p.Key.path))
 	if old == nil {
-		if err := d.full(p); err != nil {
+		if err := d.checkLimits(p); err != nil {
 			return Event{}, err
 		}
 	} else {
@@ -101,8 +81,9 @@ func (d *Draft) push(op Op, p Push) (Event, error) {
 	return e, nil
 }
 
-// open tells whether changes can be judged at all. The store is locked.
-func (d *Draft) open() error {
+// checkBase returns why no change can be judged, nil if changes can. The store is
+// locked.
+func (d *Draft) checkBase() error {
 	switch {
 	case d.store.sequence != d.base:
 		return ErrStale
@@ -112,20 +93,20 @@ func (d *Draft) open() error {
 	return nil
 }
 
-// Delete takes a group away. There is an event even if there is no such group:
-// it may just have been made through another gateway, and what the client was
-// told of must not survive.
+// Delete removes a group. It returns an event even if there is no such group: another
+// gateway may have made the group a moment ago, and a group must not survive a delete
+// that was acknowledged.
 func (d *Draft) Delete(key Key, origin string) (Event, error) {
 	d.store.mu.RLock()
 	defer d.store.mu.RUnlock()
-	if err := d.open(); err != nil {
+	if err := d.checkBase(); err != nil {
 		return Event{}, err
 	}
 	d.set(key, d.group(key.path), nil)
 	return Event{Op: OpDelete, Key: key, Origin: origin}, nil
 }
 
-// Wipe takes all groups away.
+// Wipe removes all groups. It also ends an import that is not complete.
 func (d *Draft) Wipe(origin string) Event {
 	d.wiped = true
 	clear(d.groups)
@@ -135,15 +116,15 @@ func (d *Draft) Wipe(origin string) Event {
 	return Event{Op: OpWipe, Origin: origin}
 }
 
-// Fail records that a push to the group was refused: the group keeps what it
-// has, also its time to live, or stays dead, and is made if it does not exist,
-// with the time to live of the push. The reason is for people. There is no event (false) if a group of this
-// key could not exist, since its times would be the series of another one's, or
-// there are too many.
+// Fail records that a push to the group was refused, and why, for people. The group
+// keeps its families and its time to live; a dead group stays dead. If there is no
+// such group, it is made with the time to live of the push. It returns false if that
+// is not possible: because its times would be series of another group, or because
+// there are too many groups.
 func (d *Draft) Fail(p Push, reason string) (Event, bool, error) {
 	d.store.mu.RLock()
 	defer d.store.mu.RUnlock()
-	if err := d.open(); err != nil {
+	if err := d.checkBase(); err != nil {
 		return Event{}, false, err
 	}
 	e := Event{Op: OpFail, Key: p.Key, FailTime: p.Time, Expires: p.Expires, Refusal: reason, Origin: p.Origin}
@@ -153,7 +134,7 @@ func (d *Draft) Fail(p Push, reason string) (Event, bool, error) {
 		e.Op, e.PushTime, e.Expires, e.Forget = OpExpire, old.pushTime, old.expires, old.forget
 	case old != nil:
 		e.PushTime, e.Expires, e.Families = old.pushTime, old.expires, old.pushed()
-	case d.full(p) != nil || !d.store.settings.Unchecked && d.collides(p.Key):
+	case d.checkLimits(p) != nil || !d.store.settings.Unchecked && d.collides(p.Key):
 		return Event{}, false, nil
 	default:
 		d.noteAliases(p.Key, nil)
@@ -162,14 +143,15 @@ func (d *Draft) Fail(p Push, reason string) (Event, bool, error) {
 	return e, true, nil
 }
 
-// Due makes an end of a group whose time is over: a living one expires, and is
-// forgotten a while after (in nanoseconds); a dead one is forgotten. There is no
-// event (false) if the group's time is not over, since it was pushed again. Where
-// there are as many dead groups as there may be groups, it is forgotten at once.
+// Due ends a group whose time is over at now, in nanoseconds since 1970. A living
+// group expires, and will be forgotten forgetAfter nanoseconds after its time to live
+// was over. It is forgotten at once if there are as many dead groups as there may be
+// groups. A dead group is forgotten. Due returns false if the time is not over,
+// because the group was pushed again.
 func (d *Draft) Due(key Key, now, forgetAfter int64) (Event, bool, error) {
 	d.store.mu.RLock()
 	defer d.store.mu.RUnlock()
-	if err := d.open(); err != nil {
+	if err := d.checkBase(); err != nil {
 		return Event{}, false, err
 	}
 	old := d.group(key.path)
@@ -188,17 +170,17 @@ func (d *Draft) Due(key Key, now, forgetAfter int64) (Event, bool, error) {
 	return e, true, nil
 }
 
-// originExpiry is the origin of events that no client has asked for.
+// originExpiry is the Origin of events to which the time to live led.
 const originExpiry = "time to live"
 
-// isDue tells whether the group's time was over by then.
+// isDue reports whether the group's time was over at now.
 func (g *Group) isDue(now int64) bool {
 	due := g.due()
 	return due != 0 && due <= now
 }
 
-// full returns why there may be no new group, nil if there may.
-func (d *Draft) full(p Push) error {
+// checkLimits returns why there may be no new group, nil if there may.
+func (d *Draft) checkLimits(p Push) error {
 	groups, job := d.added, d.jobs[jobOf(p.Key)]
 	if !d.wiped {
 		groups += d.store.living()
@@ -216,187 +198,4 @@ func (d *Draft) full(p Push) error {
 func jobOf(key Key) string {
 	job, _ := key.Get(JobLabel)
 	return job
-}
-
-// group returns the group as the draft has it, nil if there is none.
-func (d *Draft) group(path string) *Group {
-	if g, ok := d.groups[path]; ok {
-		return g
-	}
-	if d.wiped {
-		return nil
-	}
-	return d.store.groups[path]
-}
-
-// set puts the group's new state (nil for none) into the draft, in the place of
-// the old one. Dead groups are known, but count for nothing; one goes when its
-// twin comes to life, as in Store.Apply.
-func (d *Draft) set(key Key, old, g *Group) {
-	d.groups[key.path] = g
-	old, g = living(old), living(g)
-	d.recount(old, g)
-	switch {
-	case old == nil && g != nil:
-		d.add(key, +1)
-		if twin := d.group(twinPath(key)); twin != nil && twin.Dead() {
-			d.groups[twin.key.path] = nil
-		}
-	case old != nil && g == nil:
-		d.add(key, -1)
-	}
-	if g == nil || old != nil {
-		return // no new shape
-	}
-	names := keyNames(key)
-	id := namesID(names)
-	if d.store.shapes.byNames[id] == nil && d.shapes[id] == nil {
-		if d.shapes == nil {
-			d.shapes = map[string]*shape{}
-		}
-		d.shapes[id] = newShape(names)
-	}
-}
-
-// add counts groups in or out.
-func (d *Draft) add(key Key, n int) {
-	d.added += n
-	if d.jobs == nil {
-		d.jobs = map[string]int{}
-	}
-	d.jobs[jobOf(key)] += n
-}
-
-// recount moves the counts of families from a group's old state to its new one.
-// Most pushes bring the same families as the one before.
-func (d *Draft) recount(old, g *Group) {
-	var before, after []held
-	if old != nil {
-		before = old.held
-	}
-	if g != nil {
-		after = g.held
-	}
-	for len(before) > 0 || len(after) > 0 {
-		switch {
-		case len(before) > 0 && IsOwnName(before[0].name):
-			before = before[1:] // every group has it, so nobody counts it
-		case len(after) == 0 || len(before) > 0 && before[0].name < after[0].name:
-			d.count(before[0].name)[before[0].typ]--
-			before = before[1:]
-		case len(before) == 0 || before[0].name > after[0].name:
-			d.count(after[0].name)[after[0].typ]++
-			after = after[1:]
-		default:
-			if before[0].typ != after[0].typ {
-				c := d.count(before[0].name)
-				c[before[0].typ]--
-				c[after[0].typ]++
-			}
-			before, after = before[1:], after[1:]
-		}
-	}
-}
-
-func (d *Draft) count(name string) *typeCounts {
-	c := d.families[name]
-	if c == nil {
-		c = new(typeCounts)
-		d.families[name] = c
-	}
-	return c
-}
-
-// counts returns how many groups hold the family, by type.
-func (d *Draft) counts(name string) typeCounts {
-	var c typeCounts
-	if f := d.store.families[name]; f != nil && !d.wiped {
-		c = f.types
-	}
-	if more := d.families[name]; more != nil {
-		for i := range c {
-			c[i] += more[i]
-		}
-	}
-	return c
-}
-
-// holder returns a group other than the one at path that holds the family with
-// the type, nil if there is none. It looks at no more groups than the draft has.
-func (d *Draft) holder(name string, typ dto.MetricType, path string) *Group {
-	holds := func(g *Group) bool {
-		if g == nil || g.key.path == path {
-			return false
-		}
-		i, ok := g.find(name)
-		return ok && g.held[i].typ == typ
-	}
-	for _, g := range d.groups {
-		if holds(g) {
-			return g
-		}
-	}
-	f := d.store.families[name]
-	if f == nil || d.wiped {
-		return nil
-	}
-	for _, p := range f.pages {
-		for _, m := range p.members {
-			if _, redrawn := d.groups[m.path()]; !redrawn && holds(m.group) {
-				return m.group
-			}
-		}
-	}
-	return nil
-}
-
-// twin returns the living group whose times would be the same series as those of
-// the key's: the one that differs only in an empty instance being there or not.
-func (d *Draft) twin(key Key) *Group {
-	if path := twinPath(key); path != "" {
-		return living(d.group(path))
-	}
-	return nil
-}
-
-// collides tells whether a group of the key cannot be scraped beside those that
-// there are, or not at all.
-func (d *Draft) collides(key Key) bool {
-	if d.twin(key) != nil {
-		return true
-	}
-	_, bad := d.keyAlias(key)
-	return bad
-}
-
-// twinPath returns the path of the key that differs only in an empty instance
-// being there or not, "" if the key has an instance.
-func twinPath(key Key) string {
-	instance, has := key.Get(InstanceLabel)
-	if has && instance != "" {
-		return ""
-	}
-	labels := make([]Label, 0, len(key.labels)+1)
-	for _, l := range key.labels {
-		if l.Name != InstanceLabel {
-			labels = append(labels, l)
-		}
-	}
-	if !has {
-		labels = append(labels, Label{Name: InstanceLabel})
-	}
-	job, _ := key.Get(JobLabel)
-	twin, err := NewKey(job, labels...)
-	if err != nil {
-		return "" // not possible: the labels are those of a key
-	}
-	return twin.path
-}
-
-// living returns the group unless it is dead.
-func living(g *Group) *Group {
-	if g == nil || g.Dead() {
-		return nil
-	}
-	return g
 }

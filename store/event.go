@@ -4,11 +4,11 @@ import (
 	"fmt"
 )
 
-// Op says what an event does to its group, and what was asked for.
+// Op says what an event does to its group, and which request led to it.
 type Op uint8
 
-// The operations. Put, Post and Fail carry the whole new state of the group:
-// they differ only in what led to it.
+// The operations. Events of put, post, fail and expire carry the whole new state of
+// the group.
 const (
 	OpPut      Op = iota + 1 // the group was replaced
 	OpPost                   // families were merged into the group by name
@@ -41,7 +41,7 @@ func ParseOp(name string) (Op, error) {
 	return 0, fmt.Errorf("unknown operation %q", name)
 }
 
-// Event is one decision: what a group is from now on. It has been judged, so
+// Event is a decision: the state of a group from now on. It has been judged, so
 // applying it cannot fail.
 type Event struct {
 	Op  Op
@@ -51,18 +51,18 @@ type Event struct {
 	PushTime, FailTime int64
 	// Families are the group's families sorted by name, each once.
 	Families []Family
-	// Expires is when the group's time to live is over, in nanoseconds since 1970;
-	// 0 for never. Of OpExpire: when it was over.
+	// Expires is when the group's time to live is over, in nanoseconds since 1970,
+	// or was over, of OpExpire. 0 is never.
 	Expires int64
-	// Forget is when a group that has expired is to be forgotten, in nanoseconds
-	// since 1970. 0 for at once. Only for OpExpire.
+	// Forget is when a group that has expired is forgotten, in nanoseconds since 1970.
+	// 0 is at once. Only OpExpire has it.
 	Forget int64
-	// Refusal is why the last refused push was refused, for people, "" for never
-	// or unknown.
+	// Refusal says why the last refused push was refused, for people. It is "" if
+	// none was, or if that is unknown.
 	Refusal string
 	// Origin says where the change came from, for people: "http 192.0.2.1".
 	Origin string
 }
 
-// ByTime tells whether a time that was over has led to the event, and no client.
-func (e *Event) ByTime() bool { return e.Origin == originExpiry }
+// ByExpiry reports whether a time to live led to the event, and no client.
+func (e *Event) ByExpiry() bool { return e.Origin == originExpiry }

@@ -4,13 +4,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Names of the two families that each group has besides the pushed ones.
-// Pushed families of these names are dropped, as in Pushgateway.
-const (
-	PushTimeName    = "push_time_seconds"
-	PushFailureName = "push_failure_time_seconds"
-)
-
 // Family is one metric family of one group in canonical form. It is immutable
 // and its slices are shared between changes, events, groups and views.
 //
@@ -42,3 +35,20 @@ type Family struct {
 
 // Samples returns the sample lines, without HELP and TYPE.
 func (f Family) Samples() []byte { return f.Text[f.Head:] }
+
+// merge returns the union of two sorted lists; where both have a name the
+// second one's counts.
+func merge(old, pushed []Family) []Family {
+	all := make([]Family, 0, len(old)+len(pushed))
+	for _, f := range pushed {
+		for len(old) > 0 && old[0].Name < f.Name {
+			all = append(all, old[0])
+			old = old[1:]
+		}
+		if len(old) > 0 && old[0].Name == f.Name {
+			old = old[1:]
+		}
+		all = append(all, f)
+	}
+	return append(all, old...)
+}

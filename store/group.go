@@ -9,8 +9,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Group is all that one grouping key holds. It is immutable: the next event of
-// its key makes a new one.
+// Group is the state of one grouping key. It is immutable: the next event of the key
+// makes a new one. Its methods may be called concurrently.
 type Group struct {
 	key                Key
 	sequence           uint64
@@ -27,31 +27,30 @@ type Group struct {
 	put                bool     // one of them was a PUT
 }
 
-// held is one family in a group. All but its place in the index (family, page,
-// place) is immutable; that is protected by the lock of the store.
+// held is one family in a group. Its place in the index (family, page, place) is
+// protected by the lock of the store; all else is immutable.
 type held struct {
-	name    string
-	text    []byte
-	rare    *rare // nil for most
-	family  *family
-	page    *page
-	head    int32
-	typ     dto.MetricType
-	derived derived
-	quoted  bool   // a name in the text may be in quotes
-	place   uint16 // where in the page it was last seen: a hint
-	series  int32  // lines of samples
+	name   string
+	text   []byte
+	extra  *extra // nil for most
+	family *family
+	page   *page
+	head   int32
+	typ    dto.MetricType
+	lazy   lazy
+	quoted bool   // a name in the text may be in quotes
+	place  uint16 // where in the page it was seen last: a hint
+	series int32  // lines of samples
 }
 
-// rare has what most families have not.
-type rare struct {
+// extra is what most families do not have.
+type extra struct {
 	proto    []byte
 	pushTime int64
 	labels   []labelNames // those of the family that have names which escaping changes
 }
 
-// draftGroup returns the group that the event says, as far as a draft needs it:
-// without the families of its times.
+// draftGroup returns the event's group as a draft needs it: without derived families.
 func draftGroup(e Event) *Group {
 	g := &Group{key: e.Key, pushTime: e.PushTime, failTime: e.FailTime, expires: e.Expires, forget: e.Forget, refusal: e.Refusal, held: make([]held, 0, len(e.Families))}
 	for _, f := range e.Families {
@@ -60,20 +59,19 @@ func draftGroup(e Event) *Group {
 	return g
 }
 
-// newGroup returns the group that the event says, without its place in the
-// index.
+// newGroup returns the event's group, without its place in the index.
 func newGroup(seq uint64, e Event) *Group {
 	g := &Group{
 		key: e.Key, sequence: seq, pushTime: e.PushTime, failTime: e.FailTime,
 		expires: e.Expires, forget: e.Forget, origin: e.Origin, refusal: e.Refusal,
 	}
-	g.held = make([]held, 0, len(e.Families)+maxOwn)
-	var buf [maxOwn]held
-	own := g.own(e, &buf)
+	g.held = make([]held, 0, len(e.Families)+maxDerived)
+	var buf [maxDerived]held
+	derived := g.derive(e, &buf)
 	for _, f := range e.Families {
-		for len(own) > 0 && own[0].name < f.Name {
-			g.held = append(g.held, own[0])
-			own = own[1:]
+		for len(derived) > 0 && derived[0].name < f.Name {
+			g.held = append(g.held, derived[0])
+			derived = derived[1:]
 		}
 		g.hold(f)
 		h := &g.held[len(g.held)-1]
@@ -82,7 +80,7 @@ func newGroup(seq uint64, e Event) *Group {
 		}
 		h.series = int32(bytes.Count(h.text[h.head:], []byte{'\n'}))
 	}
-	g.held = append(g.held, own...)
+	g.held = append(g.held, derived...)
 	g.sum = g.digest()
 	return g
 }
@@ -91,19 +89,19 @@ func newGroup(seq uint64, e Event) *Group {
 func (g *Group) hold(f Family) {
 	h := held{name: f.Name, text: f.Text, head: int32(f.Head), typ: f.Type, quoted: !f.PlainNames}
 	if f.Proto != nil || f.PushTime != 0 && f.PushTime != g.pushTime {
-		h.rare = &rare{proto: f.Proto, pushTime: f.PushTime}
+		h.extra = &extra{proto: f.Proto, pushTime: f.PushTime}
 	}
 	g.held = append(g.held, h)
 }
 
-// mayQuoteNames tells whether a name in the text may be in quotes. A value that
-// ends in a comma looks the same: then a scrape goes the slower way for nothing.
+// mayQuoteNames reports whether a name in the text may be in quotes. A value that ends
+// in a comma looks the same; it makes a scrape slower, not wrong.
 func mayQuoteNames(text []byte) bool {
 	return bytes.Contains(text, []byte(`{"`)) || bytes.Contains(text, []byte(`,"`))
 }
 
-// appendLabels writes the labels that a sample of the group has at least: those
-// of the key, and instance.
+// appendLabels writes the labels that all samples of the group have: those of the key,
+// and instance.
 func appendLabels(dst []byte, key Key) []byte {
 	wantInstance := true
 	write := func(l Label) {
@@ -142,30 +140,30 @@ func (g *Group) PushTime() int64 { return g.pushTime }
 // 0 for never.
 func (g *Group) FailTime() int64 { return g.failTime }
 
-// Refusal says why the last refused push was refused, for people: "" if there
-// was none, or if nobody has told.
+// Refusal says why the last refused push was refused, for people. It is "" if none was
+// refused, or if the reason is unknown.
 func (g *Group) Refusal() string { return g.refusal }
 
-// Expires returns when the group's time to live is over, or was, in nanoseconds
-// since 1970; 0 for never.
+// Expires returns when the group's time to live is over, or was over, in nanoseconds
+// since 1970. 0 is never.
 func (g *Group) Expires() int64 { return g.expires }
 
-// Dead tells whether the group has expired. Then it has no families but those
-// that tell so, until it is forgotten.
+// Dead reports whether the group has expired. Until it is forgotten it has only those
+// derived families that say so.
 func (g *Group) Dead() bool { return g.forget != 0 }
 
-// Up tells whether the group lives by a push that was accepted: a group that is
-// dead is not up, and neither is one that has seen refused pushes only.
+// Up reports whether the group is up: it is not dead, and a push to it was accepted.
 func (g *Group) Up() bool { return !g.Dead() && g.pushTime != 0 }
 
-// Forget returns when a dead group is forgotten, in nanoseconds since 1970.
+// Forget returns when a dead group is forgotten, in nanoseconds since 1970, 0 for a
+// living one.
 func (g *Group) Forget() int64 { return g.forget }
 
-// Origin says where the last change came from, for people.
+// Origin says where the last change came from, for people, as Event.Origin does.
 func (g *Group) Origin() string { return g.origin }
 
-// Families returns the families sorted by name, among them those of the
-// group's own times. Each has its push time.
+// Families returns the families sorted by name, the derived ones among them. The
+// PushTime of each is set.
 func (g *Group) Families() iter.Seq[Family] {
 	return func(yield func(Family) bool) {
 		for i := range g.held {
@@ -176,11 +174,11 @@ func (g *Group) Families() iter.Seq[Family] {
 	}
 }
 
-// Size returns how many families were pushed, and how many series they have:
-// lines of text.
+// Size returns how many families were pushed, and how many series they have. Each line
+// of text is a series.
 func (g *Group) Size() (families, series int) {
 	for i := range g.held {
-		if h := &g.held[i]; !IsOwnName(h.name) {
+		if h := &g.held[i]; !IsDerivedName(h.name) {
 			families++
 			series += int(h.series)
 		}
@@ -188,7 +186,7 @@ func (g *Group) Size() (families, series int) {
 	return families, series
 }
 
-// View returns the families as a view that has this group only.
+// View returns the families as those of a View that holds this group only.
 func (g *Group) View() []ViewFamily {
 	families := make([]ViewFamily, len(g.held))
 	for i := range g.held {
@@ -197,16 +195,16 @@ func (g *Group) View() []ViewFamily {
 	return families
 }
 
-// family returns a held family without touching its page, which the store may
-// be changing.
+// family returns a held family. It does not look at the family's page, which the store
+// may be changing.
 func (g *Group) family(i int) Family {
 	h := &g.held[i]
 	text, head := member{g, int32(i)}.text()
 	f := Family{Name: h.name, Type: h.typ, Text: text, Head: head, PushTime: g.pushTime}
-	if h.rare != nil {
-		f.Proto = h.rare.proto
-		if h.rare.pushTime != 0 {
-			f.PushTime = h.rare.pushTime
+	if h.extra != nil {
+		f.Proto = h.extra.proto
+		if h.extra.pushTime != 0 {
+			f.PushTime = h.extra.pushTime
 		}
 	}
 	switch {
@@ -223,7 +221,7 @@ func (g *Group) family(i int) Family {
 func (g *Group) pushed() []Family {
 	families := make([]Family, 0, len(g.held))
 	for i := range g.held {
-		if !IsOwnName(g.held[i].name) {
+		if !IsDerivedName(g.held[i].name) {
 			families = append(families, g.family(i))
 		}
 	}

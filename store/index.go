@@ -3,14 +3,13 @@ package store
 import (
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	dto "github.com/prometheus/client_model/go"
 )
 
-// pageSize is the most members of a page. A page is copied when it changes for
-// the first time after a scrape, and its members move by one when a group is
-// inserted: 256 of them are 4 KiB. Smaller pages make views larger.
+// pageSize is how many members a page has at most. A page is copied when it changes
+// for the first time after a scrape, and its members move by one when a group is
+// inserted. 256 members are 4 KiB. Smaller pages make views larger.
 const pageSize = 256
 
 // family is the index of one family name over all groups that hold it.
@@ -23,8 +22,8 @@ type family struct {
 	labels aliases[labelNames]
 }
 
-// typeCounts counts groups by the type that a family has there. All but one
-// are 0 unless consistency is not checked.
+// typeCounts counts groups by the type that they give to a family. All but one are 0
+// if consistency is checked.
 type typeCounts [dto.MetricType_GAUGE_HISTOGRAM + 1]int
 
 func (c *typeCounts) total() int {
@@ -35,18 +34,11 @@ func (c *typeCounts) total() int {
 	return n
 }
 
-// page is a place in the index of a family. Its address stays; what it shows is
+// page is a part of the index of a family. Its address stays the same. Its chunk is
 // copied before a change if a view may hold it.
 type page struct {
 	*Chunk
 	generation uint64 // of the last view when the chunk was made
-}
-
-// Chunk is a run of blocks of one family, sorted by the path of their keys. In
-// a view it never changes.
-type Chunk struct {
-	members []member
-	memo    atomic.Pointer[[]byte]
 }
 
 // member is one group in the index of a family.
@@ -62,9 +54,9 @@ func newPage(members []member, generation uint64) *page {
 	return &page{Chunk: &Chunk{members: members}, generation: generation}
 }
 
-// own makes the page's members safe to change: a view that was made since they
-// were may hold them.
-func (p *page) own(generation uint64, extra int) {
+// copyOnWrite makes the page's members safe to change: it copies them if a view
+// may hold them. extra is how many more there will be.
+func (p *page) copyOnWrite(generation uint64, extra int) {
 	if p.generation != generation {
 		p.Chunk = &Chunk{members: append(make([]member, 0, len(p.members)+extra), p.members...)}
 		p.generation = generation
@@ -78,9 +70,9 @@ func (p *page) search(path string) (int, bool) {
 	})
 }
 
-// find returns where in the page a member of it is. Mostly it is where it was
-// last seen; a search compares the paths of eight groups, which are all over the
-// memory.
+// find returns where in the page a member of it is. Mostly that is where it was seen
+// last. A search is slower: it compares the paths of eight groups, which are far apart
+// in memory.
 func (p *page) find(m member) int {
 	if at := int(m.held().place); at < len(p.members) && p.members[at] == m {
 		return at
@@ -89,10 +81,10 @@ func (p *page) find(m member) int {
 	return at
 }
 
-// replace puts the group's new state in the place of its old one.
+// replace replaces the old state of a group by the new one.
 func (f *family) replace(generation uint64, old, m member) {
 	p := old.held().page
-	p.own(generation, 0)
+	p.copyOnWrite(generation, 0)
 	at := p.find(old)
 	p.members[at] = m
 	m.held().family, m.held().page, m.held().place = f, p, uint16(at)
@@ -123,15 +115,15 @@ func (f *family) insert(generation uint64, m member) {
 	if len(p.members) >= pageSize {
 		p = f.split(generation, i, m.path())
 	}
-	p.own(generation, 1)
+	p.copyOnWrite(generation, 1)
 	at, _ := p.search(m.path())
 	p.members = slices.Insert(p.members, at, m)
 	m.held().page, m.held().place = p, uint16(at)
 }
 
-// split halves page i and returns the half in which path has its place. A path
-// behind the last of all pages gets a page of its own instead: groups that come
-// in order, as in a replay, then fill their pages.
+// split halves page i and returns the half to which path belongs. A path behind all
+// pages gets a new page instead, so that groups which come in order, as in a replay,
+// fill their pages.
 func (f *family) split(generation uint64, i int, path string) *page {
 	p := f.pages[i]
 	cut := len(p.members) / 2
@@ -142,7 +134,7 @@ func (f *family) split(generation uint64, i int, path string) *page {
 	for _, m := range right.members {
 		m.held().page = right
 	}
-	p.own(generation, 0)
+	p.copyOnWrite(generation, 0)
 	clear(p.members[cut:])
 	p.members = p.members[:cut]
 	f.pages = slices.Insert(f.pages, i+1, right)
@@ -152,7 +144,7 @@ func (f *family) split(generation uint64, i int, path string) *page {
 	return p
 }
 
-// remove takes a group out.
+// remove removes a group.
 func (f *family) remove(generation uint64, m member) {
 	f.types[m.held().typ]--
 	f.noteLabels(m.held(), nil)
@@ -164,7 +156,7 @@ func (f *family) remove(generation uint64, m member) {
 		f.pages = slices.Delete(f.pages, i, i+1)
 		return
 	}
-	p.own(generation, 0)
+	p.copyOnWrite(generation, 0)
 	at := p.find(m)
 	p.members = slices.Delete(p.members, at, at+1)
 }

@@ -13,9 +13,8 @@ import (
 // JobLabel is the grouping label that every group has.
 const JobLabel = model.JobLabel
 
-// InstanceLabel is the label that every sample has: where neither the key nor the
-// push has it, it is empty, so that Prometheus does not put the gateway's own
-// address there.
+// InstanceLabel is the label that every sample has. It is empty if neither the key nor
+// the push has it, so that Prometheus does not set it to the gateway's address.
 const InstanceLabel = model.InstanceLabel
 
 // base64Suffix marks a label name whose value is written in base64url.
@@ -33,10 +32,9 @@ type Key struct {
 	path   string
 }
 
-// NewKey returns the key with the given labels; of labels that are given twice
-// the last one counts, except that nothing overrides job (both as in
-// Pushgateway). It fails if job is empty or a value is no valid UTF-8, since
-// such a group could not be scraped.
+// NewKey returns the key with the given labels. If a label is given twice, the last
+// one counts. No label overrides job. Both are as in Pushgateway. It fails if job is
+// empty or a value is not valid UTF-8, because such a group could not be scraped.
 func NewKey(job string, labels ...Label) (Key, error) {
 	if job == "" {
 		return Key{}, errors.New("job name is required")
@@ -59,8 +57,8 @@ func NewKey(job string, labels ...Label) (Key, error) {
 	return k, nil
 }
 
-// ParseKey is the inverse of Key.Path. It also takes keys that are written in
-// another order or with base64 where it is not needed.
+// ParseKey is the inverse of Key.Path. It also reads paths whose labels have another
+// order, or whose values are in base64 without need.
 func ParseKey(path string) (Key, error) {
 	parts := strings.Split(path, "/")
 	if len(parts) < 3 || parts[0] != "" || len(parts)%2 == 0 {
@@ -124,7 +122,7 @@ func (k Key) Get(name string) (string, bool) {
 // the escaping U__. No two keys have the same path, so it identifies the group.
 func (k Key) Path() string { return k.path }
 
-// IsZero tells the zero Key from a real one.
+// IsZero reports whether the key is the zero Key, which names no group.
 func (k Key) IsZero() bool { return k.path == "" }
 
 // String is Path.
@@ -169,11 +167,11 @@ func escapeName(name string) string {
 	return model.EscapeName(name, model.ValueEncodingEscaping)
 }
 
-// isPlain tells whether a value can stand in a path as it is: not empty, and
-// only characters that need no percent-encoding there.
+// isPlain reports whether a path can have the value as it is: it is not empty, and
+// none of its characters needs percent-encoding.
 func isPlain(value string) bool {
 	if value == "" || value == "." || value == ".." {
-		return false // routers clean such components away
+		return false // routers remove such path components
 	}
 	for i := range len(value) {
 		c := value[i]

@@ -94,18 +94,18 @@ func (h *held) setLabelNames(sets []labelNames) {
 	if len(sets) == 0 {
 		return
 	}
-	if h.rare == nil {
-		h.rare = &rare{}
+	if h.extra == nil {
+		h.extra = &extra{}
 	}
-	h.rare.labels = sets
+	h.extra.labels = sets
 }
 
 // labelNames returns these sets.
 func (h *held) labelNames() []labelNames {
-	if h == nil || h.rare == nil {
+	if h == nil || h.extra == nil {
 		return nil
 	}
-	return h.rare.labels
+	return h.extra.labels
 }
 
 // noteLabels counts the label names of a group's family in and those of its

@@ -146,23 +146,23 @@ func timeFamily(name string, key Key, nanos int64) *dto.MetricFamily {
 	}}}
 }
 
-// consistent asks the judge. The gateway's own families come first.
-func (m plainModel) consistent(own map[string]dto.MetricType) error {
-	return gathered(ownFamilies(own), m.gather())
+// consistent asks the judge. The gateway's reserved families come first.
+func (m plainModel) consistent(reserved map[string]dto.MetricType) error {
+	return gathered(reservedFamilies(reserved), m.gather())
 }
 
-func ownFamilies(own map[string]dto.MetricType) []*dto.MetricFamily {
+func reservedFamilies(reserved map[string]dto.MetricType) []*dto.MetricFamily {
 	var all []*dto.MetricFamily
-	for name, typ := range own {
+	for name, typ := range reserved {
 		all = append(all, &dto.MetricFamily{Name: proto.String(name), Type: typ.Enum(), Metric: []*dto.Metric{newMetric(typ, 1)}})
 	}
 	return all
 }
 
 // gathered has two lists of families judged.
-func gathered(own, pushed []*dto.MetricFamily) error {
+func gathered(reserved, pushed []*dto.MetricFamily) error {
 	_, err := prometheus.Gatherers{
-		prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return own, nil }),
+		prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return reserved, nil }),
 		prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return pushed, nil }),
 	}.Gather()
 	return err
@@ -268,7 +268,7 @@ var testTypes = []dto.MetricType{dto.MetricType_GAUGE, dto.MetricType_COUNTER, d
 // pools are the names that a property draws from, and the judge of what it draws.
 type pools struct {
 	key, families, labels []string
-	consistent            func(m plainModel, own map[string]dto.MetricType) error
+	consistent            func(m plainModel, reserved map[string]dto.MetricType) error
 }
 
 var legacyPools = pools{
@@ -333,8 +333,8 @@ func FuzzStoreAgreesWithGatherers(f *testing.F) {
 }
 
 func (p pools) agree(t *rapid.T) {
-	own := map[string]dto.MetricType{"own": dto.MetricType_SUMMARY}
-	s, m := New(Settings{Reserved: own}), plainModel{}
+	reserved := map[string]dto.MetricType{"own": dto.MetricType_SUMMARY}
+	s, m := New(Settings{Reserved: reserved}), plainModel{}
 	seq, now, forgetAfter := uint64(0), int64(1e9), int64(20e9)
 	for range rapid.IntRange(1, 12).Draw(t, "batches") {
 		draft := s.Draft()
@@ -365,7 +365,7 @@ func (p pools) agree(t *rapid.T) {
 					clear(m)
 				}
 			default:
-				events = append(events, p.tryPush(t, draft, m, own, key, now, op%2 == 0)...)
+				events = append(events, p.tryPush(t, draft, m, reserved, key, now, op%2 == 0)...)
 			}
 		}
 		old := s.View()
@@ -387,7 +387,7 @@ func (p pools) agree(t *rapid.T) {
 }
 
 // tryPush pushes to the draft and, if the judge allows it, to the model.
-func (p pools) tryPush(t *rapid.T, draft *Draft, m plainModel, own map[string]dto.MetricType, key Key, now int64, replace bool) []Event {
+func (p pools) tryPush(t *rapid.T, draft *Draft, m plainModel, reserved map[string]dto.MetricType, key Key, now int64, replace bool) []Event {
 	families := p.drawFamilies(t, key)
 	push := Push{Key: key, Families: canonical(t, families), Time: now}
 	if rapid.Bool().Draw(t, "has a time to live") {
@@ -395,7 +395,7 @@ func (p pools) tryPush(t *rapid.T, draft *Draft, m plainModel, own map[string]dt
 	}
 	next := m.clone()
 	next.push(key, families, now, push.Expires, replace)
-	verdict := p.consistent(next, own)
+	verdict := p.consistent(next, reserved)
 	do := draft.Post
 	if replace {
 		do = draft.Put
@@ -411,7 +411,7 @@ func (p pools) tryPush(t *rapid.T, draft *Draft, m plainModel, own map[string]dt
 	checkConflict(t, m, key, err)
 	next = m.clone()
 	next.fail(key, now, push.Expires)
-	possible := p.consistent(next, own) == nil
+	possible := p.consistent(next, reserved) == nil
 	e, ok, err := draft.Fail(push, "")
 	if err != nil || ok != possible {
 		t.Fatalf("failure of %s: got %v %v, want %v", key, ok, err, possible)
@@ -442,7 +442,7 @@ func checkConflict(t *rapid.T, m plainModel, key Key, err error) {
 		if o.Labels == "" {
 			name = o.Other
 		}
-		if IsOwnName(name) || name == "" {
+		if IsDerivedName(name) || name == "" {
 			continue
 		}
 		if f := g.families[name]; f == nil {

@@ -11,26 +11,26 @@ const (
 
 // Pusher is an origin from which a group was pushed.
 type Pusher struct {
-	// Origin is the address and the way, as in Event.Origin.
+	// Origin is the address and the protocol, as in Event.Origin.
 	Origin string
-	// Time of its last push in nanoseconds since 1970.
+	// Time is that of its last push, in nanoseconds since 1970.
 	Time int64
-	// Pushes is how many there were: those that were applied one by one. Of what
-	// was before a replay only the last push is known.
+	// Pushes is how many of its pushes were applied. Of those before a replay only
+	// the last one is known.
 	Pushes int
 }
 
-// pushers are the origins of a group, kept apart from it as soon as there is
-// more than one. They are immutable like the group. They are for people: not
-// part of the digest, and forgotten with the process.
+// pushers are the origins of a group's pushes. Only a group with more than one has such
+// a record. It is immutable, like the group. It is for people: it is not part of the
+// digest, and it is lost when the process ends.
 type pushers struct {
 	known []Pusher            // at most maxPushers, in no order
 	order [maxPutOrder]string // origins of the last PUTs, "" for none
 	puts  int                 // PUTs in order, the oldest first
 }
 
-// Pushers returns the origins of the group's accepted pushes, at most four, the
-// one that pushed last first.
+// Pushers returns the origins of the group's accepted pushes, at most four. The one
+// that pushed last comes first.
 func (g *Group) Pushers() []Pusher {
 	if g.pushers == nil {
 		if g.pushes == 0 {
@@ -51,9 +51,8 @@ func (g *Group) Pushers() []Pusher {
 	return known
 }
 
-// Contended tells whether two origins seem to overwrite each other: within the
-// last eight PUTs one has replaced the group, then another one, then the first
-// one again.
+// Contended reports whether two origins seem to overwrite each other: among the last
+// eight PUTs one has replaced the group, then another one, then the first one again.
 func (g *Group) Contended() bool {
 	if g.pushers == nil {
 		return false
@@ -69,8 +68,8 @@ func (g *Group) Contended() bool {
 	return false
 }
 
-// notePusher takes over the origins of the group's old state (nil for none), and
-// adds the one of the event that has made this one.
+// notePusher copies the origins of the group's old state (nil for none), and adds that
+// of the event which has made this one.
 func (g *Group) notePusher(old *Group, e Event) {
 	push := e.Op == OpPut || e.Op == OpPost
 	switch {
@@ -85,7 +84,7 @@ func (g *Group) notePusher(old *Group, e Event) {
 			g.pushes++
 		}
 	default:
-		g.pushes, g.pushers = old.pushes, old.apart()
+		g.pushes, g.pushers = old.pushes, old.record()
 		if push {
 			g.pushes++
 			g.pushers = g.pushers.with(Pusher{Origin: e.Origin, Time: e.PushTime}, e.Op == OpPut)
@@ -93,8 +92,8 @@ func (g *Group) notePusher(old *Group, e Event) {
 	}
 }
 
-// apart returns the pushers of a group that has some, in a record of their own.
-func (g *Group) apart() *pushers {
+// record returns the pushers of a group that has some.
+func (g *Group) record() *pushers {
 	if g.pushers != nil {
 		return g.pushers
 	}
@@ -111,7 +110,7 @@ func (p *pushers) with(by Pusher, put bool) *pushers {
 	i := slices.IndexFunc(next.known, func(have Pusher) bool { return have.Origin == by.Origin })
 	switch {
 	case i >= 0:
-		by.Origin = next.known[i].Origin // one copy of it
+		by.Origin = next.known[i].Origin // so that there is one copy of the string
 		by.Pushes = next.known[i].Pushes
 	case len(next.known) < maxPushers:
 		i = len(next.known)

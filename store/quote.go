@@ -13,12 +13,12 @@ func unquoteName(raw []byte) string {
 	if raw[0] != '"' {
 		return string(raw)
 	}
-	return unescape(raw[1 : len(raw)-1])
+	return Unescape(raw[1 : len(raw)-1])
 }
 
-// quotedEnd returns the index behind the closing quote of the string that
-// starts at text[0], or -1.
-func quotedEnd(text []byte) int {
+// QuotedEnd returns the index behind the closing quote of the string that
+// starts with the quote at text[0], or -1 if it is not closed.
+func QuotedEnd(text []byte) int {
 	for i := 1; i < len(text); {
 		n := bytes.IndexByte(text[i:], '"')
 		if n < 0 {
@@ -32,7 +32,7 @@ func quotedEnd(text []byte) int {
 	return -1
 }
 
-// escapedAt tells whether an odd number of backslashes stands before text[i].
+// escapedAt reports whether an odd number of backslashes stands before text[i].
 func escapedAt(text []byte, i int) bool {
 	n := 0
 	for i-n-1 > 0 && text[i-n-1] == '\\' {
@@ -41,8 +41,9 @@ func escapedAt(text []byte, i int) bool {
 	return n%2 == 1
 }
 
-// unescape resolves the three escapes of quoted strings.
-func unescape(text []byte) string {
+// Unescape resolves the three escapes of quoted strings: \\, \" and \n. A
+// backslash before anything else stands for itself, as Prometheus reads it.
+func Unescape(text []byte) string {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return string(text)
 	}
@@ -51,8 +52,12 @@ func unescape(text []byte) string {
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		if c == '\\' && i+1 < len(text) {
-			i++
-			if c = text[i]; c == 'n' {
+			switch text[i+1] {
+			case '\\', '"':
+				i++
+				c = text[i]
+			case 'n':
+				i++
 				c = '\n'
 			}
 		}
@@ -61,7 +66,8 @@ func unescape(text []byte) string {
 	return b.String()
 }
 
-// AppendEscaped appends a name or label value as it stands between quotes.
+// AppendEscaped appends a name or label value as text format 0.0.4 writes it between
+// quotes: backslash, quote and line feed are escaped.
 func AppendEscaped(dst []byte, value string) []byte {
 	for i := range len(value) {
 		switch c := value[i]; c {
@@ -76,8 +82,8 @@ func AppendEscaped(dst []byte, value string) []byte {
 	return dst
 }
 
-// AppendNumber appends a number as expfmt writes it: the shortest that is read
-// back the same, and zero without a sign.
+// AppendNumber appends a number as expfmt writes it: in the shortest form that is read
+// back as the same number. Zero has no sign.
 func AppendNumber(dst []byte, v float64) []byte {
 	if v == 0 {
 		return append(dst, '0')

@@ -1,14 +1,14 @@
 package store
 
-// Refusal is a push or delete that was refused, for people who look for it.
+// Refusal is a push or delete that was refused, as people are shown it.
 type Refusal struct {
-	// Key is the group that it was for. There may be no such group.
+	// Key is the group that it was for. The group may not exist.
 	Key Key
-	// Time of the refusal in nanoseconds since 1970.
+	// Time is that of the refusal, in nanoseconds since 1970.
 	Time int64
-	// Status is the HTTP status that it was answered with, 0 if unknown.
+	// Status is the HTTP status of the answer, 0 if unknown.
 	Status int
-	// Reason is the word for its kind in sluice_changes_refused_total, "" if
+	// Reason is the value of the label reason in sluice_changes_refused_total, "" if
 	// unknown.
 	Reason string
 	// Message is the text of the answer.

@@ -25,7 +25,7 @@ func cutSample(line []byte) (s sample, ok bool) {
 	if open == 0 { // {"name",labels}
 		end := 0
 		if len(line) > 2 && line[1] == '"' {
-			end = quotedEnd(line[1:])
+			end = QuotedEnd(line[1:])
 		}
 		if end <= 0 || 1+end >= len(line) || line[1+end] != ',' {
 			return s, false
@@ -62,7 +62,7 @@ func cutSample(line []byte) (s sample, ok bool) {
 	return s, true
 }
 
-// isValueByte tells whether a canonical value can have the character.
+// isValueByte reports whether a canonical value can have the character.
 func isValueByte(c byte) bool {
 	switch c {
 	case '+', '-', '.', 'e', 'I', 'n', 'f', 'N', 'a':
@@ -75,7 +75,7 @@ func isValueByte(c byte) bool {
 func labelEnd(text []byte) int {
 	var eq int
 	if len(text) > 0 && text[0] == '"' {
-		if eq = quotedEnd(text); eq < 0 || eq >= len(text) || text[eq] != '=' {
+		if eq = QuotedEnd(text); eq < 0 || eq >= len(text) || text[eq] != '=' {
 			return -1
 		}
 	} else if eq = bytes.IndexByte(text, '='); eq <= 0 {
@@ -84,7 +84,7 @@ func labelEnd(text []byte) int {
 	if eq+1 >= len(text) || text[eq+1] != '"' {
 		return -1
 	}
-	end := quotedEnd(text[eq+1:])
+	end := QuotedEnd(text[eq+1:])
 	if end < 0 {
 		return -1
 	}
@@ -96,11 +96,11 @@ func labelEnd(text []byte) int {
 func cutLabel(labels []byte) (name, value, rest []byte) {
 	eq := 0
 	if labels[0] == '"' {
-		eq = quotedEnd(labels)
+		eq = QuotedEnd(labels)
 	} else {
 		eq = bytes.IndexByte(labels, '=')
 	}
-	end := eq + 1 + quotedEnd(labels[eq+1:])
+	end := eq + 1 + QuotedEnd(labels[eq+1:])
 	name, value, rest = labels[:eq], labels[eq+2:end-1], labels[end:]
 	if len(rest) > 0 {
 		rest = rest[1:] // the comma
@@ -108,8 +108,8 @@ func cutLabel(labels []byte) (name, value, rest []byte) {
 	return name, value, rest
 }
 
-// metricLabels returns the labels that tell the metric from the others of its
-// family: all but le or quantile, which canonical text has in the last place.
+// metricLabels returns the labels of the sample's metric: all but le or quantile, which
+// canonical text has in the last place.
 func (s sample) metricLabels(typ dto.MetricType) []byte {
 	var part string
 	switch typ {
@@ -134,9 +134,9 @@ func (s sample) metricLabels(typ dto.MetricType) []byte {
 	return s.labels[:i-1]
 }
 
-// hasMetric tells whether samples, the sample lines of a family of the given
-// type, have a metric with exactly these labels. It is a binary search: the
-// metrics are sorted by label text.
+// hasMetric reports whether samples, the sample lines of a family of the given type,
+// have a metric with exactly these labels. It is a binary search, because the metrics
+// are sorted by the text of their labels.
 func hasMetric(samples []byte, typ dto.MetricType, labels []byte) bool {
 	lo, hi := 0, len(samples) // both at the beginning of a line
 	for lo < hi {

@@ -5,18 +5,18 @@ import (
 	"math"
 )
 
-// retryDue is for how many nanoseconds a group that was said to be due is left
-// alone: by then the event that makes an end of it should have been applied.
+// retryDue is after how many nanoseconds Due returns a group once more that is still
+// due. By then the event that ends the group should have been applied.
 const retryDue = 1_000_000_000
 
-// schedule knows when groups are due: to expire, or to be forgotten once they
-// are dead. Each group that will be is in it once, at the time that it had when
-// it was put there. A push that renews the group leaves the entry where it is:
-// when its time comes, the group's own time counts. So a push costs nothing here,
-// and there are no more entries than twice as many as groups.
+// schedule knows when groups are due: when living groups expire, and when dead ones
+// are forgotten. Each such group has one entry, at the time at which it was due when
+// the entry was made. A push that renews the group leaves the entry as it is; when the
+// time of the entry comes, Due looks at the time of the group. So a push costs nothing
+// here. Entries of groups that have gone stay until compact removes them.
 type schedule struct {
 	entries entries
-	timed   int // groups that will be due
+	timed   int // number of groups that will be due
 }
 
 type entry struct {
@@ -38,9 +38,9 @@ func (e *entries) Pop() any {
 	return last
 }
 
-// ExpiresAt returns when a time to live is over that begins at a time, both in
-// nanoseconds: 0 for never, if it is not above 0. One that goes beyond what can
-// be counted is over at the end of that.
+// ExpiresAt returns when a time to live of ttl nanoseconds that begins at from is over,
+// in nanoseconds since 1970. It returns 0, never, if ttl is not above 0, and the last
+// time that can be counted if ttl goes beyond it.
 func ExpiresAt(from, ttl int64) int64 {
 	switch at := from + ttl; {
 	case ttl <= 0:
@@ -52,7 +52,7 @@ func ExpiresAt(from, ttl int64) int64 {
 	}
 }
 
-// due returns when something has to be done about the group, 0 for never.
+// due returns when the group expires, or when it is forgotten if it is dead. 0 is never.
 func (g *Group) due() int64 {
 	if g.Dead() {
 		return g.forget
@@ -60,8 +60,8 @@ func (g *Group) due() int64 {
 	return g.expires
 }
 
-// reschedule puts a group's new state (nil for none) in the place of the old one
-// (nil for none).
+// reschedule replaces the entry of a group's old state by that of the new one; nil is
+// no group.
 func (s *Store) reschedule(old, g *Group) {
 	if old != nil && old.due() != 0 {
 		s.schedule.timed--
@@ -76,17 +76,18 @@ func (s *Store) reschedule(old, g *Group) {
 	}
 	s.enter(g, g.due())
 	if len(s.schedule.entries) > 2*s.schedule.timed+1000 {
-		s.tidy()
+		s.compactSchedule()
 	}
 }
 
+// enter gives a group an entry.
 func (s *Store) enter(g *Group, at int64) {
 	g.scheduled = at
 	heap.Push(&s.schedule.entries, entry{at, g.key.path})
 }
 
-// tidy drops entries of groups that have gone or have another one.
-func (s *Store) tidy() {
+// compactSchedule removes entries of groups that have gone or have another entry.
+func (s *Store) compactSchedule() {
 	kept := s.schedule.entries[:0]
 	for _, e := range s.schedule.entries {
 		if g := s.groups[e.path]; g != nil && g.scheduled == e.at {
@@ -98,11 +99,10 @@ func (s *Store) tidy() {
 	heap.Init(&s.schedule.entries)
 }
 
-// Due returns groups whose time to live is over at the given time, or which are
-// dead and to be forgotten, at most limit of them. A draft decides what becomes
-// of them (Draft.Due). Those that are returned are not returned again for a
-// second. next is when to ask again, 0 for when there is nothing to come. Times
-// are in nanoseconds since 1970.
+// Due returns the keys of groups whose time to live is over at now, and of dead groups
+// that are to be forgotten: at most limit of them. Draft.Due makes an event of each. A
+// group that was returned is not returned again for a second. next is when to ask again,
+// 0 if no group will be due. Times are in nanoseconds since 1970.
 func (s *Store) Due(now int64, limit int) (keys []Key, next int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,28 +5,27 @@ import (
 	"strings"
 )
 
-// shape is a set of label names that grouping keys have. Grouping labels
-// override pushed ones, so two groups of one shape never hold the same series:
-// only groups of different shape can collide, and then the series has all the
-// labels of both.
+// shape is the set of label names of a grouping key. Grouping labels override pushed
+// ones, so two groups of one shape never hold the same series. Two groups of different
+// shapes can, and then the series has all the label names of both.
 type shape struct {
-	names []string // sorted, those of the key; job among them
-	mask  uint64   // nameMask of names
-	rep   string   // the name under which the shape is found
-	count int      // groups that have it
+	names      []string // sorted, those of the key; job among them
+	mask       uint64   // nameMask of names
+	filingName string   // the one of names under which shapes files it
+	count      int      // number of groups that have it
 }
 
-// shapes finds, for the label names of a series, the shapes whose groups could
-// hold it, without looking at all that there are: each shape is filed under one
-// of its names, the one with the fewest shapes at that time.
+// shapes finds the shapes whose groups could hold a series with certain label names,
+// without looking at all shapes. Each shape is filed under one of its names: the one
+// that had the fewest shapes at that time.
 type shapes struct {
-	byNames map[string]*shape
-	byRep   map[string][]*shape
-	utf8    aliases[labelNames] // of shapes with names that escaping changes
+	byNames      map[string]*shape
+	byFilingName map[string][]*shape
+	utf8         aliases[labelNames] // of shapes with names that escaping changes
 }
 
 func newShapes() shapes {
-	return shapes{byNames: map[string]*shape{}, byRep: map[string][]*shape{}}
+	return shapes{byNames: map[string]*shape{}, byFilingName: map[string][]*shape{}}
 }
 
 // namesID identifies a set of label names.
@@ -65,7 +64,7 @@ func newShape(names []string) *shape {
 	return sh
 }
 
-// scraped returns the names that the own series of groups of the shape have.
+// scraped returns the names that the series of all groups of the shape have.
 func (sh *shape) scraped() labelNames {
 	at, has := slices.BinarySearch(sh.names, InstanceLabel)
 	if has {
@@ -81,9 +80,9 @@ func (s *shapes) add(key Key) *shape {
 	sh := s.byNames[id]
 	if sh == nil {
 		sh = newShape(names)
-		sh.rep = slices.MinFunc(names, func(a, b string) int { return len(s.byRep[a]) - len(s.byRep[b]) })
+		sh.filingName = slices.MinFunc(names, func(a, b string) int { return len(s.byFilingName[a]) - len(s.byFilingName[b]) })
 		s.byNames[id] = sh
-		s.byRep[sh.rep] = append(s.byRep[sh.rep], sh)
+		s.byFilingName[sh.filingName] = append(s.byFilingName[sh.filingName], sh)
 		if !key.isLegacy() {
 			s.utf8.add(sh.scraped())
 		}
@@ -92,7 +91,7 @@ func (s *shapes) add(key Key) *shape {
 	return sh
 }
 
-// remove counts one group less.
+// remove counts one group less of the shape.
 func (s *shapes) remove(sh *shape) {
 	sh.count--
 	if sh.count > 0 {
@@ -102,12 +101,12 @@ func (s *shapes) remove(sh *shape) {
 	if !joinNames(sh.names).legacy() {
 		s.utf8.remove(sh.scraped())
 	}
-	filed := s.byRep[sh.rep]
+	filed := s.byFilingName[sh.filingName]
 	i := slices.Index(filed, sh)
 	filed = slices.Delete(filed, i, i+1)
 	if len(filed) == 0 {
-		delete(s.byRep, sh.rep)
+		delete(s.byFilingName, sh.filingName)
 	} else {
-		s.byRep[sh.rep] = filed
+		s.byFilingName[sh.filingName] = filed
 	}
 }

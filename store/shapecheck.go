@@ -4,45 +4,46 @@ import (
 	"bytes"
 )
 
-// shapeCheck finds series of one push that a group of another shape holds. The
-// series of a push have all the labels of its key, so a group whose label names
-// are among those of the key could hold any of them, and which group that is
-// follows from the key alone. A group with other label names can only hold a
-// series that has these names, too; which group follows from the series.
+// shapeCheck finds series of one push that a group of another shape holds. The series
+// of a push have all the labels of its key. So a group whose label names are among
+// those of the key could hold any of them; the key alone says which group that is. A
+// group with other label names can only hold a series that has these names, too; the
+// series says which group that is.
 type shapeCheck struct {
 	draft *Draft
 	key   Key
-	ready bool
-	alone bool     // there are no shapes but the key's and those within it
-	mask  uint64   // of the key's names
-	inner []*Group // groups of shapes within the key's
-	outer []*shape // shapes filed under a name of the key, but not within it
+
+	prepared bool
+	complete bool     // there are no shapes but the key's and those within it
+	mask     uint64   // of the key's names
+	inner    []*Group // groups of shapes within the key's
+	outer    []*shape // shapes filed under a name of the key, but not within it
 }
 
-// prepare sorts the shapes that are filed under the key's names.
+// prepare classifies the shapes that are filed under the key's names.
 func (s *shapeCheck) prepare() {
-	s.ready = true
+	s.prepared = true
 	names := keyNames(s.key)
-	own := namesID(names)
-	strangers := len(s.draft.store.shapes.byNames) + len(s.draft.shapes)
+	id := namesID(names)
+	rest := len(s.draft.store.shapes.byNames) + len(s.draft.shapes)
 	for _, name := range names {
 		s.mask |= nameBit(name)
 	}
 	for _, name := range names {
-		for _, sh := range s.draft.store.shapes.byRep[name] {
-			strangers -= s.sort(sh, own)
+		for _, sh := range s.draft.store.shapes.byFilingName[name] {
+			rest -= s.classify(sh, id)
 		}
 	}
 	for _, sh := range s.draft.shapes {
-		strangers -= s.sort(sh, own)
+		rest -= s.classify(sh, id)
 	}
-	s.alone = strangers == 0
+	s.complete = rest == 0
 }
 
-// sort puts a shape where it belongs. It returns 1 if that is settled by the
-// key alone, else 0.
-func (s *shapeCheck) sort(sh *shape, own string) int {
-	if namesID(sh.names) == own {
+// classify puts a shape among the inner or the outer ones; id is that of the key's
+// names. It returns 1 if the key alone says what to look at, else 0.
+func (s *shapeCheck) classify(sh *shape, id string) int {
+	if namesID(sh.names) == id {
 		return 1
 	}
 	group, within := s.within(sh)
@@ -56,7 +57,8 @@ func (s *shapeCheck) sort(sh *shape, own string) int {
 	return 1
 }
 
-// within returns the group that a shape within the key's names leads to.
+// within returns the group that a shape within the key's names leads to, nil if there
+// is none, and whether the shape is within them.
 func (s *shapeCheck) within(sh *shape) (*Group, bool) {
 	if sh.mask&^s.mask != 0 {
 		return nil, false
@@ -77,9 +79,10 @@ func (s *shapeCheck) within(sh *shape) (*Group, bool) {
 	return s.draft.group(key.path), true
 }
 
-// family finds a series of the family that another group holds.
+// family finds a series of the family that another group holds. It runs over all
+// series of the family, in their order.
 func (s *shapeCheck) family(f *Family) (Offender, bool) {
-	if !s.ready {
+	if !s.prepared {
 		s.prepare()
 	}
 	var holders []*held // of the inner groups
@@ -89,7 +92,7 @@ func (s *shapeCheck) family(f *Family) (Offender, bool) {
 			holders, groups = append(holders, &g.held[i]), append(groups, g)
 		}
 	}
-	if s.alone && len(holders) == 0 {
+	if s.complete && len(holders) == 0 {
 		return Offender{}, false
 	}
 	var last []byte
@@ -117,11 +120,10 @@ func (s *shapeCheck) family(f *Family) (Offender, bool) {
 	return Offender{}, false
 }
 
-// elsewhere returns a group that holds a series, which need not be one of the
-// push, but must have the values of the key where it has names of it. nil if none
-// does.
+// elsewhere returns a group that holds a series, nil if none does. The series need not
+// be one of the push, but must have the values of the key where it has its names.
 func (s *shapeCheck) elsewhere(name string, labels []byte) *Group {
-	if !s.ready {
+	if !s.prepared {
 		s.prepare()
 	}
 	for _, g := range s.inner {
@@ -129,14 +131,14 @@ func (s *shapeCheck) elsewhere(name string, labels []byte) *Group {
 			return g
 		}
 	}
-	if s.alone {
+	if s.complete {
 		return nil
 	}
 	return s.outside(name, labels)
 }
 
-// outside returns the group of a shape not within the key's that holds the
-// series, nil if none does.
+// outside returns a group that holds the series and whose shape is not within the
+// key's, nil if there is none.
 func (s *shapeCheck) outside(name string, labels []byte) *Group {
 	mask := s.mask
 	for rest := labels; len(rest) > 0; {
@@ -157,7 +159,7 @@ func (s *shapeCheck) outside(name string, labels []byte) *Group {
 		if _, ofKey := s.key.Get(string(label)); ofKey {
 			continue
 		}
-		for _, sh := range s.draft.store.shapes.byRep[unquoteName(label)] {
+		for _, sh := range s.draft.store.shapes.byFilingName[unquoteName(label)] {
 			if sh.mask&^mask == 0 {
 				if g := s.holds(sh, name, labels); g != nil {
 					return g
@@ -168,8 +170,8 @@ func (s *shapeCheck) outside(name string, labels []byte) *Group {
 	return nil
 }
 
-// holds returns the group that the shape and the labels lead to if it holds
-// the series.
+// holds returns the group that the shape and the labels lead to, if it holds the
+// series, else nil.
 func (s *shapeCheck) holds(sh *shape, name string, labels []byte) *Group {
 	key := make([]Label, 0, len(sh.names))
 	var job string
@@ -179,9 +181,9 @@ func (s *shapeCheck) holds(sh *shape, name string, labels []byte) *Group {
 		plain := unquoteName(label)
 		for _, want := range sh.names {
 			if want == plain {
-				key = append(key, Label{plain, unescape(value)})
+				key = append(key, Label{plain, Unescape(value)})
 				if plain == JobLabel {
-					job = unescape(value)
+					job = Unescape(value)
 				}
 			}
 		}

@@ -11,28 +11,29 @@ import (
 
 // Settings of a Store.
 type Settings struct {
-	// Reserved are the families that the gateway exposes itself, by name: no
-	// pushed family may have another type. nil for none.
+	// Reserved are the types of the families that the gateway exposes itself, by name.
+	// A pushed family of such a name must have the same type. nil is none.
 	Reserved map[string]dto.MetricType
-	// Unchecked turns the consistency check off, as Pushgateway's
+	// Unchecked turns the consistency check off, as Pushgateway's flag
 	// --push.disable-consistency-check does.
 	Unchecked bool
-	// MaxGroups is how many groups there may be; 0 is no limit. What the stream
-	// says counts more: Apply makes any number.
+	// MaxGroups is how many groups there may be, 0 for any number. Drafts keep to it.
+	// Apply does not: the stream decides.
 	MaxGroups int
 }
 
-// Store holds the groups. All methods may be called concurrently.
+// Store holds the groups. All methods may be called concurrently. They block only as
+// long as another one holds the store's lock.
 type Store struct {
 	settings   Settings
 	generation atomic.Uint64 // counts views
 
-	mu sync.RWMutex // protects the state, whose pages only are shared with views
+	mu sync.RWMutex // protects all below, except for chunks that a view holds
 	state
 	digests digests
 }
 
-// state is all that the events have made so far.
+// state is what the events so far have made.
 type state struct {
 	sequence  uint64
 	sum       uint64             // of the digests of all groups
@@ -57,24 +58,25 @@ func New(settings Settings) *Store {
 	return &Store{settings: settings, state: newState()}
 }
 
-// Fresh returns an empty store with the same settings, to be filled by a replay
-// and handed to Replace.
+// Fresh returns an empty store with the same settings. A replay fills it, and Replace
+// takes it over.
 func (s *Store) Fresh() *Store { return New(s.settings) }
 
-// Replace takes over what a store from Fresh holds: views see the old state or
-// the new one, never a mixture. The other store must not be used afterwards.
+// Replace replaces the state by that of a store from Fresh. A view shows the old state
+// or the new one, never a mixture. The other store must not be used afterwards.
 func (s *Store) Replace(fresh *Store) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = fresh.state
 	s.digests.replace(fresh.digests)
-	// Pages that were made under another count of views must look older than
-	// any view of this one, or they would be changed under it.
+	// A page must not look newer than a view that may hold it. The fresh store has
+	// counted its views by itself, so the count continues behind both.
 	s.generation.Add(fresh.generation.Load() + 1)
 }
 
-// Apply makes the event at a stream sequence part of the state. Events must
-// come in the order of the stream.
+// Apply applies the event at a stream sequence. Events must come in the order of the
+// stream. The event's slices become part of the state, so the caller must not change
+// them afterwards. Apply judges nothing and cannot fail.
 func (s *Store) Apply(seq uint64, e Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,13 +86,13 @@ func (s *Store) Apply(seq uint64, e Event) {
 	switch e.Op {
 	case OpPut, OpPost, OpFail:
 		s.suspect = s.suspect || s.settings.Unchecked && s.inconsistent(e)
-		s.make(seq, e)
+		s.setEvent(seq, e)
 	case OpExpire:
 		if e.Forget != 0 && living(s.groups[twinPath(e.Key)]) == nil {
-			s.make(seq, e)
+			s.setEvent(seq, e)
 			break
 		}
-		fallthrough // without a trace
+		fallthrough // it is forgotten at once
 	case OpDelete:
 		if g := s.groups[e.Key.path]; g != nil {
 			s.drop(g)
@@ -106,8 +108,8 @@ func (s *Store) Apply(seq uint64, e Event) {
 	}
 }
 
-// Skip advances the sequence where the stream has no event, or none that can be
-// read. What has become of those in between is not known then.
+// Skip advances the sequence without an event, where the stream has none or one that
+// cannot be read. The state is not settled then (Digest).
 func (s *Store) Skip(seq uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +127,7 @@ func (s *Store) Sequence() uint64 {
 }
 
 // Importing returns the sequence of the event that began an import which is not
-// complete, 0 if there is none, and the sequence of the state that says so.
+// complete, 0 if there is no such import. sequence is that of the state.
 func (s *Store) Importing() (begun, sequence uint64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -139,18 +141,32 @@ func (s *Store) Groups() int {
 	return s.living()
 }
 
-// make makes the group what an event says.
-func (s *Store) make(seq uint64, e Event) {
+// Dead returns the number of groups that have expired and are not forgotten.
+func (s *Store) Dead() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.dead
+}
+
+// Group returns the group of a key, nil if there is none.
+func (s *Store) Group(key Key) *Group {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.groups[key.path]
+}
+
+// setEvent makes the group what an event says.
+func (s *Store) setEvent(seq uint64, e Event) {
 	g := newGroup(seq, e)
 	g.notePusher(s.groups[e.Key.path], e)
 	s.set(g)
 }
 
-// set puts a group in the place of what its key had before.
+// set replaces the group of a key by its new state.
 func (s *Store) set(g *Group) {
 	if s.dead > 0 {
 		if twin := s.groups[twinPath(g.key)]; twin != nil && twin.Dead() {
-			s.drop(twin) // what tells that it has expired would be series of this one
+			s.drop(twin) // its derived families would be series of this one
 		}
 	}
 	old := s.groups[g.key.path]
@@ -207,17 +223,10 @@ func (s *Store) drop(g *Group) {
 	}
 }
 
-// Dead returns the number of groups that have expired and are not forgotten.
-func (s *Store) Dead() int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.dead
-}
-
 // living returns the number of groups that have not expired.
 func (s *state) living() int { return len(s.groups) - s.dead }
 
-// count counts a group (nil for none) in or out.
+// count adds n to the number of groups like this one; nil is no group.
 func (s *state) count(g *Group, n int) {
 	switch {
 	case g == nil:
@@ -231,7 +240,7 @@ func (s *state) count(g *Group, n int) {
 	}
 }
 
-// family returns the index of a name, a new one if there was none.
+// family returns the index of a family name. It makes one if there is none.
 func (s *Store) family(name string) *family {
 	f := s.families[name]
 	if f == nil {
@@ -252,8 +261,8 @@ func (s *Store) searchFamily(name string) (int, bool) {
 	})
 }
 
-// removeMember takes a group out of the index of one of its families, and the
-// family out if nobody holds it any more.
+// removeMember removes a group from the index of one of its families, and the index if
+// no group holds the family any more.
 func (s *Store) removeMember(generation uint64, m member) {
 	f := m.held().family
 	f.remove(generation, m)

@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// typeNames are the words of a TYPE line that canonical text has. A gauge
-// histogram is written as histogram.
+// typeNames are the types of the TYPE lines of canonical text. A gauge histogram is
+// written as a histogram.
 var typeNames = map[string]dto.MetricType{
 	"counter":   dto.MetricType_COUNTER,
 	"gauge":     dto.MetricType_GAUGE,
@@ -19,10 +19,10 @@ var typeNames = map[string]dto.MetricType{
 	"histogram": dto.MetricType_HISTOGRAM,
 }
 
-// ParseText splits canonical text into its families, whose texts are parts of
-// the given one. It checks all that the store and a scrape rely on: the order
-// of families and of metrics, one TYPE line each, the syntax of samples, and
-// that they belong to their family. An error names the line.
+// ParseText splits canonical text into its families. Their texts are parts of the given
+// one. It checks what the store and a scrape rely on: the order of families and of
+// metrics, the TYPE lines, the syntax of samples, and that samples belong to their
+// family. An error names the line.
 func ParseText(text []byte) ([]Family, error) {
 	p := textParser{rest: text}
 	families := make([]Family, 0, 8)
@@ -106,8 +106,8 @@ func (p *textParser) family() (Family, error) {
 	return f, nil
 }
 
-// samples reads the samples of a family up to the next family's first line, and
-// tells whether a name in them is quoted.
+// samples reads the samples of a family up to the first line of the next family. It
+// reports whether a name in them is quoted.
 func (p *textParser) samples(raw []byte, typ dto.MetricType) (quoted bool, err error) {
 	var last []byte
 	for len(p.rest) > 0 && p.rest[0] != '#' {
@@ -133,7 +133,7 @@ func (p *textParser) samples(raw []byte, typ dto.MetricType) (quoted bool, err e
 	return quoted, nil
 }
 
-// suffixFits tells whether a sample of a family may have the suffix.
+// suffixFits reports whether a sample of a family may have the suffix.
 func suffixFits(suffix string, typ dto.MetricType) bool {
 	switch typ {
 	case dto.MetricType_HISTOGRAM, dto.MetricType_GAUGE_HISTOGRAM:
@@ -145,17 +145,16 @@ func suffixFits(suffix string, typ dto.MetricType) bool {
 	}
 }
 
-// typeWord is the word for a type as people know it from TYPE lines.
+// typeWord is the word for a type as in TYPE lines.
 func typeWord(typ dto.MetricType) string {
 	return strings.ToLower(strings.ReplaceAll(typ.String(), "_", " "))
 }
 
-// cutName splits "name rest" where the name may be quoted; raw is the name as
-// it is written.
+// cutName splits "name rest". The name may be quoted; raw is the name as written.
 func cutName(text []byte) (raw, rest []byte, err error) {
 	end := bytes.IndexByte(text, ' ')
 	if len(text) > 0 && text[0] == '"' {
-		end = quotedEnd(text)
+		end = QuotedEnd(text)
 	}
 	if end <= 0 || end >= len(text) || text[end] != ' ' {
 		return nil, nil, fmt.Errorf("name wanted, got %.40q", text)
@@ -167,8 +166,8 @@ func cutName(text []byte) (raw, rest []byte, err error) {
 	return raw, text[end+1:], nil
 }
 
-// cutRawName removes the family's name as written from a sample's and returns
-// what is left: the suffix.
+// cutRawName returns the suffix by which the name of a sample differs from that of its
+// family, both as written.
 func cutRawName(sample, raw []byte) (string, bool) {
 	if raw[0] != '"' {
 		rest, ok := bytes.CutPrefix(sample, raw)

@@ -1,8 +1,8 @@
 package store
 
-// inconsistent tells whether an event that nobody has checked may make the
-// state inconsistent. It may be wrong in that the state stays consistent, never
-// the other way round.
+// inconsistent reports whether an event that was not checked may make the state
+// inconsistent. It may be true of an event that does not, but is never false of one that
+// does.
 func (s *Store) inconsistent(e Event) bool {
 	for i := range e.Families {
 		if e.Families[i].Proto != nil {
@@ -13,13 +13,13 @@ func (s *Store) inconsistent(e Event) bool {
 	return d.check(e.Key, living(s.groups[e.Key.path]), e.Families, e.Families) != nil
 }
 
-// Suspect tells whether the view may be inconsistent: what is in it was not
-// checked (Settings.Unchecked), and something looked wrong when it came.
+// Suspect reports whether the view may be inconsistent. That is so if consistency is not
+// checked (Settings.Unchecked), and an event looked inconsistent when it was applied.
 func (v *View) Suspect() bool { return v.suspect }
 
-// Cleared tells the store that a view which was suspect is consistent after all,
-// so that later ones need not be looked at again until something comes that may
-// be wrong. If the store has moved on since, it is not known of what it has now.
+// Cleared tells the store that a suspect view is consistent. Later views are then not
+// suspect until another event looks inconsistent. Cleared has no effect if events were
+// applied since the view was made.
 func (s *Store) Cleared(v *View) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

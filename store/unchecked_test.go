@@ -15,8 +15,8 @@ func TestInconsistentViewsAreSuspect(t *testing.T) {
 }
 
 func (p pools) suspect(t *rapid.T) {
-	own := map[string]dto.MetricType{"own": dto.MetricType_SUMMARY}
-	s, m := New(Settings{Reserved: own, Unchecked: true}), plainModel{}
+	reserved := map[string]dto.MetricType{"own": dto.MetricType_SUMMARY}
+	s, m := New(Settings{Reserved: reserved, Unchecked: true}), plainModel{}
 	for seq := uint64(1); seq <= uint64(rapid.IntRange(1, 15).Draw(t, "changes")); seq++ {
 		key, draft, now := p.drawKey(t), s.Draft(), int64(seq)*1e9
 		var e Event
@@ -37,7 +37,7 @@ func (p pools) suspect(t *rapid.T) {
 			t.Fatal(err)
 		}
 		s.Apply(seq, e)
-		view, verdict := s.View(), p.consistent(m, own)
+		view, verdict := s.View(), p.consistent(m, reserved)
 		if verdict != nil && !view.Suspect() {
 			t.Fatalf("after %s of %s nothing is suspect, but %v", e.Op, key, verdict)
 		}

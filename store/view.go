@@ -4,12 +4,10 @@ import (
 	"iter"
 	"slices"
 	"strings"
-
-	dto "github.com/prometheus/client_model/go"
 )
 
-// View is what the store held at one sequence. It never changes and may be
-// read by many goroutines, for as long as it is needed.
+// View is the state of the store at one sequence. It never changes. Many goroutines may
+// read it, for any time. It keeps in memory what has been replaced since.
 type View struct {
 	sequence uint64
 	groups   int
@@ -18,14 +16,8 @@ type View struct {
 	families []ViewFamily
 }
 
-// ViewFamily is one family over all groups of a View.
-type ViewFamily struct {
-	name   string
-	chunks []*Chunk
-}
-
-// View returns what the store holds now. It takes references only, in a time
-// that goes with the number of pages.
+// View returns the present state. It copies references only, so its time grows with the
+// number of pages.
 func (s *Store) View() *View {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -60,7 +52,7 @@ func (v *View) Families() []ViewFamily { return v.families }
 
 // Groups returns the living groups sorted by the path of their keys.
 func (v *View) Groups() iter.Seq[*Group] {
-	return v.holders(PushTimeName) // which every one has
+	return v.holders(PushTimeName) // which each of them has
 }
 
 // Dead returns the groups that have expired and are not forgotten, sorted by the
@@ -116,98 +108,4 @@ func (v *View) holders(name string) iter.Seq[*Group] {
 			}
 		}
 	}
-}
-
-// Group returns the group of a key, nil if there is none.
-func (s *Store) Group(key Key) *Group {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.groups[key.path]
-}
-
-// Name returns the family's name.
-func (f ViewFamily) Name() string { return f.name }
-
-// Type returns the family's type. Without the consistency check groups may
-// differ: then it is that of the first one.
-func (f ViewFamily) Type() dto.MetricType { return f.chunks[0].members[0].held().typ }
-
-// Head returns the HELP and TYPE lines. Where groups differ in the help, that
-// of the first one counts. It is empty for a family without any metric.
-func (f ViewFamily) Head() []byte {
-	for _, c := range f.chunks {
-		for _, m := range c.members {
-			if text, head := m.text(); len(text) > 0 {
-				return text[:head]
-			}
-		}
-	}
-	return nil
-}
-
-// Parts returns the family of each group, sorted by the path of its key.
-func (f ViewFamily) Parts() iter.Seq2[*Group, Family] {
-	return func(yield func(*Group, Family) bool) {
-		for _, c := range f.chunks {
-			for _, m := range c.members {
-				if !yield(m.group, m.group.family(int(m.index))) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// Chunks returns the blocks of all groups in runs.
-func (f ViewFamily) Chunks() []*Chunk { return f.chunks }
-
-// Blocks returns the sample lines of each group: the text of the family is its
-// head and all blocks.
-func (f ViewFamily) Blocks() iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for _, c := range f.chunks {
-			for block := range c.Blocks() {
-				if !yield(block) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// Blocks returns the sample lines of each group in the chunk.
-func (c *Chunk) Blocks() iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for i := range c.members {
-			text, head := c.members[i].text()
-			if len(text) > 0 && !yield(text[head:]) {
-				return
-			}
-		}
-	}
-}
-
-// Memo returns what SetMemo has kept, nil for nothing.
-func (c *Chunk) Memo() []byte {
-	if memo := c.memo.Load(); memo != nil {
-		return *memo
-	}
-	return nil
-}
-
-// SetMemo keeps what a reader has made of the blocks, for the next one. It
-// lives as long as the chunk is unchanged, and must not be changed itself.
-func (c *Chunk) SetMemo(memo []byte) { c.memo.Store(&memo) }
-
-// HasQuotedNames tells whether the family's name or a label of it may be
-// written in quotes, since it is no legacy name.
-func (f ViewFamily) HasQuotedNames() bool {
-	for _, c := range f.chunks {
-		for i := range c.members {
-			if c.members[i].held().quoted {
-				return true
-			}
-		}
-	}
-	return false
 }

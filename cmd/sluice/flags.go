@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"sluice/bus"
+	"sluice/bus/embed"
 	"sluice/cmd/sluice/gateway"
 	"sluice/ingest"
 )
@@ -97,7 +98,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "bus.listen", Usage: "`address` where the embedded NATS server takes clients; default is none"},
 		&cli.StringFlag{Name: "bus.config", Usage: "nats-server configuration `file` for the embedded server"},
 		&cli.BoolFlag{Name: "bus.allow-insecure-listen", Usage: "let --bus.listen go beyond loopback without authentication"},
-		&cli.StringFlag{Name: "bus.sync", Value: string(bus.SyncAlways), Usage: "when the embedded server syncs to disk: always (before it acknowledges) or interval"},
+		&cli.StringFlag{Name: "bus.sync", Value: string(embed.SyncAlways), Usage: "when the embedded server syncs to disk: always (before it acknowledges) or interval"},
 		&cli.IntFlag{Name: "bus.replicas", Usage: "`copies` of the stream in a cluster; 0 is as many as it has members, five at most"},
 		&cli.IntFlag{Name: "bus.history", Value: 1, Usage: "`events` that are kept of each group"},
 		&cli.StringFlag{Name: "bus.prefix", Value: defaultPrefix, Usage: "`prefix` of all subjects, and name of the stream in upper case"},
@@ -152,7 +153,7 @@ func readConfig(c *cli.Context) (*options, error) {
 	if c.Args().Present() {
 		return nil, fmt.Errorf("unexpected argument %q", c.Args().First())
 	}
-	sync, err := bus.ParseSyncMode(c.String("bus.sync"))
+	sync, err := embed.ParseSyncMode(c.String("bus.sync"))
 	if err != nil {
 		return nil, fmt.Errorf("--bus.sync: %w", err)
 	}
@@ -181,21 +182,24 @@ func readConfig(c *cli.Context) (*options, error) {
 		PersistenceFile:        c.String("persistence.file"),
 		PersistenceIntervalSet: c.IsSet("persistence.interval"),
 		Bus: bus.Config{
-			DataDir: c.String("bus.data-dir"), URL: c.String("bus.url"),
+			URL:   c.String("bus.url"),
 			Creds: c.String("bus.creds"), NKey: c.String("bus.nkey"),
 			TLSCA: c.String("bus.tls-ca"), TLSCert: c.String("bus.tls-cert"), TLSKey: c.String("bus.tls-key"),
-			Listen: c.String("bus.listen"), ServerConfig: c.String("bus.config"),
-			AllowInsecureListen: c.Bool("bus.allow-insecure-listen"),
-			Sync:                sync,
-			Replicas:            c.Int("bus.replicas"), History: c.Int("bus.history"),
-			Prefix: c.String("bus.prefix"), MaxBytes: c.Int64("bus.max-bytes"),
-			Cluster: bus.ClusterConfig{
-				Listen: c.String("cluster.listen"), Peers: c.StringSlice("cluster.peers"), Name: c.String("cluster.name"),
-				Advertise: c.String("cluster.advertise"), Size: c.Int("cluster.size"),
-				TLSCert: c.String("cluster.tls-cert"), TLSKey: c.String("cluster.tls-key"), TLSCA: c.String("cluster.tls-ca"),
-				SecretFile:          c.String("cluster.secret-file"),
-				AllowInsecureListen: c.Bool("cluster.allow-insecure-listen"), Leave: c.Bool("cluster.leave"),
+			Server: embed.Config{
+				DataDir: c.String("bus.data-dir"),
+				Listen:  c.String("bus.listen"), ConfigFile: c.String("bus.config"),
+				AllowInsecureListen: c.Bool("bus.allow-insecure-listen"),
+				Sync:                sync,
+				Cluster: embed.ClusterConfig{
+					Listen: c.String("cluster.listen"), Peers: c.StringSlice("cluster.peers"), Name: c.String("cluster.name"),
+					Advertise: c.String("cluster.advertise"), Size: c.Int("cluster.size"),
+					TLSCert: c.String("cluster.tls-cert"), TLSKey: c.String("cluster.tls-key"), TLSCA: c.String("cluster.tls-ca"),
+					SecretFile:          c.String("cluster.secret-file"),
+					AllowInsecureListen: c.Bool("cluster.allow-insecure-listen"), Leave: c.Bool("cluster.leave"),
+				},
 			},
+			Replicas: c.Int("bus.replicas"), History: c.Int("bus.history"),
+			Prefix: c.String("bus.prefix"), MaxBytes: c.Int64("bus.max-bytes"),
 		},
 		Committer: ingest.CommitterConfig{ForgetAfter: c.Duration("group.forget-after"), Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
 		Front: ingest.FrontConfig{
@@ -207,8 +211,8 @@ func readConfig(c *cli.Context) (*options, error) {
 		},
 	}}
 	cfg := &opts.gateway
-	cfg.Bus.MaxPayload = maxEvent(cfg.Front.MaxBytes)
-	cfg.Front.Limits.TextBytes = cfg.Bus.MaxPayload // what is larger fits into no event
+	cfg.Bus.Server.MaxPayload = maxEvent(cfg.Front.MaxBytes)
+	cfg.Front.Limits.TextBytes = cfg.Bus.Server.MaxPayload // what is larger fits into no event
 	return opts, cfg.Check()
 }
 
@@ -217,5 +221,5 @@ func readConfig(c *cli.Context) (*options, error) {
 // a POST adds to what the group has. What needs more is refused by its size.
 func maxEvent(maxBytes int64) int {
 	const least = 8 << 20
-	return int(min(max(2*maxBytes, least), bus.MaxPayloadLimit))
+	return int(min(max(2*maxBytes, least), embed.MaxPayloadLimit))
 }

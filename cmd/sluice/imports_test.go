@@ -3,6 +3,7 @@ package main
 import (
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,12 +15,13 @@ import (
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{
 		"store":         {},
-		"bus":           {"sluice/bus/event", "sluice/bus/limitlog", "sluice/store"},
+		"bus":           {"sluice/bus/embed", "sluice/bus/event", "sluice/bus/limitlog", "sluice/store"},
 		"ingest/decode": {"sluice/ingest/quote", "sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode", "sluice/ingest/explain"},
 		"exposer":       {"sluice/store"},
-		"cmd/sluice":    {"sluice/bus", "sluice/store", "sluice/ingest", "sluice/cmd/sluice/gateway", "sluice/cmd/sluice/client"},
+		"cmd/sluice":    {"sluice/bus", "sluice/bus/embed", "sluice/store", "sluice/ingest", "sluice/exposer/api", "sluice/cmd/sluice/gateway", "sluice/cmd/sluice/client"},
 
+		"bus/embed":    {"sluice/bus/limitlog"},
 		"bus/event":    {"sluice/store"},
 		"bus/limitlog": {},
 
@@ -28,7 +30,7 @@ func TestImports(t *testing.T) {
 		"cmd/sluice/client": {"sluice/ingest"},
 
 		"exposer/api":  {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
-		"exposer/page": {"sluice/store/search"},
+		"exposer/page": {"sluice/exposer/api", "sluice/store/search"},
 
 		"ingest/explain":    {"sluice/ingest/decode", "sluice/ingest/quote", "sluice/store"},
 		"ingest/quote":      {},
@@ -36,19 +38,22 @@ func TestImports(t *testing.T) {
 		"store/selector":    {"sluice/store"},
 		"store/search":      {"sluice/store"},
 		"ingest/importfile": {"sluice/bus", "sluice/store", "sluice/ingest/decode"},
+
+		"e2e/testkit": {"sluice/store"},
 	}
 	forbidden := map[string][]string{
 		"store":          {"os", "net", "time", "context", "log/slog", "github.com/nats-io/"},
 		"ingest/decode":  {"os", "net", "log/slog", "github.com/nats-io/"},
 		"ingest/explain": {"os", "net", "log/slog", "github.com/nats-io/"},
 		"ingest":         {"github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
-		"bus":            {"net/http"},
+		"bus":            {"net/http", "github.com/nats-io/nats-server"},
 		"exposer":        {"github.com/nats-io/"},
 		"exposer/api":    {"github.com/nats-io/"},
 		"exposer/page":   {"github.com/nats-io/"},
 
 		"ingest/importfile": {"net", "github.com/nats-io/"},
 
+		"bus/embed": {"net/http", "github.com/nats-io/nats.go/jetstream", "github.com/nats-io/jsm.go"},
 		"bus/event": {"os", "net", "log/slog", "github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats-server"},
 	}
 	for dir, ours := range allowed {
@@ -79,5 +84,37 @@ func TestImports(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The helpers of tests stay in tests.
+func TestImportsOfTestHelpers(t *testing.T) {
+	root, imported := filepath.Join("..", ".."), 0
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path == filepath.Join(root, "build"):
+			return fs.SkipDir
+		case entry.IsDir() || filepath.Ext(path) != ".go":
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range parsed.Imports {
+			if spec.Path.Value != `"sluice/e2e/testkit"` {
+				continue
+			}
+			imported++
+			if !strings.HasSuffix(path, "_test.go") {
+				t.Errorf("%s imports %s", path, spec.Path.Value)
+			}
+		}
+		return nil
+	})
+	if err != nil || imported == 0 {
+		t.Errorf("%d files import it (%v)", imported, err)
 	}
 }

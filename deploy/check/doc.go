@@ -1,7 +1,7 @@
-// Package check loads the files of deploy with the programs that they are for,
-// or with these programs' own packages where running them needs a daemon: a
-// Dockerfile cannot be built, nor a Compose file brought up, without one. It is
-// a module of its own, so that Sluice itself does not depend on any of them.
+// Package check loads the files of deploy with the programs that they are for.
+// Docker and Compose need a daemon, so their files are loaded with the packages of
+// these programs instead. The checks are a module of their own, so that Sluice does
+// not depend on those packages.
 //
-// That what the files start does start is tested in e2e.
+// Tests in e2e start what the files describe.
 package check

@@ -15,47 +15,50 @@ type Result string
 
 // The results of a check.
 const (
-	Kept      Result = "kept"      // all is as promised
+	Kept      Result = "kept"      // some order of the changes explains the history
 	Broken    Result = "broken"    // no order of the changes explains the history
-	Undecided Result = "undecided" // not in the given time
+	Undecided Result = "undecided" // neither was found within the time limit
 )
 
-// A Verdict is what Check says of the history of a group.
+// A Verdict is the result of Check on the history of a group.
 type Verdict struct {
 	Result Result
 	Reason string // why it is broken
-	// Culprit is the operation with whose return the history became impossible, or
-	// too hard to decide.
+	// Culprit is the operation at whose return the history became impossible, or too
+	// hard to decide.
 	Culprit Operation
-	// Prefix is the history up to there. What had not returned is of unknown outcome.
+	// Prefix is the history up to that return. The outcome of operations that had not
+	// returned is unknown in it.
 	Prefix []Operation
 }
 
 var allRules = rules{accepted: true, started: true, ended: true, forwards: true}
 
-// Check decides whether the history of one group is as promised. Each of the few
-// questions that it asks has the time limit; a broken history takes some more of
-// them, to say what is broken.
+// Check decides whether the history of one group is as promised. It searches for an
+// order of the changes a few times, each time within the limit. A broken history takes
+// more searches than one that is kept: they find out what is broken.
 func Check(operations []Operation, limit time.Duration) Verdict {
 	if reason, culprit := impossible(operations); reason != "" {
 		return Verdict{Broken, reason, culprit, until(operations, culprit.Return)}
 	}
-	if ask(operations, allRules, limit) == porcupine.Ok {
+	if decide(operations, allRules, limit) == porcupine.Ok {
 		return Verdict{Result: Kept}
 	}
-	// What is broken is so from some moment on, and is decided soonest there.
+	// A history that is broken is so from some moment on. Its beginning up to there is
+	// the easiest to decide.
 	culprit, prefix := shortest(operations, limit)
-	if ask(prefix, allRules, limit) != porcupine.Illegal {
+	if decide(prefix, allRules, limit) != porcupine.Illegal {
 		return Verdict{Undecided, fmt.Sprintf("not decided within %s", limit), culprit, prefix}
 	}
 	return Verdict{Broken, reason(prefix, limit), culprit, prefix}
 }
 
-func ask(operations []Operation, r rules, limit time.Duration) porcupine.CheckResult {
-	return porcupine.CheckOperationsTimeout(model(operations, r), settle(operations, r), limit)
+// decide searches for an order of the changes that keeps the rules.
+func decide(operations []Operation, r rules, limit time.Duration) porcupine.CheckResult {
+	return porcupine.CheckOperationsTimeout(model(operations, r), reduce(operations, r), limit)
 }
 
-// impossible finds a read of what was not pushed, not accepted, or not pushed yet.
+// impossible finds a read of a value that was not pushed, or refused, or pushed later.
 func impossible(operations []Operation) (reason string, culprit Operation) {
 	pushed := map[int64]Operation{}
 	for _, o := range operations {
@@ -93,7 +96,7 @@ func until(operations []Operation, tick int64) []Operation {
 		case o.Call > tick, o.Return > tick && !o.isChange():
 			continue
 		case o.Return > tick:
-			// If it was refused in the end that is so, whenever it is known.
+			// A refusal holds from the beginning, whenever the client got to know it.
 			if o.Outcome == Accepted {
 				o.Outcome = Unknown
 			}
@@ -103,13 +106,13 @@ func until(operations []Operation, tick int64) []Operation {
 	return known
 }
 
-// shortest returns the operation with whose return a history breaks, or becomes too
-// hard, and the history up to there.
+// shortest returns the operation at whose return a history breaks, or becomes too hard to
+// decide, and the history up to that return.
 func shortest(operations []Operation, limit time.Duration) (Operation, []Operation) {
 	byReturn := slices.Clone(operations)
 	slices.SortFunc(byReturn, func(a, b Operation) int { return cmp.Compare(a.Return, b.Return) })
 	first, _ := slices.BinarySearchFunc(byReturn, 0, func(o Operation, _ int) int {
-		if ask(until(operations, o.Return), allRules, limit) != porcupine.Ok {
+		if decide(until(operations, o.Return), allRules, limit) != porcupine.Ok {
 			return 1
 		}
 		return -1
@@ -118,8 +121,7 @@ func shortest(operations []Operation, limit time.Duration) (Operation, []Operati
 	return culprit, until(operations, culprit.Return)
 }
 
-// reason says which promise is broken: the one without which the history is
-// possible.
+// reason says which promise is broken: the first without which the history is possible.
 func reason(operations []Operation, limit time.Duration) string {
 	for _, weaker := range []struct {
 		rules  rules
@@ -130,7 +132,7 @@ func reason(operations []Operation, limit time.Duration) string {
 		{rules{forwards: true}, "an accepted change is not there"},
 		{rules{}, "a gateway has gone back"},
 	} {
-		if ask(operations, weaker.rules, limit) == porcupine.Ok {
+		if decide(operations, weaker.rules, limit) == porcupine.Ok {
 			return weaker.reason
 		}
 	}
@@ -140,7 +142,7 @@ func reason(operations []Operation, limit time.Duration) string {
 // Draw writes a page that shows a history, and how far an order of it was found.
 func Draw(w io.Writer, operations []Operation, limit time.Duration) error {
 	m := model(operations, allRules)
-	_, info := porcupine.CheckOperationsVerbose(m, settle(operations, allRules), limit)
+	_, info := porcupine.CheckOperationsVerbose(m, reduce(operations, allRules), limit)
 	if err := porcupine.Visualize(m, info, w); err != nil {
 		return fmt.Errorf("draw the history: %w", err)
 	}

@@ -43,7 +43,7 @@ func start(gateway int, at int64) Operation {
 
 func end(at int64) Operation { return Operation{Kind: End, Gateway: Nobody, Call: at, Return: at} }
 
-// only is the state behind a put, and with is that behind a post after it.
+// only is the state after a put, and with that after a post that follows a put.
 func only(value int64) State { return State{value, value, value} }
 
 func with(put, post int64) State { return State{post, put, put, post} }
@@ -133,8 +133,8 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 	f("a push is shown before it is sent", "the value 1 is pushed later", 1, put(1, 0, 5, 6), read(0, only(1), 3, 4))
 }
 
-// A history that cannot be decided in time is not taken for a good one: which of
-// all these deletes have had an effect would have to be tried.
+// A history that cannot be decided in time does not count as kept. To decide this one,
+// each choice of deletes that have had an effect would have to be tried.
 func TestCheckIsBounded(t *testing.T) {
 	var operations []Operation
 	for i := range int64(60) {

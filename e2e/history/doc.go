@@ -4,22 +4,20 @@
 //
 // # What is promised
 //
-//   - Changes are linearizable: there is one order of all changes of a group, the
-//     same for all gateways, and each change that was accepted stands in it
-//     between its call and its return. One that was refused stands nowhere, and
-//     one whose outcome nobody knows stands anywhere behind its call, or nowhere.
-//     None stands there twice.
-//   - A gateway shows the group as it was behind some change, and moves only
-//     forwards in that order. It may lag behind other gateways.
-//   - A gateway that has accepted a change shows it, or a later one, in all that
-//     it is asked afterwards.
-//   - A gateway that has been started shows at least what was there at its start.
-//   - When all has come to rest every gateway shows the last change.
+//   - Changes are linearizable: there is one order of all changes of a group, the same
+//     for all gateways. A change that was accepted is in it once, between its call and
+//     its return. A change that was refused is not in it. A change of unknown outcome is
+//     in it once, anywhere after its call, or not at all.
+//   - A gateway shows the state of the group after some change, and moves only forwards
+//     in that order. It may lag behind other gateways.
+//   - A gateway that has accepted a change shows it, or a later one, in all later reads.
+//   - A gateway that was started shows at least the state at its start.
+//   - In the end, when nobody changes anything any more, all gateways show the last
+//     change.
 //
 // # Caveats
 //
-// A history is only as good as its values: each change has to push a value that
-// no other change pushes. The value of the first family stands in each push and
-// that of the second one in each put, or what is left out of a history (see
-// settle) would not be without effect.
+// Each change must push a value that no other change pushes. Each push must have the
+// first family and each put the second one. Otherwise what reduce leaves out of a
+// history would make a difference.
 package history

@@ -8,8 +8,8 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// rules are the promises that are held against a history. Some are switched off
-// to find out which of them is broken.
+// rules are the promises that a history must keep. Some are switched off to find out
+// which of them is broken.
 type rules struct {
 	accepted bool // a gateway shows what it has accepted
 	started  bool // a gateway shows after its start what was there before
@@ -17,8 +17,7 @@ type rules struct {
 	forwards bool // a gateway never goes back; without it the others mean nothing
 }
 
-// step is what the model is asked about: a change, or that a gateway's view has
-// to be somewhere.
+// step is an operation of the model: a change, or a condition on the view of a gateway.
 type step struct {
 	kind    stepKind
 	index   int // of the operation: of the change, or of the change that was accepted
@@ -34,24 +33,24 @@ const (
 	stepLast     // from now on the gateway shows what is the last change now
 )
 
-// world is a group as the stream has it: what it was behind each change since the
-// oldest that a gateway may still show. It does not change.
+// world is the state of the model: the states of the group after each change, from the
+// oldest that a gateway may still show. It is immutable.
 //
-// Of states that no gateway shows only the last one is kept, since the next change
-// may build upon it. So orders of changes that nobody can tell from each other are
-// one, and the search does not try them all.
+// Of states that no gateway shows only the last one is kept, because the next change may
+// build upon it. So orders of changes that no read can tell apart are the same, and the
+// search does not try them all.
 type world struct {
 	states []State
 	at     [Gateways]int // the oldest state that the gateway may show
 	marks  []mark        // by index
 }
 
-// mark is where a change is of which it will be said that a gateway shows it.
+// mark is the place of a change whose gateway must show it later.
 type mark struct{ index, place int }
 
-// model returns the specification of one group. A gateway's view is a place in
-// the order of changes; of several places that explain a read the first one is
-// taken, since all that is possible from a later place is possible from it.
+// model returns the specification of one group. A gateway's view is a place in the order
+// of changes. If several places explain a read, the first one is taken, because all that
+// is possible from a later place is possible from it, too.
 func model(operations []Operation, r rules) porcupine.Model {
 	shown := map[State]bool{}
 	for _, o := range operations {
@@ -82,41 +81,47 @@ func model(operations []Operation, r rules) porcupine.Model {
 			}
 			return true, w.move(s.gateway, from+place)
 		},
-		Equal: func(a, b any) bool {
-			v, w := a.(*world), b.(*world)
-			return v == w || v.at == w.at && slices.Equal(v.states, w.states) && slices.Equal(v.marks, w.marks)
-		},
-		Hash: func(state any) uint64 {
-			w := state.(*world)
-			hash := uint64(len(w.states))
-			for _, at := range w.at {
-				hash = hash*31 + uint64(at)
-			}
-			for _, state := range w.states {
-				for _, value := range state {
-					hash = hash*31 + uint64(value)
-				}
-			}
-			return hash
-		},
-		DescribeOperation: func(input, _ any) string {
-			s := input.(step)
-			switch s.kind {
-			case stepAccepted:
-				return fmt.Sprintf("gateway %d has accepted %v", s.gateway, operations[s.index].State)
-			case stepLast:
-				return fmt.Sprintf("gateway %d has to show the last change", s.gateway)
-			}
-			return operations[s.index].String()
-		},
-		DescribeState: func(state any) string {
-			w := state.(*world)
-			return fmt.Sprintf("%v, gateways at %v of %d", w.states[len(w.states)-1], w.at, len(w.states))
-		},
+		Equal: func(a, b any) bool { return a.(*world).equal(b.(*world)) },
+		Hash:  func(state any) uint64 { return state.(*world).hash() },
+
+		DescribeOperation: func(input, _ any) string { return input.(step).describe(operations) },
+		DescribeState:     func(state any) string { return state.(*world).describe() },
 	}
 }
 
-// change puts a change behind all others.
+// describe returns a step as a page that draws the history shows it.
+func (s step) describe(operations []Operation) string {
+	switch s.kind {
+	case stepAccepted:
+		return fmt.Sprintf("gateway %d has accepted %v", s.gateway, operations[s.index].State)
+	case stepLast:
+		return fmt.Sprintf("gateway %d has to show the last change", s.gateway)
+	}
+	return operations[s.index].String()
+}
+
+func (w *world) describe() string {
+	return fmt.Sprintf("%v, gateways at %v of %d", w.states[len(w.states)-1], w.at, len(w.states))
+}
+
+func (w *world) equal(v *world) bool {
+	return v == w || v.at == w.at && slices.Equal(v.states, w.states) && slices.Equal(v.marks, w.marks)
+}
+
+func (w *world) hash() uint64 {
+	hash := uint64(len(w.states))
+	for _, at := range w.at {
+		hash = hash*31 + uint64(at)
+	}
+	for _, state := range w.states {
+		for _, value := range state {
+			hash = hash*31 + uint64(value)
+		}
+	}
+	return hash
+}
+
+// change appends a change.
 func (w *world) change(o Operation, shown map[State]bool, index int, marked bool) *world {
 	last := len(w.states) - 1
 	state := o.apply(w.states[last])
@@ -144,7 +149,7 @@ func (w *world) accepted(gateway, index int) *world {
 	return next.move(gateway, w.marks[i].place)
 }
 
-// move moves a gateway's view forwards, and forgets what no gateway may show.
+// move moves a gateway's view forwards, and drops states that no gateway may show.
 func (w *world) move(gateway, place int) *world {
 	if place <= w.at[gateway] {
 		return w

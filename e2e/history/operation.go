@@ -15,19 +15,19 @@ const (
 	Families = 5
 	// Gateways is how many gateways there are.
 	Gateways = 3
-	// Nobody is the gateway of an operation when it is not known which it was.
+	// Nobody is the gateway of an operation if it is not known which one it was.
 	Nobody = -1
 )
 
-// A State is the value of each family of a group, 0 for one that it does not
-// have. The zero State is a group that is not there.
+// A State is the value of each family of a group, 0 for a family that it does not have.
+// The zero State is that of a group that does not exist.
 type State [Families]int64
 
 // Kind says what an operation is.
 type Kind string
 
-// The kinds of operations. Start and End are of all groups; their call and their
-// return are the same moment.
+// The kinds of operations. Start and End belong to all groups. Their call and their
+// return are the same tick.
 const (
 	Put    Kind = "put"    // replaces the group
 	Post   Kind = "post"   // replaces families of the group
@@ -43,7 +43,7 @@ type Outcome string
 // The outcomes of a change.
 const (
 	Accepted Outcome = "accepted"
-	Refused  Outcome = "refused" // it has had no effect, and never will
+	Refused  Outcome = "refused" // it has no effect, now or later
 	Unknown  Outcome = "unknown" // it may have an effect at any later time
 )
 
@@ -82,7 +82,7 @@ func (o Operation) String() string {
 
 func (o Operation) isChange() bool { return o.Kind == Put || o.Kind == Post || o.Kind == Delete }
 
-// apply returns the state of a group behind a change.
+// apply returns the state of a group after a change.
 func (o Operation) apply(before State) State {
 	switch o.Kind {
 	case Put:

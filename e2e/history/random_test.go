@@ -16,16 +16,16 @@ type drawn struct{ t *rapid.T }
 
 func (d drawn) number(below int) int { return rapid.IntRange(0, below-1).Draw(d.t, "n") }
 
-// A simulation is a stream with gateways that keep all promises: changes land one
-// after the other, gateways follow at any pace, and clients get their answers in
-// time, late, or never.
+// A simulation is a stream with gateways that keep all promises. Changes are applied one
+// after the other, gateways follow at any pace, and clients get their answers in time,
+// late, or never.
 type simulation struct {
 	source
 	tick     int64
 	value    int64
 	versions []State
 	at       [Gateways]int
-	flying   []flight
+	inFlight []flight
 	history  []Operation
 }
 
@@ -56,7 +56,7 @@ func (s *simulation) run(steps int) {
 			s.answer()
 		}
 	}
-	for _, f := range s.flying {
+	for _, f := range s.inFlight {
 		if f.operation.isChange() && f.operation.Outcome != Refused {
 			s.history = append(s.history, returned(f.operation, Unknown, s.next()))
 		}
@@ -79,7 +79,7 @@ func returned(o Operation, outcome Outcome, at int64) Operation {
 }
 
 func (s *simulation) call() {
-	if len(s.flying) > 4 {
+	if len(s.inFlight) > 4 {
 		return
 	}
 	o := Operation{Group: "g", Gateway: s.number(Gateways), Call: s.next()}
@@ -100,15 +100,15 @@ func (s *simulation) call() {
 			o.State[i] = int64(s.number(2)) * s.value
 		}
 	}
-	s.flying = append(s.flying, flight{o, -1})
+	s.inFlight = append(s.inFlight, flight{o, -1})
 }
 
-// land lets a change or a read happen.
+// land applies a change, or lets a read see its gateway's state.
 func (s *simulation) land() {
-	if len(s.flying) == 0 {
+	if len(s.inFlight) == 0 {
 		return
 	}
-	f := &s.flying[s.number(len(s.flying))]
+	f := &s.inFlight[s.number(len(s.inFlight))]
 	switch {
 	case f.landed >= 0:
 	case f.operation.Kind == Read:
@@ -120,14 +120,14 @@ func (s *simulation) land() {
 	}
 }
 
-// answer ends an operation for its client: what has landed is accepted when its
-// gateway shows it, and some are given up, before they land or after.
+// answer ends an operation for its client. A change that has landed is accepted once its
+// gateway shows it. Some operations are given up, before they land or after.
 func (s *simulation) answer() {
-	if len(s.flying) == 0 {
+	if len(s.inFlight) == 0 {
 		return
 	}
-	i := s.number(len(s.flying))
-	f := s.flying[i]
+	i := s.number(len(s.inFlight))
+	f := s.inFlight[i]
 	o := f.operation
 	switch {
 	case o.Kind == Read && f.landed >= 0:
@@ -144,10 +144,10 @@ func (s *simulation) answer() {
 	default:
 		return // it may be given up at the end
 	}
-	s.flying = slices.Delete(s.flying, i, i+1)
+	s.inFlight = slices.Delete(s.inFlight, i, i+1)
 }
 
-// What keeps the promises is never found broken, however it went.
+// A history that keeps the promises is never found broken.
 func TestCheckKeepsASimulation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := simulation{source: drawn{t}}
@@ -158,7 +158,7 @@ func TestCheckKeepsASimulation(t *testing.T) {
 	})
 }
 
-// plain is settle without leaving anything out or bounding anything.
+// plain is reduce, but leaves nothing out and gives no operation an earlier end.
 func plain(operations []Operation) []porcupine.Operation {
 	var steps []porcupine.Operation
 	add := func(s step, call, end int64) {
@@ -186,9 +186,8 @@ func plain(operations []Operation) []porcupine.Operation {
 	return steps
 }
 
-// What settle leaves out makes no difference, to good histories and to those in
-// which something was changed.
-func TestSettleMakesNoDifference(t *testing.T) {
+// What reduce leaves out makes no difference, whether the history is kept or was spoilt.
+func TestReduceMakesNoDifference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := simulation{source: drawn{t}}
 		s.run(40)
@@ -199,15 +198,15 @@ func TestSettleMakesNoDifference(t *testing.T) {
 			return // found without an order
 		}
 		want := porcupine.CheckOperations(model(s.history, allRules), plain(s.history))
-		have := porcupine.CheckOperations(model(s.history, allRules), settle(s.history, allRules))
+		have := porcupine.CheckOperations(model(s.history, allRules), reduce(s.history, allRules))
 		if have != want {
-			t.Fatalf("settled it is kept: %t, in full: %t: %v", have, want, s.history)
+			t.Fatalf("reduced it is kept: %t, in full: %t: %v", have, want, s.history)
 		}
 	})
 }
 
-// spoil lets a read show what another one has shown, or takes a change away, or
-// moves a change's return.
+// spoil makes a read show what another one has shown, or removes a change, or makes one
+// accepted whose outcome was unknown.
 func (s *simulation) spoil() {
 	i, j := s.number(len(s.history)), s.number(len(s.history))
 	switch {

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// A Recorder takes the operations of many clients. It may be used from any
-// goroutine.
+// A Recorder records the operations of many clients. Its methods may be called
+// concurrently.
 type Recorder struct {
 	ticks atomic.Int64
 
@@ -14,11 +14,11 @@ type Recorder struct {
 	operations []Operation
 }
 
-// Tick returns a moment later than all before. A call has to be taken before the
-// request is sent, and a return after its answer has come.
+// Tick returns a number larger than all before. A client takes that of the call before it
+// sends the request, and that of the return after the answer has come.
 func (r *Recorder) Tick() int64 { return r.ticks.Add(1) }
 
-// Add takes operations that have ended.
+// Add records operations that have ended.
 func (r *Recorder) Add(operations ...Operation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -32,8 +32,8 @@ func (r *Recorder) All() []Operation {
 	return r.operations[:len(r.operations):len(r.operations)]
 }
 
-// Split returns the history of each group. What is of all groups is in each that
-// has begun by then.
+// Split returns the history of each group. An operation that belongs to all groups is in
+// the history of each group that had begun by then.
 func Split(operations []Operation) map[string][]Operation {
 	groups := map[string][]Operation{}
 	begun := map[string]int64{}

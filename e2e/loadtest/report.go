@@ -75,7 +75,7 @@ func printTable(w io.Writer, results []result) {
 }
 
 // printFloors compares the results with what shows that the shape is right,
-// and tells whether one was missed. Replay and memory are judged at the largest
+// and reports whether one was missed. Replay and memory are judged at the largest
 // size, where what is fixed no longer counts.
 func printFloors(w io.Writer, results []result) (missed bool) {
 	slowest, fastest, leastRatio := results[0], results[0], results[0]

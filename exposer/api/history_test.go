@@ -19,23 +19,23 @@ import (
 )
 
 // historyAPI serves the history of a group that a function tells.
-func historyAPI(history History) http.Handler {
+func historyAPI(history HistorySource) http.Handler {
 	r := route.New()
-	NewAPI(store.New(store.Settings{}), APIConfig{
-		History: history, Stream: Stream{Known: func() bus.Known { return bus.Known{History: 7} }},
+	New(store.New(store.Settings{}), Config{
+		History: history, Stream: StreamSource{Known: func() bus.Known { return bus.Known{History: 7} }},
 	}, promslog.NewNopLogger()).Register(r, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
 	return r
 }
 
 // pastEvent is a push in the history: families written as "name type labels value".
-func pastEvent(t *testing.T, seq uint64, op store.Op, text string) bus.Past {
+func pastEvent(t *testing.T, seq uint64, op store.Op, text string) bus.HistoryEntry {
 	t.Helper()
 	families, err := store.ParseText([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := time.Unix(int64(seq), 0)
-	return bus.Past{Sequence: seq, Time: at, Event: store.Event{Op: op, Key: keyOf(t, "/job/a"), PushTime: at.UnixNano(), Families: families, Origin: "http ::1"}}
+	return bus.HistoryEntry{Sequence: seq, Time: at, Event: store.Event{Op: op, Key: keyOf(t, "/job/a"), PushTime: at.UnixNano(), Families: families, Origin: "http ::1"}}
 }
 
 func TestHistory(t *testing.T) {
@@ -43,14 +43,14 @@ func TestHistory(t *testing.T) {
 	const h = "# TYPE h histogram\nh_bucket{job=\"a\",le=\"+Inf\"} 1\nh_sum{job=\"a\"} 1\nh_count{job=\"a\"} %d\n"
 	refused := pastEvent(t, 4, store.OpFail, fmt.Sprintf(a, "3")+b+fmt.Sprintf(h, 2))
 	refused.Event.Refusal = "why"
-	events := []bus.Past{
+	events := []bus.HistoryEntry{
 		pastEvent(t, 5, store.OpPost, "# TYPE a gauge\na{job=\"a\",n=\"0\"} 1\na{job=\"a\",n=\"1\"} 3\n# TYPE c gauge\nc{job=\"a\"} NaN\n"+fmt.Sprintf(h, 2)),
 		refused,
 		pastEvent(t, 3, store.OpPut, fmt.Sprintf(a, "3")+b+fmt.Sprintf(h, 2)),
 		pastEvent(t, 2, store.OpPut, fmt.Sprintf(a, "2")+b+fmt.Sprintf(h, 1)),
 		{Sequence: 1, Time: time.Unix(1, 0), Err: errors.New("damaged event: broken")},
 	}
-	api := historyAPI(func(_ context.Context, key store.Key, n int) ([]bus.Past, uint64, error) {
+	api := historyAPI(func(_ context.Context, key store.Key, n int) ([]bus.HistoryEntry, uint64, error) {
 		if key.Path() != "/job/a" {
 			return nil, 0, nil
 		}
@@ -95,16 +95,16 @@ func TestHistoryIsBounded(t *testing.T) {
 	for i := range 200 {
 		fmt.Fprintf(&text, "a{job=\"a\",n=\"%03d\"} 1\n", i)
 	}
-	events := []bus.Past{pastEvent(t, 2, store.OpPut, text.String()), pastEvent(t, 1, store.OpPut, "# TYPE a gauge\na{job=\"a\",n=\"000\"} 2\n")}
+	events := []bus.HistoryEntry{pastEvent(t, 2, store.OpPut, text.String()), pastEvent(t, 1, store.OpPut, "# TYPE a gauge\na{job=\"a\",n=\"000\"} 2\n")}
 	w := httptest.NewRecorder()
-	historyAPI(func(context.Context, store.Key, int) ([]bus.Past, uint64, error) { return events, 2, nil }).
+	historyAPI(func(context.Context, store.Key, int) ([]bus.HistoryEntry, uint64, error) { return events, 2, nil }).
 		ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/history?group=/job/a", nil))
-	var got struct{ Data apiHistory }
+	var got struct{ Data History }
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
 	one := got.Data.Entries[0]
-	if len(one.Added) != mostNames || one.AddedTotal != 199 || one.Changed != 1 || len(got.Data.Values.Series) != mostPlots || !got.Data.Values.Truncated || len(got.Data.Values.Series[0].Points) != 2 {
+	if len(one.Added) != maxNames || one.AddedTotal != 199 || one.Changed != 1 || len(got.Data.Values.Series) != maxSeries || !got.Data.Values.Truncated || len(got.Data.Values.Series[0].Points) != 2 {
 		t.Errorf("got %d of %d added, %d changed, %d plots", len(one.Added), one.AddedTotal, one.Changed, len(got.Data.Values.Series))
 	}
 }
@@ -113,18 +113,18 @@ func TestHistoryIsBounded(t *testing.T) {
 // told.
 func TestHistoryIsBusy(t *testing.T) {
 	asked, answer := make(chan struct{}), make(chan struct{})
-	api := historyAPI(func(context.Context, store.Key, int) ([]bus.Past, uint64, error) {
+	api := historyAPI(func(context.Context, store.Key, int) ([]bus.HistoryEntry, uint64, error) {
 		asked <- struct{}{}
 		<-answer
 		return nil, 0, errors.New("the stream is away")
 	})
-	codes := make(chan int, mostHistories)
+	codes := make(chan int, maxHistories)
 	get := func() *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		api.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/history?group=/job/a", nil))
 		return w
 	}
-	for range mostHistories {
+	for range maxHistories {
 		go func() { codes <- get().Code }()
 		<-asked
 	}
@@ -132,7 +132,7 @@ func TestHistoryIsBusy(t *testing.T) {
 		t.Errorf("one more: got %d %s", w.Code, w.Body)
 	}
 	close(answer)
-	for range mostHistories {
+	for range maxHistories {
 		if code := <-codes; code != 503 {
 			t.Errorf("while the stream is away: got %d, want 503", code)
 		}

@@ -29,7 +29,7 @@ func canonical(families map[string]*dto.MetricFamily, key store.Key, opts Option
 	for _, name := range names {
 		for _, m := range families[name].GetMetric() {
 			if m.TimestampMs != nil {
-				refused := refusef("pushed metrics must not have timestamps: metric %s has %d", quote.Excerpt(name, quote.MaxExcerpt), m.GetTimestampMs())
+				refused := refusef("pushed metrics must not have timestamps: metric %s has %d", quote.Excerpt(name), m.GetTimestampMs())
 				refused.Reason, refused.Metric = HasTimestamp, name
 				return nil, refused
 			}
@@ -38,7 +38,7 @@ func canonical(families map[string]*dto.MetricFamily, key store.Key, opts Option
 	w := &writer{grouping: newGrouping(key), unchecked: opts.Unchecked, limits: opts.Limits}
 	out := make([]store.Family, 0, len(names))
 	for _, name := range names {
-		if store.IsOwnName(name) {
+		if store.IsDerivedName(name) {
 			continue
 		}
 		f, err := w.family(families[name])
@@ -82,7 +82,7 @@ func (w *writer) family(mf *dto.MetricFamily) (store.Family, error) {
 		w.series += seriesOf(mf.GetType(), m)
 	}
 	if w.limits.Series > 0 && w.series > w.limits.Series {
-		return store.Family{}, w.limits.tooManySeries("metric " + quote.Excerpt(mf.GetName(), quote.MaxExcerpt) + " is where they end")
+		return store.Family{}, w.limits.tooManySeries("metric " + quote.Excerpt(mf.GetName()) + " is where they end")
 	}
 	if err := w.limits.checkFamily(mf, w.grouping.instance); err != nil {
 		return store.Family{}, err
@@ -155,7 +155,7 @@ func (w *writer) sort(mf *dto.MetricFamily) (repeated bool, err error) {
 		if !w.unchecked {
 			labels := string(w.labelText(i))
 			refused := refusef("collected metric %s {%s} was collected before with the same name and label values",
-				quote.Excerpt(mf.GetName(), quote.MaxExcerpt), quote.Clip(labels, maxLabelText))
+				quote.Excerpt(mf.GetName()), quote.Clip(labels, maxLabelText))
 			refused.Reason, refused.Metric, refused.Labels = DuplicateSeries, mf.GetName(), labels
 			return true, refused
 		}

@@ -17,14 +17,14 @@ func checkFamily(mf *dto.MetricFamily) error {
 	// legacy names can be exposed, escaped or quoted; names like these cannot:
 	// Prometheus takes a NUL for the end.
 	if !model.UTF8Validation.IsValidMetricName(name) || strings.Contains(name, "\x00") {
-		return refusef("invalid metric name %s", quote.Excerpt(name, quote.MaxExcerpt))
+		return refusef("invalid metric name %s", quote.Excerpt(name))
 	}
 	if _, ok := dto.MetricType_name[int32(mf.GetType())]; !ok {
-		return refusef("metric %s has the unknown type %d", quote.Excerpt(name, quote.MaxExcerpt), mf.GetType())
+		return refusef("metric %s has the unknown type %d", quote.Excerpt(name), mf.GetType())
 	}
 	// Prometheus refuses a whole scrape for such a text.
 	if !utf8.ValidString(mf.GetHelp()) {
-		return refusef("help of metric %s is not valid UTF-8: %s", quote.Excerpt(name, quote.MaxExcerpt), quote.Excerpt(mf.GetHelp(), quote.MaxExcerpt))
+		return refusef("help of metric %s is not valid UTF-8: %s", quote.Excerpt(name), quote.Excerpt(mf.GetHelp()))
 	}
 	return nil
 }
@@ -35,7 +35,7 @@ func checkFamily(mf *dto.MetricFamily) error {
 // read, and exemplars.
 func (g *grouping) checkMetric(mf *dto.MetricFamily, m *dto.Metric) error {
 	if !hasValue(mf.GetType(), m) {
-		return refusef("collected metric %s {%s} is not a %s", nameText(mf), labelText(m), mf.GetType())
+		return refusef("collected metric %s {%s} is not a %s", quote.Excerpt(mf.GetName()), labelText(m), mf.GetType())
 	}
 	previous := ""
 	for _, l := range m.GetLabel() {
@@ -43,21 +43,21 @@ func (g *grouping) checkMetric(mf *dto.MetricFamily, m *dto.Metric) error {
 		switch {
 		case label == previous && label != "":
 			return refusef("collected metric %s {%s} has two or more labels with the same name: %s",
-				nameText(mf), labelText(m), quote.Printable(quote.Clip(label, quote.MaxExcerpt)))
+				quote.Excerpt(mf.GetName()), labelText(m), quote.Printable(quote.Clip(label, quote.MaxExcerpt)))
 		case !IsLabelName(label):
 			return refusef("collected metric %s {%s} has a label with an invalid name: %s",
-				nameText(mf), labelText(m), quote.Excerpt(label, quote.MaxExcerpt))
+				quote.Excerpt(mf.GetName()), labelText(m), quote.Excerpt(label))
 		case m.Summary != nil && label == model.QuantileLabel:
 			return refusef("collected metric %s {%s} must not have an explicit %s label",
-				nameText(mf), labelText(m), quote.Excerpt(label, quote.MaxExcerpt))
+				quote.Excerpt(mf.GetName()), labelText(m), quote.Excerpt(label))
 		case g.le && label == model.BucketLabel && isHistogram(mf.GetType()):
 			// The text of a histogram has no room for such a label. A pushed one
 			// is left out of it, but a group that is not told from others by its
 			// own labels would share their series.
-			return refusef("histogram %s cannot be pushed to a group that has the label %s", nameText(mf), quote.Excerpt(label, quote.MaxExcerpt))
+			return refusef("histogram %s cannot be pushed to a group that has the label %s", quote.Excerpt(mf.GetName()), quote.Excerpt(label))
 		case !utf8.ValidString(l.GetValue()):
 			return refusef("collected metric %s {%s} has a label named %s whose value is not utf8: %s",
-				nameText(mf), labelText(m), quote.Excerpt(label, quote.MaxExcerpt), quote.Excerpt(l.GetValue(), quote.MaxExcerpt))
+				quote.Excerpt(mf.GetName()), labelText(m), quote.Excerpt(label), quote.Excerpt(l.GetValue()))
 		}
 		previous = label
 	}
@@ -117,17 +117,14 @@ func checkExemplars(name string, m *dto.Metric) error {
 func checkExemplar(name string, exemplar *dto.Exemplar) error {
 	for _, l := range exemplar.GetLabel() {
 		if !IsLabelName(l.GetName()) || !utf8.ValidString(l.GetValue()) {
-			return refusef("exemplar of metric %s has an invalid label: %s=%s", quote.Excerpt(name, quote.MaxExcerpt), quote.Excerpt(l.GetName(), quote.MaxExcerpt), quote.Excerpt(l.GetValue(), quote.MaxExcerpt))
+			return refusef("exemplar of metric %s has an invalid label: %s=%s", quote.Excerpt(name), quote.Excerpt(l.GetName()), quote.Excerpt(l.GetValue()))
 		}
 	}
 	if exemplar.GetTimestamp() != nil && exemplar.GetTimestamp().CheckValid() != nil {
-		return refusef("exemplar of metric %s has an invalid timestamp", quote.Excerpt(name, quote.MaxExcerpt))
+		return refusef("exemplar of metric %s has an invalid timestamp", quote.Excerpt(name))
 	}
 	return nil
 }
-
-// nameText is the name of a family for a message.
-func nameText(mf *dto.MetricFamily) string { return quote.Excerpt(mf.GetName(), quote.MaxExcerpt) }
 
 // maxLabelText bounds in bytes what a message shows of the labels of a metric.
 const maxLabelText = 300

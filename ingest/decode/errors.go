@@ -43,5 +43,5 @@ const (
 func (e *RefusedError) Error() string { return e.Message }
 
 func refusef(format string, args ...any) *RefusedError {
-	return &RefusedError{Message: quote.Shorten(fmt.Sprintf(format, args...)), Reason: InvalidSeries}
+	return &RefusedError{Message: quote.Message(fmt.Sprintf(format, args...)), Reason: InvalidSeries}
 }

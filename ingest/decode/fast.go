@@ -191,16 +191,7 @@ func (s *scanner) labelText(m span) []byte { return s.text[m.labelStart:m.labelE
 // result copies the families out of the scratch memory: one piece for all
 // texts, one for all names, one for the slice.
 func (s *scanner) result() []store.Family {
-	count, nameSize, size := 0, 0, 0
-	for i := range s.families {
-		f := &s.families[i]
-		if !f.isKept() {
-			continue
-		}
-		count++
-		nameSize += len(f.name)
-		size += headSize(f.name, f.help, typeWords[f.typ]) + f.size
-	}
+	count, nameSize, size := s.resultSize()
 	if count == 0 {
 		return nil
 	}
@@ -216,13 +207,7 @@ func (s *scanner) result() []store.Family {
 		start := len(text)
 		text = appendHead(text, f.name, f.help, typeWords[f.typ])
 		head := len(text) - start
-		if f.unsorted {
-			for _, m := range s.metrics[f.first:f.last] {
-				text = append(text, s.text[m.start:m.end]...)
-			}
-		} else {
-			text = append(text, s.text[s.metrics[f.first].start:s.metrics[f.last-1].end]...)
-		}
+		text = s.appendSamples(text, f)
 		nameStart := names.Len()
 		names.Write(f.name)
 		out = append(out, store.Family{
@@ -237,9 +222,35 @@ func (s *scanner) result() []store.Family {
 	return out
 }
 
+// resultSize returns the number of families that are kept, and the bytes of their
+// names and texts.
+func (s *scanner) resultSize() (count, nameSize, size int) {
+	for i := range s.families {
+		f := &s.families[i]
+		if !f.isKept() {
+			continue
+		}
+		count++
+		nameSize += len(f.name)
+		size += headSize(f.name, f.help, typeWords[f.typ]) + f.size
+	}
+	return count, nameSize, size
+}
+
+// appendSamples writes the sample lines of a family in their order.
+func (s *scanner) appendSamples(dst []byte, f *scanned) []byte {
+	if !f.unsorted {
+		return append(dst, s.text[s.metrics[f.first].start:s.metrics[f.last-1].end]...)
+	}
+	for _, m := range s.metrics[f.first:f.last] {
+		dst = append(dst, s.text[m.start:m.end]...)
+	}
+	return dst
+}
+
 // isKept tells whether the family is part of the push: a family without
 // samples is none.
-func (f *scanned) isKept() bool { return f.last > f.first && !store.IsOwnName(f.name) }
+func (f *scanned) isKept() bool { return f.last > f.first && !store.IsDerivedName(f.name) }
 
 // isComposite tells whether a metric of the family has several lines.
 func (f *scanned) isComposite() bool {

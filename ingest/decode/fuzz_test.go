@@ -141,7 +141,7 @@ func checkFamilies(t *testing.T, families []store.Family, key store.Key, uncheck
 	var all []byte
 	previous := ""
 	for i, f := range families {
-		if i > 0 && f.Name <= previous || f.PushTime != 0 || store.IsOwnName(f.Name) {
+		if i > 0 && f.Name <= previous || f.PushTime != 0 || store.IsDerivedName(f.Name) {
 			t.Fatalf("family %q after %q, pushed at %d", f.Name, previous, f.PushTime)
 		}
 		previous = f.Name

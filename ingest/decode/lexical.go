@@ -1,5 +1,25 @@
 package decode
 
+import (
+	"bytes"
+	"iter"
+)
+
+// Lines yields the lines of a body, without their line feeds, and their numbers
+// from 1.
+func Lines(body []byte) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		rest := body
+		for number := 1; len(rest) > 0; number++ {
+			var line []byte
+			line, rest, _ = bytes.Cut(rest, []byte{'\n'})
+			if !yield(number, line) {
+				return
+			}
+		}
+	}
+}
+
 // IsBlank tells whether the byte separates the parts of a line.
 func IsBlank(c byte) bool { return c == ' ' || c == '\t' }
 
@@ -35,6 +55,12 @@ func IsLabelStart(c byte) bool { return nameBytes[c]&(nameStart|labelPart) == na
 
 // IsLabelPart tells whether a label name without quotes may have the byte behind its first.
 func IsLabelPart(c byte) bool { return nameBytes[c]&labelPart != 0 }
+
+// isSample tells whether a line is neither blank nor a comment.
+func isSample(line []byte) bool {
+	i := SkipBlanks(line, 0)
+	return i < len(line) && line[i] != '#'
+}
 
 // SkipBlanks returns the index of the first byte from i on that is no blank.
 func SkipBlanks(text []byte, i int) int {

@@ -92,7 +92,7 @@ func (l Limits) checkFamily(mf *dto.MetricFamily, instance *dto.LabelPair) error
 	name := mf.GetName()
 	if l.LabelBytes > 0 && len(name) > l.LabelBytes {
 		return &LimitError{Reason: LabelTooLong, Metric: name, Message: fmt.Sprintf(
-			"a metric name has %d bytes, the limit is %d (--push.max-label-bytes): %s", len(name), l.LabelBytes, quote.Excerpt(name, quote.MaxExcerpt))}
+			"a metric name has %d bytes, the limit is %d (--push.max-label-bytes): %s", len(name), l.LabelBytes, quote.Excerpt(name))}
 	}
 	for i, m := range mf.GetMetric() {
 		count := 0
@@ -103,13 +103,13 @@ func (l Limits) checkFamily(mf *dto.MetricFamily, instance *dto.LabelPair) error
 			if longest := max(len(pair.GetName()), len(pair.GetValue())); l.LabelBytes > 0 && longest > l.LabelBytes {
 				return &LimitError{Reason: LabelTooLong, Metric: name, Message: fmt.Sprintf(
 					"label %s of metric %s, series %d, has %d bytes, the limit is %d (--push.max-label-bytes): %s",
-					quote.Excerpt(pair.GetName(), quote.MaxExcerpt), quote.Excerpt(name, quote.MaxExcerpt), i+1, longest, l.LabelBytes, quote.Excerpt(pair.GetValue(), quote.MaxExcerpt))}
+					quote.Excerpt(pair.GetName()), quote.Excerpt(name), i+1, longest, l.LabelBytes, quote.Excerpt(pair.GetValue()))}
 			}
 		}
 		if l.Labels > 0 && count > l.Labels {
 			return &LimitError{Reason: TooManyLabels, Metric: name, Message: fmt.Sprintf(
 				"metric %s, series %d, has %d labels with those of its group, the limit is %d (--push.max-labels)",
-				quote.Excerpt(name, quote.MaxExcerpt), i+1, count, l.Labels)}
+				quote.Excerpt(name), i+1, count, l.Labels)}
 		}
 	}
 	return nil
@@ -121,14 +121,12 @@ func lineOfSample(body []byte, n int) int {
 	if bytes.Count(body, []byte{'\n'})+1 < n {
 		return 0
 	}
-	for line := 1; len(body) > 0; line++ {
-		var text []byte
-		text, body, _ = bytes.Cut(body, []byte{'\n'})
-		if text = bytes.TrimLeft(text, " \t"); len(text) == 0 || text[0] == '#' {
-			continue
+	for number, line := range Lines(body) {
+		if isSample(line) {
+			n--
 		}
-		if n--; n == 0 {
-			return line
+		if n == 0 {
+			return number
 		}
 	}
 	return 0

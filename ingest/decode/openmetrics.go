@@ -107,5 +107,5 @@ func parseOpenMetrics(body []byte, scheme model.ValidationScheme, limits Limits)
 var errLineFeed = errors.New("a line feed within a name must be written as \\n")
 
 func openMetricsError(line int, err error) *SyntaxError {
-	return &SyntaxError{Line: line, Message: quote.Shorten(fmt.Sprintf("OpenMetrics parsing error in line %d: %v", line, err))}
+	return &SyntaxError{Line: line, Message: quote.Message(fmt.Sprintf("OpenMetrics parsing error in line %d: %v", line, err))}
 }

@@ -14,6 +14,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"sluice/store"
 )
 
 // maxExemplarLabels is how many characters the labels of an exemplar may have
@@ -68,42 +70,11 @@ func scanWord(text []byte) (word string, rest []byte, err error) {
 		}
 		return string(text[:end]), text[end:], nil
 	}
-	for i := 1; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '\n':
-			return "", nil, errLineFeed
-		case '"':
-			return unescapeOpenMetrics(text[1:i]), text[i+1:], nil
-		}
+	end := store.QuotedEnd(text)
+	if end < 0 {
+		return "", nil, errors.New("no closing quote")
 	}
-	return "", nil, errors.New("no closing quote")
-}
-
-// unescapeOpenMetrics replaces the three escapes that there are. A backslash
-// before anything else stands for itself, as Prometheus reads it.
-func unescapeOpenMetrics(text []byte) string {
-	if bytes.IndexByte(text, '\\') < 0 {
-		return string(text)
-	}
-	var b strings.Builder
-	b.Grow(len(text))
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if c == '\\' && i+1 < len(text) {
-			switch text[i+1] {
-			case '\\', '"':
-				i++
-				c = text[i]
-			case 'n':
-				i++
-				c = '\n'
-			}
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
+	return store.Unescape(text[1 : end-1]), text[end:], nil
 }
 
 // scanExemplar reads the exemplar behind a sample, of which the grammar has

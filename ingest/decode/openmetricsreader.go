@@ -8,6 +8,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/textparse"
+
+	"sluice/store"
 )
 
 // openMetricsReader puts the lines of an OpenMetrics body together to families.
@@ -111,7 +113,7 @@ func (r *openMetricsReader) declared(raw []byte) (*openFamily, error) {
 	if bytes.IndexByte(raw, '\n') >= 0 {
 		return nil, errLineFeed
 	}
-	name := unescapeOpenMetrics(raw)
+	name := store.Unescape(raw)
 	if f := r.open; f != nil && f.name == name {
 		if f.begun {
 			return nil, fmt.Errorf("metadata of %q must stand before its samples", name)

@@ -24,7 +24,7 @@ func parseProtobuf(body []byte) (map[string]*dto.MetricFamily, error) {
 		at := total - len(body)
 		mf, rest, err := CutFamily(body)
 		if err != nil {
-			return nil, &SyntaxError{Message: quote.Shorten(fmt.Sprintf("%s: in family %d, which begins at byte %d of %d", errorText(err), count, at, total))}
+			return nil, &SyntaxError{Message: quote.Message(fmt.Sprintf("%s: in family %d, which begins at byte %d of %d", errorText(err), count, at, total))}
 		}
 		body = rest
 		families[mf.GetName()] = mf

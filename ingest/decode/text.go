@@ -36,7 +36,7 @@ func parseText(body []byte, scheme model.ValidationScheme, limits Limits) (famil
 	parser := expfmt.NewTextParser(scheme)
 	families, err = parser.TextToMetricFamilies(bytes.NewReader(body))
 	if err != nil {
-		syntax := &SyntaxError{Message: quote.Shorten(err.Error())}
+		syntax := &SyntaxError{Message: quote.Message(err.Error())}
 		if parse, ok := errors.AsType[expfmt.ParseError](err); ok {
 			syntax.Line = parse.Line
 		}
@@ -48,16 +48,9 @@ func parseText(body []byte, scheme model.ValidationScheme, limits Limits) (famil
 // crowdedLine returns the first line with more labels than the most, from 1, or
 // 0 if there is none. Comments do not count.
 func crowdedLine(body []byte, most int) int {
-	for line := 1; len(body) > 0; line++ {
-		text := body
-		if end := bytes.IndexByte(body, '\n'); end >= 0 {
-			text, body = body[:end], body[end+1:]
-		} else {
-			body = nil
-		}
-		if len(text) > most && !bytes.HasPrefix(bytes.TrimLeft(text, " \t"), []byte("#")) &&
-			countLabels(text) > most {
-			return line
+	for number, line := range Lines(body) {
+		if len(line) > most && isSample(line) && countLabels(line) > most {
+			return number
 		}
 	}
 	return 0

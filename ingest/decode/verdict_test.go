@@ -51,7 +51,7 @@ func (g plainGateway) push(body string, key store.Key, replace bool) (plainVerdi
 			}
 			addLabels(m, key)
 		}
-		if !store.IsOwnName(name) {
+		if !store.IsDerivedName(name) {
 			group[name] = f
 		}
 	}
@@ -110,7 +110,7 @@ func (g plainGateway) text(t *rapid.T) string {
 	}
 	var text bytes.Buffer
 	for _, f := range all {
-		if store.IsOwnName(f.GetName()) {
+		if store.IsDerivedName(f.GetName()) {
 			continue // its values are times
 		}
 		if _, err := expfmt.MetricFamilyToText(&text, f); err != nil {
@@ -131,7 +131,7 @@ func sortedLines(text string) string {
 func scraped(s *store.Store) string {
 	var text strings.Builder
 	for _, f := range s.View().Families() {
-		if store.IsOwnName(f.Name()) {
+		if store.IsDerivedName(f.Name()) {
 			continue
 		}
 		for line := range strings.Lines(string(f.Head())) {

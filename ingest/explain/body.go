@@ -12,6 +12,7 @@ import (
 
 	"sluice/ingest/decode"
 	"sluice/ingest/quote"
+	"sluice/store"
 )
 
 // magics are the first bytes of compressed bodies, and what to do with them.
@@ -58,12 +59,12 @@ func (d *diagnosis) compressedBy(name, encoding, magic string) finding {
 	f := finding{gist: fmt.Sprintf("the body looks like %s (it begins with % x)", name, magic)}
 	switch {
 	case d.req.Decoded:
-		f.gist += " after Content-Encoding " + quote.Excerpt(d.req.Encoding, quote.MaxExcerpt/2) + " was taken off: it is compressed twice"
+		f.gist += " after Content-Encoding " + quote.Short(d.req.Encoding) + " was decoded: it is compressed twice"
 		f.cure = "Compress the body once."
 	case d.req.Encoding == "":
 		f.gist += ", but there is no header Content-Encoding"
 	default:
-		f.gist += ", and Content-Encoding " + quote.Excerpt(d.req.Encoding, quote.MaxExcerpt/2) + " is unknown here"
+		f.gist += ", and Content-Encoding " + quote.Short(d.req.Encoding) + " is not supported"
 	}
 	switch {
 	case f.cure != "":
@@ -120,19 +121,19 @@ const maxTried = 1 << 20
 // otherProtocol finds remote write, OTLP, and metric families in protobuf
 // without their content type.
 func (d *diagnosis) otherProtocol() finding {
-	const toRemoteWrite = "Remote write is received by Prometheus (/api/v1/write), not by a push gateway: it takes text format 0.0.4 or delimited protobuf, see README."
-	const toOTLP = "OTLP is received by an OpenTelemetry collector or by Prometheus (/api/v1/otlp), not by a push gateway: it takes text format 0.0.4 or delimited protobuf, see README."
+	const toRemoteWrite = "Send remote write to Prometheus (/api/v1/write). A push gateway accepts text format 0.0.4, OpenMetrics and delimited protobuf, see README."
+	const toOTLP = "Send OTLP to an OpenTelemetry collector or to Prometheus (/api/v1/otlp). A push gateway accepts text format 0.0.4, OpenMetrics and delimited protobuf, see README."
 	media, _, _ := mime.ParseMediaType(d.req.ContentType)
 	isBlock := d.isSnappyBlock()
 	switch {
 	case d.req.RemoteWrite || isBlock && media == "application/x-protobuf":
-		return finding{gist: "this is Prometheus remote write, which is not read here", cure: toRemoteWrite}
+		return finding{gist: "this is Prometheus remote write, which a push gateway does not accept", cure: toRemoteWrite}
 	case isBlock:
-		return finding{gist: "the body looks like a snappy block, as remote write sends it", cure: "Framed snappy is read here (header Content-Encoding: snappy), the block format is not. " + toRemoteWrite}
+		return finding{gist: "the body looks like a snappy block, as remote write sends it", cure: "Framed snappy is supported (header Content-Encoding: snappy), the block format is not. " + toRemoteWrite}
 	case media == "application/x-protobuf" && !isPrintable(d.body):
-		return finding{gist: "application/x-protobuf is the content type of remote write and OTLP, which are not read here", cure: toRemoteWrite}
+		return finding{gist: "application/x-protobuf is the content type of remote write and OTLP, which a push gateway does not accept", cure: toRemoteWrite}
 	case bytes.Contains(d.body[:min(len(d.body), 4096)], []byte(`"resourceMetrics"`)):
-		return finding{gist: "this is OTLP in JSON, which is not read here", cure: toOTLP}
+		return finding{gist: "this is OTLP in JSON, which a push gateway does not accept", cure: toOTLP}
 	case !isPrintable(d.body) && d.isFamilies():
 		return finding{gist: "the body looks like delimited protobuf, but its content type does not say so",
 			cure: "Send the header Content-Type: " + decode.ProtobufType + "; proto=io.prometheus.client.MetricFamily; encoding=delimited"}
@@ -181,10 +182,14 @@ func (d *diagnosis) unknownEncoding() finding {
 		return finding{}
 	}
 	return finding{
-		gist: "Content-Encoding " + quote.Excerpt(d.req.Encoding, quote.MaxExcerpt/2) + " is unknown here, so the body was read as it is",
+		gist: "Content-Encoding " + quote.Short(d.req.Encoding) + " is not supported, so the body was read as it is",
 		cure: "Use one of gzip, zstd or snappy (framed), or send the body uncompressed.",
 	}
 }
+
+// formType is the content type of curl where none is given, with -d and with
+// --data-binary.
+const formType = "application/x-www-form-urlencoded"
 
 // form finds the bodies of web forms, which curl -d and Postman make.
 func (d *diagnosis) form() finding {
@@ -194,15 +199,15 @@ func (d *diagnosis) form() finding {
 	case strings.HasPrefix(media, "multipart/") || bytes.HasPrefix(d.body, []byte("--")) && bytes.Contains(d.body[:min(len(d.body), 1024)], []byte("Content-Disposition:")):
 		return finding{gist: "the body is a multipart form, not text format",
 			cure: file + " (not -F), or in Postman the body kind binary or raw."}
-	case media == "application/x-www-form-urlencoded" && bytes.IndexByte(d.body, '\n') < 0:
-		return finding{gist: "the body has no line feed at all: curl -d drops those of a file", cure: file + " (not -d)."}
+	case media == formType && bytes.IndexByte(d.body, '\n') < 0 && d.lex(d.body).found():
+		return finding{gist: "the body has no line feed at all: curl -d removes those of a file", cure: file + " (not -d)."}
 	}
 	return finding{}
 }
 
 // markup finds JSON, XML, HTML and YAML.
 func (d *diagnosis) markup() finding {
-	const cure = "Text format has a line a series, such as: some_metric{label=\"value\"} 3.14"
+	const cure = "The text format has one line for each series, such as: some_metric{label=\"value\"} 3.14"
 	text := bytes.TrimLeft(d.body, " \t\r\n")
 	media, _, _ := mime.ParseMediaType(d.req.ContentType)
 	isJSON := media == "application/json" || strings.HasSuffix(media, "+json")
@@ -213,7 +218,7 @@ func (d *diagnosis) markup() finding {
 	case begins("<?xml"):
 		return finding{gist: "the body is XML, not text format", cure: cure}
 	case begins("<!doctype") || begins("<html"):
-		return finding{gist: "the body is HTML, not text format", cure: "Was a page pushed that was fetched from a wrong address or behind a login? " + cure}
+		return finding{gist: "the body is HTML, not text format", cure: "It may be an error page or a login page that was downloaded and then pushed. " + cure}
 	case len(text) > 0 && text[0] == '<':
 		return finding{gist: "the body begins with a <: is it XML, HTML or a template?", cure: cure}
 	case looksLikeJSON(text) || isJSON && len(text) > 0 && (text[0] == '{' || text[0] == '[' || text[0] == '"'):
@@ -250,7 +255,7 @@ func (d *diagnosis) oldLineEnds() finding {
 	if at < 0 || bytes.IndexByte(d.body, '\n') >= 0 {
 		return finding{}
 	}
-	return finding{at: at, gist: "lines end with a carriage return (CR) alone, as on old Macs", cure: "End each line with a line feed (LF, \\n)."}
+	return finding{at: at, gist: "lines end with a carriage return (CR) alone", cure: "End each line with a line feed (LF, \\n)."}
 }
 
 // notProtobuf finds what a body is that is no delimited protobuf but says so.
@@ -266,20 +271,16 @@ func (d *diagnosis) notProtobuf() finding {
 		if f := d.otherProtocol(); f.found() && (d.req.RemoteWrite || d.isSnappyBlock()) {
 			return f
 		}
-		return finding{cure: "Each family must be an io.prometheus.client.MetricFamily with its length before it as a varint."}
+		return finding{cure: "The body must be a sequence of io.prometheus.client.MetricFamily messages, each with its length before it as a varint."}
 	}
 }
 
 // quotedEnd returns the index behind the closing quote of what begins with the
 // quote at i, or -1.
 func quotedEnd(text []byte, i int) int {
-	for i++; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
+	n := store.QuotedEnd(text[i:])
+	if n < 0 {
+		return -1
 	}
-	return -1
+	return i + n
 }

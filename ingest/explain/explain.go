@@ -119,7 +119,7 @@ func (d *diagnosis) ignoredEncoding() string {
 	if d.req.Encoding == "" || d.req.Decoded || strings.EqualFold(d.req.Encoding, "identity") {
 		return ""
 	}
-	return fmt.Sprintf("Content-Encoding %s is unknown here and was ignored: use gzip, zstd or framed snappy.", quote.Excerpt(d.req.Encoding, quote.MaxExcerpt/2))
+	return fmt.Sprintf("Content-Encoding %s is not supported and was ignored. Use gzip, zstd or framed snappy.", quote.Short(d.req.Encoding))
 }
 
 // openMetrics is a line about a body that looks like OpenMetrics, unless the cure
@@ -129,7 +129,7 @@ func (d *diagnosis) openMetrics(cure string) string {
 	if !isOM || strings.Contains(cure, "OpenMetrics") {
 		return ""
 	}
-	return "The body looks like OpenMetrics (# EOF or # UNIT): that is read with the header Content-Type: application/openmetrics-text; version=1.0.0"
+	return "The body looks like OpenMetrics (# EOF or # UNIT). Send OpenMetrics with the header Content-Type: application/openmetrics-text; version=1.0.0"
 }
 
 // compose puts the first line and the others together, within bounds.
@@ -142,7 +142,7 @@ func compose(said, gist, cure string) string {
 	if cure == "" {
 		return first
 	}
-	return quote.Shorten(first + "\n" + cure)
+	return quote.Message(first + "\n" + cure)
 }
 
 // join puts lines together that are not empty.
@@ -186,8 +186,8 @@ func (d *diagnosis) refused(err *decode.RefusedError, key store.Key) string {
 	isText := !decode.IsDelimitedProtobuf(d.req.ContentType)
 	switch err.Reason {
 	case decode.HasTimestamp:
-		cure = "Remove the timestamp: push_time_seconds says when the group was pushed.\n" +
-			"To move samples with their times use federation (let Prometheus scrape /federate) or remote write, not a push gateway."
+		cure = "Remove the timestamp. push_time_seconds is the time of the push.\n" +
+			"To transfer samples with their timestamps, use federation (/federate) or remote write."
 		if isText {
 			where = d.timestampText(err.Metric)
 		} else {
@@ -197,7 +197,7 @@ func (d *diagnosis) refused(err *decode.RefusedError, key store.Key) string {
 		if isText {
 			where = d.duplicateText(err, key)
 		}
-		cure = "Push each series once; the labels of the group go before pushed ones of the same name."
+		cure = "Push each series once. Labels of the group replace pushed labels of the same name."
 	}
 	if where == "" && cure == "" {
 		return err.Message

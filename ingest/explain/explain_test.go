@@ -95,10 +95,30 @@ func TestExplainNamesWithTheFlag(t *testing.T) {
 			t.Errorf("%q: %q names a flag that is set", body, text)
 		}
 	}
-	f("a.b 1\n", "column 2: a dot in the metric name", `write any other as {"a.b"}`)
+	f("a.b 1\n", "column 2: a dot in the metric name", `Write any other name as {"a.b"}`)
 	f("m{a.b=\"1\"} 1\n", "column 4: a dot in the label name", `{"a.b"="value"}`)
 	f("größe 1\n", "column 3", `{"größe"}`)
 	f("{\"a\xff\"} 1\n", "column 4: the byte 0xff")
+}
+
+// A last line without a line feed is told where the line feed belongs, and
+// --data-binary only where that may be what was forgotten.
+func TestExplainMissingLineFeed(t *testing.T) {
+	f := func(body, contentType, want, not string) {
+		t.Helper()
+		text := explained(t, body, Request{ContentType: contentType}, decode.Options{})
+		if !strings.Contains(text, want) || not != "" && strings.Contains(text, not) {
+			t.Errorf("%q as %q: %q lacks %q, or has %q", body, contentType, text, want, not)
+		}
+	}
+	const form = "application/x-www-form-urlencoded"
+	f("x 1", form, "column 4: the last line does not end with a line feed", "drops")
+	f("x 1", form, `printf 'some_metric 3.14\n' | curl --data-binary @-`, "")
+	f("x 1", "", "column 4: the last line does not end with a line feed", "")
+	f("x 1", "", `printf 'some_metric 3.14\n'`, "")
+	f("a 1\nx 1", form, `printf 'some_metric 3.14\n'`, "-d ")
+	f("a 1\n# TYPE x gauge", "", "column 15: the last line does not end with a line feed", "-d ")
+	f("a 1b 2", form, "curl -d removes", "")
 }
 
 // Errors of other kinds, and those of which nothing more is known, stay.

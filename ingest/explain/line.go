@@ -13,7 +13,7 @@ import (
 
 const (
 	lineCure = `A line is a name, labels in braces, and a value: some_metric{label="value"} 3.14`
-	omCure   = "That is OpenMetrics: send it with the header Content-Type: application/openmetrics-text; version=1.0.0 and # EOF as its last line, or as text format 0.0.4 without it."
+	omCure   = "This is OpenMetrics. Send it with the header Content-Type: application/openmetrics-text; version=1.0.0 and the last line # EOF, or leave it out."
 )
 
 // line finds what is wrong with a line of text. last says that the body ends
@@ -26,7 +26,7 @@ func (d *diagnosis) line(text []byte, last bool, number int, said string) findin
 	switch {
 	case last && strings.HasPrefix(said, "unexpected end of input"):
 		g := finding{at: len(text), gist: "the last line does not end with a line feed",
-			cure: "End the body with a line feed (\\n); with curl use --data-binary, since -d drops line feeds."}
+			cure: d.lineFeedCure()}
 		if f.found() {
 			g.gist += ", or the body was cut off"
 		}
@@ -35,6 +35,16 @@ func (d *diagnosis) line(text []byte, last bool, number int, said string) findin
 		return f
 	}
 	return d.byState(text, number, said)
+}
+
+// lineFeedCure tells how to end the last line. A body without any line feed may
+// be a file of which curl has removed them.
+func (d *diagnosis) lineFeedCure() string {
+	const example = "printf 'some_metric 3.14\\n'"
+	if bytes.IndexByte(d.body, '\n') >= 0 {
+		return "End the last line with a line feed (\\n), for example: " + example
+	}
+	return "End each line with a line feed (\\n), for example: " + example + " | curl --data-binary @-\nTo send a file use --data-binary as well: curl -d removes its line feeds."
 }
 
 // wrapped finds what stands around a line that is good without it: a carriage
@@ -47,8 +57,8 @@ func (d *diagnosis) wrapped(text []byte, last bool) finding {
 	inner, isCR := bytes.CutSuffix(text, []byte{'\r'})
 	if isCR {
 		if f := d.lex(text); f.found() && !d.lex(inner).found() {
-			return finding{at: len(inner), gist: "the line ends with a carriage return: CR LF line ends are not read",
-				cure: "End lines with a line feed alone (\\n): dos2unix, or in PowerShell join lines with `n."}
+			return finding{at: len(inner), gist: "the line ends with CR LF, but it must end with LF",
+				cure: "End lines with a line feed alone (\\n): use dos2unix, or in PowerShell join lines with `n."}
 		}
 	}
 	start := decode.SkipBlanks(inner, 0)
@@ -60,7 +70,7 @@ func (d *diagnosis) wrapped(text []byte, last bool) finding {
 		middle, ok := bytes.CutPrefix(trimmed, []byte(q.open))
 		if middle, ok2 := bytes.CutSuffix(middle, []byte(q.close)); ok && ok2 && good(middle) && bytes.ContainsAny(middle, " \t") {
 			return finding{at: start, gist: "there are " + q.name + " around the line",
-				cure: "Send the line without them: the echo of the Windows shell keeps quotes, so write it there as echo some_metric 3.14"}
+				cure: "Send the line without them. The echo of the Windows shell keeps quotes: write echo some_metric 3.14"}
 		}
 	}
 	for _, prompt := range []string{"$ ", "> ", "PS> ", "% ", "- ", "* "} {
@@ -70,7 +80,7 @@ func (d *diagnosis) wrapped(text []byte, last bool) finding {
 	}
 	for _, end := range []string{";", ","} {
 		if rest, ok := bytes.CutSuffix(trimmed, []byte(end)); ok && good(rest) {
-			return finding{at: start + len(rest), gist: fmt.Sprintf("the line ends with %q", end), cure: "Put each series on a line of its own, with nothing behind the value."}
+			return finding{at: start + len(rest), gist: fmt.Sprintf("the line ends with %q", end), cure: "Put each series on a line of its own, with nothing after the value."}
 		}
 	}
 	return finding{}
@@ -156,15 +166,15 @@ func (d *diagnosis) typeWord(text []byte, i int) finding {
 		return finding{}
 	}
 	plain := strings.ToUpper(strings.TrimRight(word, " \t\r"))
-	f := finding{at: i, gist: quote.Excerpt(word, quote.MaxExcerpt) + " is no type of text format", cure: "Types are counter, gauge, histogram, summary and untyped."}
+	f := finding{at: i, gist: quote.Excerpt(word) + " is not a type of the text format", cure: "The types are counter, gauge, histogram, summary and untyped."}
 	switch {
 	case plain == "INFO" || plain == "STATESET" || plain == "UNKNOWN":
-		f.gist = strings.ToLower(plain) + " is a type of OpenMetrics, not of text format"
+		f.gist = strings.ToLower(plain) + " is a type of OpenMetrics, not of the text format"
 		f.cure = omCure
 	case dto.MetricType_value[plain] != 0 || plain == "COUNTER" || plain == "GAUGEHISTOGRAM":
 		f.at = i + len(plain)
-		f.gist = "there is something behind the type: " + quote.Excerpt(word[len(plain):], quote.MaxExcerpt)
-		f.cure = "End the line right behind the type."
+		f.gist = "there is something after the type: " + quote.Excerpt(word[len(plain):])
+		f.cure = "End the line directly after the type."
 	}
 	return f
 }
@@ -195,7 +205,7 @@ func (d *diagnosis) byState(text []byte, number int, said string) finding {
 		}
 		return finding{at: labelValueAt(text, label), gist: "the value of " + label + " must be a number", cure: `For example {` + label + `="0.5"}; the last bucket of a histogram is {le="+Inf"}.`}
 	case strings.Contains(said, "negative"):
-		return finding{at: valueAt(text), gist: "counts cannot be negative", cure: "A histogram's buckets and its count are numbers of observations."}
+		return finding{at: valueAt(text), gist: "counts cannot be negative", cure: "The buckets and the count of a histogram are numbers of observations."}
 	case strings.Contains(said, "invalid escape"):
 		if at := bytes.IndexByte(text, '\\'); at >= 0 {
 			return finding{at: at, gist: "a backslash must be written twice", cure: escapeCure}
@@ -210,65 +220,15 @@ func (d *diagnosis) byState(text []byte, number int, said string) finding {
 // firstMention returns the line before number that has the keyword or a sample
 // of the name, 0 if there is none.
 func (d *diagnosis) firstMention(name, keyword string, number int) (line int, isSample bool) {
-	body := d.body
-	for n := 1; n < number && len(body) > 0; n++ {
-		var text []byte
-		text, body, _ = bytes.Cut(body, []byte{'\n'})
+	for line, text := range decode.Lines(d.body) {
 		switch {
+		case line >= number:
+			return 0, false
 		case commentName(text, keyword) == name && name != "":
-			return n, false
+			return line, false
 		case keyword == "TYPE" && isSampleOf(text, name):
-			return n, true
+			return line, true
 		}
 	}
 	return 0, false
-}
-
-// commentName returns the metric name of a comment with the keyword, as it is
-// written, else "".
-func commentName(text []byte, keyword string) string {
-	i := decode.SkipBlanks(text, 0)
-	if i == len(text) || text[i] != '#' {
-		return ""
-	}
-	i = decode.SkipBlanks(text, i+1)
-	rest, ok := bytes.CutPrefix(text[i:], []byte(keyword))
-	if !ok || len(rest) == 0 || !decode.IsBlank(rest[0]) {
-		return ""
-	}
-	rest = rest[decode.SkipBlanks(rest, 0):]
-	if len(rest) > 0 && rest[0] == '"' {
-		if end := quotedEnd(rest, 0); end > 0 {
-			return string(rest[1 : end-1])
-		}
-	}
-	end := bytes.IndexAny(rest, " \t")
-	if end < 0 {
-		end = len(rest)
-	}
-	return string(rest[:end])
-}
-
-// isSampleOf tells whether a line has a sample of the name.
-func isSampleOf(text []byte, name string) bool {
-	text = text[decode.SkipBlanks(text, 0):]
-	if len(text) > 0 && text[0] == '{' {
-		text = text[1+decode.SkipBlanks(text[1:], 0):]
-		return len(name) > 0 && bytes.HasPrefix(text, []byte(`"`+name+`"`))
-	}
-	rest, ok := bytes.CutPrefix(text, []byte(name))
-	return ok && name != "" && (len(rest) == 0 || !decode.IsNamePart(rest[0]))
-}
-
-// lineOfMetric returns the first line that has a sample of a metric, or of a
-// part of it, from 1, or 0.
-func lineOfMetric(body []byte, name string) int {
-	for n := 1; len(body) > 0; n++ {
-		var text []byte
-		text, body, _ = bytes.Cut(body, []byte{'\n'})
-		if isPartOf(text, name) {
-			return n
-		}
-	}
-	return 0
 }

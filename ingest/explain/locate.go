@@ -1,11 +1,9 @@
 package explain
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/prometheus/common/model"
 
@@ -17,52 +15,21 @@ import (
 // timestampText says where in a text body the metric has its first timestamp,
 // and how many lines have one.
 func (d *diagnosis) timestampText(name string) string {
-	line, at, count := 0, 0, 0
 	var where string
-	for body := d.body; len(body) > 0; {
-		var text []byte
-		text, body, _ = bytes.Cut(body, []byte{'\n'})
-		line++
-		if at = timestampAt(text); at < 0 {
+	count := 0
+	for line, text := range decode.Lines(d.body) {
+		at := timestampAt(text)
+		if at < 0 {
 			continue
 		}
 		if count++; where == "" && isPartOf(text, name) {
-			where = fmt.Sprintf("line %d, column %d: %s", line, column(text, at), quote.Excerpt(text[at:], quote.MaxExcerpt/2))
+			where = fmt.Sprintf("line %d, column %d: %s", line, column(text, at), quote.Short(text[at:]))
 		}
 	}
 	if where != "" && count > 1 {
-		where += fmt.Sprintf(" (%d lines have one)", count)
+		where += fmt.Sprintf(" (%d lines have a timestamp)", count)
 	}
 	return where
-}
-
-// timestampAt returns where the timestamp of a good line is, -1 if there is none.
-func timestampAt(text []byte) int {
-	i := decode.SkipBlanks(text, 0)
-	if i == len(text) || text[i] == '#' {
-		return -1
-	}
-	i = valueAt(text)
-	for i < len(text) && !decode.IsBlank(text[i]) {
-		i++
-	}
-	if i = decode.SkipBlanks(text, i); i == len(text) {
-		return -1
-	}
-	return i
-}
-
-// isPartOf tells whether a line has a sample of a metric, or of a part of it.
-func isPartOf(text []byte, name string) bool {
-	if isSampleOf(text, name) {
-		return true
-	}
-	for _, suffix := range [...]string{"_bucket", "_sum", "_count"} {
-		if at := bytes.Index(text[:min(len(text), len(name)+64)], []byte(suffix)); at >= 0 && isSampleOf(text, name+suffix) {
-			return true
-		}
-	}
-	return false
 }
 
 // timestampIndex says which metric of a protobuf body has the first timestamp.
@@ -76,7 +43,7 @@ func (d *diagnosis) timestampIndex() string {
 		body = rest
 		for i, m := range mf.GetMetric() {
 			if m.TimestampMs != nil {
-				return fmt.Sprintf("the first one is in family %d (%s), metric %d", count, quote.Excerpt(mf.GetName(), quote.MaxExcerpt), i+1)
+				return fmt.Sprintf("the first one is in family %d (%s), metric %d", count, quote.Excerpt(mf.GetName()), i+1)
 			}
 		}
 	}
@@ -91,11 +58,8 @@ const maxLooked = 100_000
 // twice.
 func (d *diagnosis) duplicateText(err *decode.RefusedError, key store.Key) string {
 	seen := map[string]int{}
-	line, looked := 0, 0
-	for body := d.body; len(body) > 0; {
-		var text []byte
-		text, body, _ = bytes.Cut(body, []byte{'\n'})
-		line++
+	looked := 0
+	for line, text := range decode.Lines(d.body) {
 		if !isPartOf(text, err.Metric) {
 			continue
 		}
@@ -155,49 +119,13 @@ func joinLabels(set map[string]string) string {
 	return string(text)
 }
 
-// sampleLabels reads the name and the labels of a good line.
-func sampleLabels(text []byte) (name string, labels []store.Label) {
-	i := decode.SkipBlanks(text, 0)
-	start := i
-	for i < len(text) && !decode.IsBlank(text[i]) && text[i] != '{' {
-		i++
-	}
-	name = string(text[start:i])
-	if i = decode.SkipBlanks(text, i); i == len(text) || text[i] != '{' {
-		return name, nil
-	}
-	unescape := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n")
-	for i++; i < len(text); i++ {
-		i = decode.SkipBlanks(text, i)
-		var token []byte
-		next := i
-		if i < len(text) && text[i] == '"' {
-			if next = quotedEnd(text, i); next < 0 {
-				return name, labels
-			}
-			token = text[i+1 : next-1]
-		} else {
-			token = word(text, i)
-			next = i + len(token)
-		}
-		label := unescape.Replace(string(token))
-		if i = decode.SkipBlanks(text, next); i < len(text) && text[i] == '=' {
-			i = decode.SkipBlanks(text, i+1)
-			end := -1
-			if i < len(text) && text[i] == '"' {
-				end = quotedEnd(text, i)
-			}
-			if end < 0 {
-				return name, labels
-			}
-			labels = append(labels, store.Label{Name: label, Value: unescape.Replace(string(text[i+1 : end-1]))})
-			i = decode.SkipBlanks(text, end)
-		} else if name == "" {
-			name = label
-		}
-		if i >= len(text) || text[i] != ',' {
-			return name, labels
+// lineOfMetric returns the first line that has a sample of a metric, or of a
+// part of it, from 1, or 0.
+func lineOfMetric(body []byte, name string) int {
+	for line, text := range decode.Lines(body) {
+		if isPartOf(text, name) {
+			return line
 		}
 	}
-	return name, labels
+	return 0
 }

@@ -52,6 +52,14 @@ func (d *diagnosis) nameOf(text []byte, i int) (int, finding) {
 	return i, finding{}
 }
 
+// badName says why a name is not valid, quoted or not.
+func (d *diagnosis) badName(text []byte, start, end int, what string) finding {
+	if text[start] == '"' {
+		return d.badQuoted(text, start, end, what)
+	}
+	return d.oddInName(text, start, what)
+}
+
 // badQuoted says why a quoted name is not valid.
 func (d *diagnosis) badQuoted(text []byte, start, end int, what string) finding {
 	name := text[start+1 : end-1]
@@ -62,15 +70,15 @@ func (d *diagnosis) badQuoted(text []byte, start, end int, what string) finding 
 		}
 		valid := size == 1 && decode.IsLabelPart(name[i]) && (i > 0 || decode.IsLabelStart(name[i])) || what == "metric" && r == ':'
 		if !valid && !d.isUTF8Scheme() {
-			return finding{at: start + 1 + i, gist: fmt.Sprintf("%s in the %s name %s", d.charName(r), what, quote.Excerpt(name, quote.MaxExcerpt)), cure: d.nameCure(name, what)}
+			return finding{at: start + 1 + i, gist: fmt.Sprintf("%s in the %s name %s", charName(r), what, quote.Excerpt(name)), cure: d.nameCure(name, what)}
 		}
 		i += size
 	}
-	return finding{at: start, gist: fmt.Sprintf("%s is no %s name", quote.Excerpt(name, quote.MaxExcerpt), what), cure: d.nameCure(name, what)}
+	return finding{at: start, gist: fmt.Sprintf("%s is not a %s name", quote.Excerpt(name), what), cure: d.nameCure(name, what)}
 }
 
 // charName names a character.
-func (d *diagnosis) charName(r rune) string {
+func charName(r rune) string {
 	switch r {
 	case '.':
 		return "a dot"
@@ -103,16 +111,16 @@ func (d *diagnosis) nameCure(name []byte, what string) string {
 	if what == "metric" {
 		allowed = "letters, digits, _ and :"
 	}
-	quoted := quote.Excerpt(name, quote.MaxExcerpt/2)
+	quoted := quote.Short(name)
 	if what == "metric" {
 		quoted = "{" + quoted + "}"
 	} else {
 		quoted = "{" + quoted + `="value"}`
 	}
 	if d.isUTF8Scheme() {
-		return fmt.Sprintf("Names without quotes have %s, and no digit first; write any other as %s.", allowed, quoted)
+		return fmt.Sprintf("Names without quotes consist of %s, and do not begin with a digit. Write any other name as %s.", allowed, quoted)
 	}
-	return fmt.Sprintf("Names have %s, and no digit first; others need the flag --push.enable-utf8-names and quotes: %s", allowed, quoted)
+	return fmt.Sprintf("Names consist of %s, and do not begin with a digit. Other names need the flag --push.enable-utf8-names and quotes: %s", allowed, quoted)
 }
 
 // word is what stands at i up to a blank, a brace or the like.
@@ -127,7 +135,7 @@ func word(text []byte, i int) []byte {
 // badUTF8 names a byte that is no UTF-8.
 func (d *diagnosis) badUTF8(text []byte, at int) finding {
 	return finding{at: at, gist: fmt.Sprintf("the byte 0x%02x is not valid UTF-8", text[at]),
-		cure: "Send UTF-8: the body looks like Latin-1 (ISO 8859-1), Windows-1252 or another old charset; iconv -t UTF-8 converts it."}
+		cure: "Send UTF-8. The body may be in Latin-1 (ISO 8859-1) or Windows-1252: iconv -t UTF-8 converts it."}
 }
 
 // oddStart says what begins a line that begins with no name.
@@ -143,7 +151,7 @@ func (d *diagnosis) oddStart(text []byte, i int) finding {
 	}
 	switch {
 	case begins("\xef\xbb\xbf"):
-		return finding{at: i, gist: "there is a byte order mark (EF BB BF) within the body", cure: "Were files joined? Take the byte order mark from each of them."}
+		return finding{at: i, gist: "there is a byte order mark (EF BB BF) inside the body", cure: "If files were joined, remove the byte order mark from each of them."}
 	case begins("//", "--", ";", "/*"):
 		return finding{at: i, gist: "the line looks like a comment", cure: "Comments begin with #."}
 	case begins("“", "”", "‘", "’", "„", "«", "»", "'", "`"):
@@ -159,11 +167,11 @@ func (d *diagnosis) oddStart(text []byte, i int) finding {
 	case '0' <= r && r <= '9' && isNumber(string(firstField(rest))):
 		return finding{at: i, gist: "the line begins with a number instead of a metric name", cure: lineCure}
 	case '0' <= r && r <= '9':
-		return finding{at: i, gist: fmt.Sprintf("the metric name %s begins with a digit", quote.Excerpt(word(text, i), quote.MaxExcerpt)), cure: d.nameCure(word(text, i), "metric")}
+		return finding{at: i, gist: fmt.Sprintf("the metric name %s begins with a digit", quote.Excerpt(word(text, i))), cure: d.nameCure(word(text, i), "metric")}
 	case r == '}' || r == ',' || r == '|' || r == '=':
 		return finding{at: i, gist: fmt.Sprintf("the line begins with %q", r), cure: lineCure}
 	}
-	return finding{at: i, gist: d.charName(r) + " where a metric name begins", cure: d.nameCure(word(text, i), "metric")}
+	return finding{at: i, gist: charName(r) + " where a metric name should begin", cure: d.nameCure(word(text, i), "metric")}
 }
 
 // firstField is the text up to a blank.
@@ -182,11 +190,11 @@ func template(text []byte, i int) finding {
 		{"<no value>", "a template had no value here"}, {"#{", "an expression was not replaced"}, {"%(", "a format was not replaced"},
 	} {
 		if bytes.HasPrefix(rest, []byte(mark.begin)) {
-			return finding{at: i, gist: fmt.Sprintf("%s: %s", mark.what, quote.Excerpt(rest, quote.MaxExcerpt)), cure: "Look at what makes the body; in a shell, double quotes let $VAR be replaced, single quotes do not."}
+			return finding{at: i, gist: fmt.Sprintf("%s: %s", mark.what, quote.Excerpt(rest)), cure: "Check the program that writes the body. A shell expands $VAR in double quotes, not in single quotes."}
 		}
 	}
 	if len(rest) > 1 && (rest[0] == '$' || rest[0] == '%') && decode.IsLabelStart(rest[1]) {
-		return finding{at: i, gist: fmt.Sprintf("a variable was not replaced: %s", quote.Excerpt(firstField(rest), quote.MaxExcerpt)), cure: "Look at what makes the body; in a shell, double quotes let $VAR be replaced, single quotes do not."}
+		return finding{at: i, gist: fmt.Sprintf("a variable was not replaced: %s", quote.Excerpt(firstField(rest))), cure: "Check the program that writes the body. A shell expands $VAR in double quotes, not in single quotes."}
 	}
 	return finding{}
 }
@@ -200,18 +208,18 @@ func (d *diagnosis) behindName(text []byte, start, i int) finding {
 	case c == '|' || bytes.Contains(fields[0], []byte{'|'}):
 		return finding{at: i, gist: "the line looks like statsd", cure: "Statsd lines go to the statsd_exporter. " + lineCure}
 	case c == '=':
-		return finding{at: i, gist: "there is a = behind the metric name", cure: "Write a blank there: " + quote.Clip(string(text[start:i]), 60) + " 3.14"}
+		return finding{at: i, gist: "there is a = after the metric name", cure: "Write a space instead: " + quote.Clip(string(text[start:i]), 60) + " 3.14"}
 	case c == ',' && bytes.IndexByte(rest, '=') > 0 && len(fields) > 1:
 		return finding{at: i, gist: "the line looks like the line protocol of InfluxDB", cure: "Influx lines go to the influxdb_exporter or to Telegraf. " + lineCure}
 	case c == ',' || c == ';':
-		return finding{at: i, gist: fmt.Sprintf("the line looks like CSV: there is a %q behind the name", c), cure: lineCure}
+		return finding{at: i, gist: fmt.Sprintf("the line looks like CSV: there is a %q after the name", c), cure: lineCure}
 	case (c == '.' || c == '-' || c == '/') && len(fields) == 3 && isNumber(string(fields[1])) && isInteger(string(bytes.TrimRight(fields[2], "\r"))):
-		return finding{at: i, gist: fmt.Sprintf("the line looks like Graphite: %s in the name, and a time at the end", d.charName(rune(c))),
+		return finding{at: i, gist: fmt.Sprintf("the line looks like Graphite: %s in the name, and a timestamp at the end", charName(rune(c))),
 			cure: "Graphite lines go to the graphite_exporter. " + d.nameCure(name, "metric")}
 	case c == '(' || c == '[' || c == '<':
-		return finding{at: i, gist: fmt.Sprintf("there is a %q behind the metric name", c), cure: lineCure}
+		return finding{at: i, gist: fmt.Sprintf("there is a %q after the metric name", c), cure: lineCure}
 	case c == '"' || c == '\'':
-		return finding{at: i, gist: "there is a quote behind the metric name", cure: lineCure}
+		return finding{at: i, gist: "there is a quote after the metric name", cure: lineCure}
 	case c == '$' || c == '%':
 		if f := template(text, i); f.found() {
 			return f
@@ -231,5 +239,5 @@ func (d *diagnosis) oddInName(text []byte, i int, what string) finding {
 		start--
 	}
 	name := word(text, start)
-	return finding{at: i, gist: fmt.Sprintf("%s in the %s name %s", d.charName(r), what, quote.Excerpt(name, quote.MaxExcerpt)), cure: d.nameCure(name, what)}
+	return finding{at: i, gist: fmt.Sprintf("%s in the %s name %s", charName(r), what, quote.Excerpt(name)), cure: d.nameCure(name, what)}
 }

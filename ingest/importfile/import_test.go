@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/bus"
+	"sluice/bus/embed"
 	"sluice/store"
 )
 
@@ -60,7 +61,7 @@ func open(t testing.TB, cfg bus.Config, path string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, store: store.New(store.Settings{}), log: &logBuffer{}}
 	logger := slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	cfg.Sync = bus.SyncInterval
+	cfg.Server.Sync = embed.SyncInterval
 	var err error
 	if g.bus, err = bus.Open(t.Context(), cfg, logger, nil); err != nil {
 		t.Fatal(err)
@@ -162,7 +163,7 @@ func (g *gateway) append(events ...store.Event) {
 func TestImportIntoAnEmptyStream(t *testing.T) {
 	for _, name := range fixtures {
 		t.Run(name, func(t *testing.T) {
-			cfg := bus.Config{DataDir: t.TempDir()}
+			cfg := bus.Config{Server: embed.Config{DataDir: t.TempDir()}}
 			path := write(t, fixture(t, name))
 			want, err := load(path, store.Settings{}, nil, anySize)
 			if err != nil {
@@ -206,7 +207,7 @@ func TestNothingIsImportedOnceAnythingWasWritten(t *testing.T) {
 		"a deleted import": {{Op: store.OpImport}, {Op: store.OpImported}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := bus.Config{DataDir: t.TempDir()}
+			cfg := bus.Config{Server: embed.Config{DataDir: t.TempDir()}}
 			g := start(t, cfg, "")
 			g.append(events...)
 			g.stop()
@@ -225,7 +226,7 @@ func TestWithoutAFileNothingIsWritten(t *testing.T) {
 	for name, path := range map[string]string{
 		"no flag": "", "missing": t.TempDir() + "/missing", "without groups": write(t, pushedGroups{}.file(t)),
 	} {
-		g := start(t, bus.Config{DataDir: t.TempDir()}, path)
+		g := start(t, bus.Config{Server: embed.Config{DataDir: t.TempDir()}}, path)
 		g.run()
 		g.must(0)
 		if last := g.bus.Status().Last; last != 0 {
@@ -236,7 +237,7 @@ func TestWithoutAFileNothingIsWritten(t *testing.T) {
 }
 
 func TestABrokenFileWritesNothing(t *testing.T) {
-	cfg := bus.Config{DataDir: t.TempDir()}
+	cfg := bus.Config{Server: embed.Config{DataDir: t.TempDir()}}
 	good := many(t, 3, 1).file(t)
 	for _, data := range [][]byte{nil, good[:len(good)-1], pushedGroups{}.add(t, map[string]string{"instance": "x"}).file(t)} {
 		path := write(t, data)
@@ -262,7 +263,7 @@ func TestACrashInTheMiddle(t *testing.T) {
 	path := write(t, many(t, groups, 2).file(t))
 	for landed := range groups + 1 {
 		t.Run(fmt.Sprint(landed), func(t *testing.T) {
-			cfg := bus.Config{DataDir: t.TempDir()}
+			cfg := bus.Config{Server: embed.Config{DataDir: t.TempDir()}}
 			g := start(t, cfg, path)
 			g.imp.batch = 1
 			g.steps(landed)
@@ -299,7 +300,7 @@ func TestACrashInTheMiddle(t *testing.T) {
 }
 
 func TestAnIncompleteImportNeedsItsFile(t *testing.T) {
-	cfg := bus.Config{DataDir: t.TempDir()}
+	cfg := bus.Config{Server: embed.Config{DataDir: t.TempDir()}}
 	g := start(t, cfg, write(t, many(t, 3, 1).file(t)))
 	g.imp.batch = 1
 	g.steps(2)
@@ -321,7 +322,7 @@ func TestAnIncompleteImportNeedsItsFile(t *testing.T) {
 }
 
 func TestAWipeCallsTheImportOff(t *testing.T) {
-	g := start(t, bus.Config{DataDir: t.TempDir()}, write(t, many(t, 5, 1).file(t)))
+	g := start(t, bus.Config{Server: embed.Config{DataDir: t.TempDir()}}, write(t, many(t, 5, 1).file(t)))
 	g.imp.batch = 1
 	g.steps(3)
 	g.append(g.store.Draft().Wipe(""))
@@ -331,7 +332,7 @@ func TestAWipeCallsTheImportOff(t *testing.T) {
 
 // What somebody writes into the stream without asking does not cost a group.
 func TestAnEventInBetweenBeginsTheImportAgain(t *testing.T) {
-	g := start(t, bus.Config{DataDir: t.TempDir()}, write(t, many(t, 5, 1).file(t)))
+	g := start(t, bus.Config{Server: embed.Config{DataDir: t.TempDir()}}, write(t, many(t, 5, 1).file(t)))
 	g.imp.batch = 1
 	g.steps(2)
 	key, _ := store.NewKey("stranger")
@@ -424,7 +425,7 @@ func TestADeadImporterIsReplaced(t *testing.T) {
 }
 
 func TestAFullStreamEndsTheImport(t *testing.T) {
-	cfg := bus.Config{DataDir: t.TempDir(), MaxBytes: 20 << 10}
+	cfg := bus.Config{Server: embed.Config{DataDir: t.TempDir()}, MaxBytes: 20 << 10}
 	path := write(t, many(t, 200, 3).file(t))
 	g := start(t, cfg, path)
 	if err := g.imp.Run(g.ctx); err == nil || !strings.Contains(err.Error(), path) {
@@ -445,7 +446,7 @@ func BenchmarkImport(b *testing.B) {
 		b.StopTimer()
 		dir := b.TempDir()
 		b.StartTimer()
-		g := start(b, bus.Config{DataDir: dir}, path)
+		g := start(b, bus.Config{Server: embed.Config{DataDir: dir}}, path)
 		g.run()
 		b.StopTimer()
 		g.must(groups)

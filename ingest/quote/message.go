@@ -25,14 +25,9 @@ func Printable(s string) string {
 	return b.String()
 }
 
-// MaxMessage bounds an error's text in bytes. It may quote what was pushed, and
-// it goes into an answer and perhaps into a log.
+// MaxMessage bounds an error's text in bytes, since it goes into an answer and
+// perhaps into a log.
 const MaxMessage = 900
 
-// Shorten bounds an error's text to MaxMessage.
-func Shorten(message string) string {
-	if len(message) <= MaxMessage {
-		return message
-	}
-	return strings.ToValidUTF8(message[:MaxMessage], "") + "..."
-}
+// Message bounds an error's text to MaxMessage bytes and three dots.
+func Message(text string) string { return Clip(text, MaxMessage) }

@@ -10,9 +10,15 @@ import (
 // MaxExcerpt bounds in bytes what a message quotes of a name, value or token.
 const MaxExcerpt = 80
 
-// Excerpt quotes what was pushed, so that it has no control characters and is
-// valid UTF-8, up to a length in bytes of the quoted text.
-func Excerpt[T string | []byte](s T, most int) string {
+// Excerpt quotes a name, value or token that was pushed, or its beginning. The
+// text is valid UTF-8 without control characters.
+func Excerpt[T string | []byte](s T) string { return excerpt(s, MaxExcerpt) }
+
+// Short is Excerpt with half of its length.
+func Short[T string | []byte](s T) string { return excerpt(s, MaxExcerpt/2) }
+
+// excerpt quotes up to a length in bytes of the quoted text.
+func excerpt[T string | []byte](s T, most int) string {
 	head := s
 	if len(head) > most {
 		head = head[:most]
@@ -29,7 +35,8 @@ func Excerpt[T string | []byte](s T, most int) string {
 	return quoted
 }
 
-// Clip shortens a text that needs no quotes around it, such as labels.
+// Clip shortens a text that needs no quotes around it, such as labels, to a
+// number of bytes and three dots.
 func Clip(s string, most int) string {
 	if len(s) <= most {
 		return s

@@ -5,17 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
-
-func mustKey(tb testing.TB, path string) store.Key {
-	tb.Helper()
-	key, err := store.ParseKey(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return key
-}
 
 func TestSearch(t *testing.T) {
 	keys := map[string]store.Key{}
@@ -128,7 +120,7 @@ func FuzzSearch(f *testing.F) {
 	for _, text := range []string{`a=b "c d" ~x`, `"`, `~"\`, `a!~`, "a~(?i)x{3}"} {
 		f.Add(text)
 	}
-	key := mustKey(f, "/job/x/instance/y")
+	key := testkit.MustKey("/job/x/instance/y")
 	f.Fuzz(func(t *testing.T, text string) {
 		if s, err := Parse(text); err == nil {
 			s.Matches(key)
@@ -139,7 +131,7 @@ func FuzzSearch(f *testing.F) {
 func BenchmarkSearch(b *testing.B) {
 	keys := make([]store.Key, 1000)
 	for i := range keys {
-		keys[i] = mustKey(b, fmt.Sprintf("/job/job%d/instance/host%d.example.org", i%10, i))
+		keys[i] = testkit.MustKey(fmt.Sprintf("/job/job%d/instance/host%d.example.org", i%10, i))
 	}
 	for _, text := range []string{"host77", "job=job7 host7", "instance~^host7", "~host.*7.*org$"} {
 		b.Run(text, func(b *testing.B) {

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Term writes the search for the groups that have a label.
+// Term returns the search for the groups that have a label with this value.
 func Term(name, value string) string {
 	if !model.LegacyValidation.IsValidLabelName(name) {
 		name = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
@@ -15,7 +15,7 @@ func Term(name, value string) string {
 	return name + "=" + quote(value)
 }
 
-// quote writes a value as Parse reads it back: behind "=" a tilde would be part of
+// quote writes a value so that Parse reads it back. A tilde behind "=" would be part of
 // the operator.
 func quote(value string) string {
 	if value != "" && value[0] != '"' && value[0] != '~' && !strings.ContainsFunc(value, unicode.IsSpace) {

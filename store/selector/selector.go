@@ -1,5 +1,5 @@
-// Package selector chooses groups by their grouping labels, with the series
-// selectors of Prometheus, parsed by its own parser.
+// Package selector selects groups by their grouping labels. It takes the series
+// selectors of Prometheus and parses them with Prometheus' own parser.
 package selector
 
 import (
@@ -15,18 +15,19 @@ import (
 	"sluice/store"
 )
 
-// maxLength bounds a selector in bytes: its regular expressions are compiled.
+// maxLength bounds a selector in bytes, because its regular expressions are compiled.
 const maxLength = 4 << 10
 
-// Selector chooses groups. The zero Selector chooses all.
+// Selector selects groups. The zero Selector selects all. Its methods may be called
+// concurrently.
 type Selector struct {
 	matchers []*labels.Matcher
 }
 
-// Parse reads a selector such as {job="backup",instance=~"old-.*"}. The braces
-// may be left out. A label that a group does not have counts as empty, and
-// regular expressions match whole values, both as in Prometheus. There is no
-// metric name: groups have none. The error is one line.
+// Parse reads a selector such as {job="backup",instance=~"old-.*"}. The braces may be
+// left out. A label that a group does not have counts as empty, and regular expressions
+// match whole values; both are as in Prometheus. A metric name is an error, because
+// groups have none. The error is one line.
 func Parse(text string) (Selector, error) {
 	if len(text) > maxLength {
 		return Selector{}, fmt.Errorf("a selector of %d bytes: there may be %d", len(text), maxLength)
@@ -46,8 +47,8 @@ func Parse(text string) (Selector, error) {
 	return Selector{matchers: matchers}, nil
 }
 
-// read parses a selector with braces or without. Only the parser knows which it
-// is: a quoted label name may have braces of its own.
+// read parses a selector with braces or without. Only the parser can tell which it is,
+// because a quoted label name may contain braces.
 func read(text string) ([]*labels.Matcher, error) {
 	p := parser.NewParser(parser.Options{})
 	matchers, err := p.ParseMetricSelector(text)
@@ -66,8 +67,8 @@ func read(text string) ([]*labels.Matcher, error) {
 	}
 }
 
-// reasonOf is an error of the parser without the position, which counts braces
-// that the text does not have.
+// reasonOf returns the parser's error without the position, which counts braces that the
+// text does not have.
 func reasonOf(err error) error {
 	var all parser.ParseErrors
 	if errors.As(err, &all) && len(all) > 0 && all[0].Err != nil {
@@ -76,12 +77,12 @@ func reasonOf(err error) error {
 	return err
 }
 
-// oneLine is what a parser says, without line breaks.
+// oneLine returns the text of an error without line breaks.
 func oneLine(err error) string {
 	return strings.Join(strings.Fields(err.Error()), " ")
 }
 
-// Matches tells whether the selector chooses the group.
+// Matches reports whether the selector selects the group of the key.
 func (s Selector) Matches(key store.Key) bool {
 	for _, m := range s.matchers {
 		value, _ := key.Get(m.Name)
@@ -92,9 +93,8 @@ func (s Selector) Matches(key store.Key) bool {
 	return true
 }
 
-// Narrows tells whether the selector asks for anything: that a label has a value,
-// of some kind. Prometheus takes no query whose selectors do not, and what deletes
-// groups should not either.
+// Narrows reports whether a matcher requires that a label has a value. Prometheus refuses
+// a query whose selectors do not, and so must what deletes groups.
 func (s Selector) Narrows() bool {
 	return slices.ContainsFunc(s.matchers, func(m *labels.Matcher) bool { return !m.Matches("") })
 }
@@ -108,11 +108,11 @@ func (s Selector) String() string {
 	return "{" + strings.Join(texts, ",") + "}"
 }
 
-// Selectors chooses what one of them chooses. None choose all, as in the API of
-// Prometheus.
+// Selectors select the groups that at least one of them selects. No Selectors select all
+// groups, as in the API of Prometheus.
 type Selectors []Selector
 
-// ParseAll reads several selectors.
+// ParseAll parses each text as Parse does, up to the first error.
 func ParseAll(texts []string) (Selectors, error) {
 	all := make(Selectors, 0, len(texts))
 	for _, text := range texts {
@@ -125,7 +125,7 @@ func ParseAll(texts []string) (Selectors, error) {
 	return all, nil
 }
 
-// Matches tells whether one of them chooses the group.
+// Matches reports whether one of them selects the group of the key.
 func (all Selectors) Matches(key store.Key) bool {
 	return len(all) == 0 || slices.ContainsFunc(all, func(s Selector) bool { return s.Matches(key) })
 }

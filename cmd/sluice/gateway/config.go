@@ -62,7 +62,7 @@ func (c *Config) Check() error {
 	if c.Front.Limits.Labels > maxMaxLabels {
 		return fmt.Errorf("--push.max-labels: must not be more than %d", maxMaxLabels)
 	}
-	if c.Bus.URL != "" && (c.Bus.Listen != "" || c.Bus.ServerConfig != "") {
+	if c.Bus.URL != "" && (c.Bus.Server.Listen != "" || c.Bus.Server.ConfigFile != "") {
 		return fmt.Errorf("--bus.url: is for an external server, --bus.listen and --bus.config are for the embedded one")
 	}
 	return nil

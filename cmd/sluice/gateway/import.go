@@ -16,7 +16,7 @@ import (
 // says.
 func beginImport(ctx context.Context, cfg *Config, terms *rules.File, b *bus.Bus, s *store.Store, settings store.Settings, logger *slog.Logger) (*importfile.Import, error) {
 	i := importfile.New(b, s, importfile.Config{
-		Path: cfg.PersistenceFile, Settings: settings, Shared: cfg.Bus.URL != "" || cfg.Bus.Cluster.Listen != "",
+		Path: cfg.PersistenceFile, Settings: settings, Shared: cfg.Bus.URL != "" || cfg.Bus.Server.Cluster.On(),
 		TTL: func(key store.Key) time.Duration { return terms.Terms(key).TTL },
 	}, logger.With("component", "import"))
 	return i, i.Begin(ctx)

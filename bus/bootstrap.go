@@ -1,0 +1,182 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// bootstrapPatience is how long the founding of a stream waits for all members.
+	// After that a majority is enough.
+	bootstrapPatience = 30 * time.Second
+	// bootstrapPause is the wait until it is looked again whether it can be founded.
+	bootstrapPause = 200 * time.Millisecond
+	// helloPatience is how long the members may take to say whether they bring a
+	// stream along.
+	helloPatience = 500 * time.Millisecond
+)
+
+// hello is what a member says of itself when a stream is to be founded.
+type hello struct {
+	Node     string `json:"node"`
+	Migrates bool   `json:"brings"` // the stream of the gateway that it was alone
+}
+
+// openMember lets the other members ask whether this one brings a stream along.
+func (b *Bus) openMember() (err error) {
+	standalone, err := b.embedded.Standalone()
+	if err != nil {
+		return err
+	}
+	if standalone != nil {
+		b.migration = &migration{Standalone: standalone}
+	}
+	b.opened = time.Now()
+	text, err := json.Marshal(hello{Node: b.embedded.Name(), Migrates: b.migration != nil})
+	if err != nil {
+		return err
+	}
+	_, err = b.nc.Subscribe(b.cfg.Prefix+membersPart, func(m *nats.Msg) {
+		_ = m.Respond(text) // else whoever asks asks again
+	})
+	if err != nil {
+		return fmt.Errorf("cannot listen for the other members: %w", err)
+	}
+	return nil
+}
+
+// membersPart is the rest of the subject on which members say hello.
+const membersPart = ".members"
+
+// routed tells whether a majority of the members is connected, this one included.
+func (b *Bus) routed() bool {
+	return !b.cfg.Server.Cluster.On() || 2*b.embedded.MembersConnected() > b.cfg.Server.Cluster.Size
+}
+
+// bootstrap creates the stream, or brings the one along that this gateway had
+// when it was alone.
+func (b *Bus) bootstrap(ctx context.Context) (*jetstream.StreamInfo, error) {
+	if b.cfg.Server.Cluster.On() {
+		if err := b.mayBootstrap(ctx); err != nil {
+			return nil, err
+		}
+		if b.migration != nil {
+			return b.migrate(ctx)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout)
+	defer cancel()
+	var want jetstream.StreamConfig
+	b.cfg.applyTo(&want)
+	want.Description = "Sluice: the state of metrics groups"
+	for want.Replicas = b.wantedCopies(); ; want.Replicas-- {
+		s, err := b.js.CreateStream(ctx, want)
+		if b.embedded != nil && (err == nil || want.Replicas <= 1) {
+			err = b.embedded.TookUp(err == nil && s.CachedInfo().State.LastSeq == 0, err)
+		}
+		if err == nil {
+			return s.CachedInfo(), nil
+		}
+		if want.Replicas == 1 || b.cfg.Replicas > 0 || !tooMany(err) {
+			return nil, fmt.Errorf("cannot create stream %s: %w", want.Name, streamError(err))
+		}
+	}
+}
+
+// mayBootstrap tells why the stream must not be founded yet: a member that is not
+// there, or has not said so, may bring one along.
+func (b *Bus) mayBootstrap(ctx context.Context) error {
+	size := b.cfg.Server.Cluster.Size
+	members, err := b.askMembers(ctx, size)
+	if err != nil {
+		return err
+	}
+	var holders []string
+	for _, m := range members {
+		if m.Migrates {
+			holders = append(holders, m.Node)
+		}
+	}
+	slices.Sort(holders)
+	own := b.embedded.Name()
+	switch {
+	case len(holders) > 1 && b.migration != nil:
+		return &foreignError{fmt.Sprintf("members %s each have a stream of the time when they were alone, and only one can be brought along: move the data directories of the others away", strings.Join(holders, " and "))}
+	case len(holders) > 0 && b.migration == nil:
+		return fmt.Errorf("waiting for member %s, which brings its stream along", holders[0])
+	case len(members) < size && time.Since(b.opened) < bootstrapPatience:
+		return fmt.Errorf("waiting for the other members: %d of %d are here", len(members), size)
+	case 2*len(members) <= size:
+		return fmt.Errorf("waiting for a majority of the members: %d of %d are here", len(members), size)
+	case b.migration == nil && len(members) == size && slices.MinFunc(members, compareNodes).Node != own && time.Since(b.opened) < bootstrapPatience:
+		return errors.New("waiting for the first member to found the stream")
+	}
+	return nil
+}
+
+func compareNodes(a, b hello) int { return strings.Compare(a.Node, b.Node) }
+
+// askMembers asks who is there, this member included.
+func (b *Bus) askMembers(ctx context.Context, size int) ([]hello, error) {
+	ctx, cancel := context.WithTimeout(ctx, helloPatience)
+	defer cancel()
+	inbox := b.nc.NewInbox()
+	sub, err := b.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, fmt.Errorf("cannot ask the other members: %w", err)
+	}
+	defer sub.Unsubscribe()
+	if err := b.nc.PublishRequest(b.cfg.Prefix+membersPart, inbox, nil); err != nil {
+		return nil, fmt.Errorf("cannot ask the other members: %w", err)
+	}
+	var members []hello
+	for len(members) < size {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			break // those that do not answer are not there
+		}
+		var h hello
+		if json.Unmarshal(m.Data, &h) == nil && !slices.ContainsFunc(members, func(o hello) bool { return o.Node == h.Node }) {
+			members = append(members, h)
+		}
+	}
+	return members, nil
+}
+
+// foreignError says that this gateway's data and the cluster's do not go together.
+type foreignError struct{ text string }
+
+// Error says what to do.
+func (e *foreignError) Error() string { return e.text }
+
+// fatal tells whether waiting cannot help.
+func fatal(err error) bool {
+	var foreign *foreignError
+	return errors.As(err, &foreign)
+}
+
+// explain adds to the reason why the stream cannot be used how many members are
+// connected, and what keeps the others away.
+func (b *Bus) explain(err error) error {
+	if !b.cfg.Server.Cluster.On() || fatal(err) {
+		return err
+	}
+	trouble := b.embedded.RouteTrouble()
+	connected, size := b.embedded.MembersConnected(), b.cfg.Server.Cluster.Size
+	switch {
+	case connected >= size:
+		return err
+	case trouble != "":
+		return fmt.Errorf("%d of %d members are connected: %s: %w", connected, size, trouble, err)
+	default:
+		return fmt.Errorf("%d of %d members are connected, and the first start needs all: %w", connected, size, err)
+	}
+}
