@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"sluice/store"
 )
@@ -50,7 +49,7 @@ func TestLines(t *testing.T) {
 		`sluice push --url http://gw:9091/pg --group '`+path+`'`,
 		`curl -X DELETE 'http://gw:9091/pg/metrics`+path+`'`,
 		`sluice delete --url http://gw:9091/pg --group '`+path+`'`,
-		"The built-in server takes no NATS clients: --bus.listen says where it shall.")
+		"The built-in server takes no NATS clients. To accept them, set --bus.listen.")
 	f(Config{External: &url.URL{Scheme: "https", Host: "push.example.org", Path: "/gw/"}, Prefix: "/pg"}, map[string]string{"bus.listen": "0.0.0.0:4222", "bus.prefix": "test"},
 		`curl --data-binary @- 'https://push.example.org/gw/metrics`+path+`'`,
 		`sluice push --url https://push.example.org/gw --group '`+path+`'`,
@@ -71,21 +70,4 @@ func TestScrapeConfig(t *testing.T) {
 	}
 	f("http://gw:9091", "/metrics", "    static_configs:\n      - targets: [\"gw:9091\"]\n")
 	f("https://gw/pg", "/scrape", "    scheme: https\n    metrics_path: \"/pg/scrape\"\n    static_configs:\n      - targets: [\"gw:443\"]\n")
-}
-
-func TestSpan(t *testing.T) {
-	f := func(seconds int, want string) {
-		t.Helper()
-		if got := span(time.Duration(seconds) * time.Second); got != want {
-			t.Errorf("%d: %s, want %s", seconds, got, want)
-		}
-	}
-	f(-5, "0 s")
-	f(59, "59 s")
-	f(60, "1 min")
-	f(61, "1 min 1 s")
-	f(3599, "59 min")
-	f(3660, "1 h 1 min")
-	f(90000, "1 d 1 h")
-	f(40*86400, "40 d")
 }
