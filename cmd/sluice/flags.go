@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -24,11 +23,9 @@ const (
 	// Some hundred bytes each besides their series. It is there to stop one job
 	// with random names, not to be reached.
 	defaultMaxGroups = 1_000_000
-	// A hundred pushes of 15,000 series at once hold some 300 MB.
-	defaultMaxWaitingBytes = 1 << 30
-	defaultPersist         = 5 * time.Minute // Pushgateway's, and without effect
-	defaultForget          = time.Hour
-	defaultWait            = 8 * time.Second // below the usual client timeout of 10 s
+	defaultPersist   = 5 * time.Minute // Pushgateway's, and without effect
+	defaultForget    = time.Hour
+	defaultWait      = 8 * time.Second // below the usual client timeout of 10 s
 
 	// The largest push that anybody is known to send has 15,000 series, and a body
 	// of --push.max-bytes with lines of usual length 200,000.
@@ -46,13 +43,14 @@ const (
 	defaultIdleTimeout       = 5 * time.Minute
 	// Some 20 kB of memory each, so 320 MB when all are there.
 	defaultMaxConnections = 16384
-	defaultMaxHeaderBytes = http.DefaultMaxHeaderBytes // Pushgateway's
+	// A grouping key of 16 KiB with each byte escaped, and as much again. Pushgateway's
+	// 1 MiB takes 1.8 GB for 1,000 connections whose headers do not end.
+	defaultMaxHeaderBytes = 64 << 10
 )
 
 // options is all that serve can be told. Below this package nobody reads flags.
 type options struct {
-	gateway             gateway.Config
-	logLevel, logFormat string
+	gateway gateway.Config
 }
 
 func serveFlags() []cli.Flag {
@@ -83,7 +81,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "group.rules", Usage: "`file` with rules by grouping key: time to live, and groups of a job"},
 		&cli.DurationFlag{Name: "group.forget-after", Value: defaultForget, Usage: "`time` that a group which has expired is remembered: as down in scrapes and among the targets"},
 		&cli.IntFlag{Name: "push.max-waiting", Value: defaultMaxWaiting, Usage: "most `pushes` that may wait for their verdict"},
-		&cli.Int64Flag{Name: "push.max-waiting-bytes", Value: defaultMaxWaitingBytes, Usage: "most `bytes` of all pushes that are being read, and again of all that wait; 0 is no limit"},
+		&cli.Int64Flag{Name: "push.max-waiting-bytes", Value: defaultMaxWaitingBytes, Usage: "most `bytes` of memory for all pushes that are being read, decoded or wait; less by default if the memory limit is below 2.5 GiB. 0 is no limit"},
 		&cli.DurationFlag{Name: "push.wait", Value: defaultWait, Usage: "longest `time` a push waits for the stream before it is answered by 503"},
 
 		&cli.StringFlag{Name: "persistence.file", Usage: "persistence `file` of a Pushgateway, to be imported once, when the stream is empty"},
@@ -116,6 +114,9 @@ func serveFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "cluster.allow-insecure-listen", Usage: "let --cluster.listen go beyond loopback without TLS or a secret"},
 		&cli.BoolFlag{Name: "cluster.leave", Usage: "let a former member of a cluster start alone, on its own copy of the stream"},
 
+		&cli.BoolFlag{Name: "auto-gomemlimit", Value: true, Usage: "set GOMEMLIMIT to a part of the memory of the container or the machine, unless it is set"},
+		&cli.Float64Flag{Name: "auto-gomemlimit.ratio", Value: defaultMemoryRatio, Usage: "`part` of the memory for --auto-gomemlimit"},
+
 		&cli.StringFlag{Name: "log.level", Value: "info", Usage: "debug, info, warn or error"},
 		&cli.StringFlag{Name: "log.format", Value: "logfmt", Usage: "logfmt or json"},
 	}
@@ -142,6 +143,8 @@ func addEnv(f cli.Flag) {
 		f.EnvVars = env
 	case *cli.DurationFlag:
 		f.EnvVars = env
+	case *cli.Float64Flag:
+		f.EnvVars = env
 	default:
 		panic(fmt.Sprintf("BUG: flag type %T has no environment variable", f))
 	}
@@ -149,6 +152,9 @@ func addEnv(f cli.Flag) {
 
 // readConfig takes the flags. What it returns is checked as far as that is
 // possible without starting anything.
+//
+// The default of --push.max-waiting-bytes follows from the memory limit, which has
+// to be set before.
 func readConfig(c *cli.Context) (*options, error) {
 	if c.Args().Present() {
 		return nil, fmt.Errorf("unexpected argument %q", c.Args().First())
@@ -161,7 +167,11 @@ func readConfig(c *cli.Context) (*options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--group.ttl: %w", err)
 	}
-	opts := &options{logLevel: c.String("log.level"), logFormat: c.String("log.format"), gateway: gateway.Config{
+	waiting := c.Int64("push.max-waiting-bytes")
+	if !c.IsSet("push.max-waiting-bytes") {
+		waiting = maxWaitingBytes(memoryLimit())
+	}
+	opts := &options{gateway: gateway.Config{
 		ListenAddresses:        c.StringSlice("web.listen-address"),
 		SystemdSocket:          c.Bool("web.systemd-socket"),
 		WebConfigFile:          c.String("web.config.file"),
@@ -201,9 +211,9 @@ func readConfig(c *cli.Context) (*options, error) {
 			Replicas: c.Int("bus.replicas"), History: c.Int("bus.history"),
 			Prefix: c.String("bus.prefix"), MaxBytes: c.Int64("bus.max-bytes"),
 		},
-		Committer: ingest.CommitterConfig{ForgetAfter: c.Duration("group.forget-after"), Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: c.Int64("push.max-waiting-bytes")},
+		Committer: ingest.CommitterConfig{ForgetAfter: c.Duration("group.forget-after"), Wait: c.Duration("push.wait"), MaxWaiting: c.Int("push.max-waiting"), MaxWaitingBytes: (waiting + committerShare - 1) / committerShare},
 		Front: ingest.FrontConfig{
-			MaxBytes: c.Int64("push.max-bytes"), MaxReading: c.Int64("push.max-waiting-bytes"), UTF8Names: c.Bool("push.enable-utf8-names"),
+			MaxBytes: c.Int64("push.max-bytes"), MaxHeld: waiting, UTF8Names: c.Bool("push.enable-utf8-names"),
 			Unchecked: c.Bool("push.disable-consistency-check"),
 			Limits: ingest.Limits{
 				Series: c.Int("push.max-series"), Labels: c.Int("push.max-labels"), LabelBytes: c.Int("push.max-label-bytes"),

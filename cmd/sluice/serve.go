@@ -17,11 +17,16 @@ import (
 )
 
 func serveAction(c *cli.Context) error {
-	opts, err := readConfig(c)
+	logger, err := newLogger(c, c.App.ErrWriter)
 	if err != nil {
 		return err
 	}
-	logger, err := newLogger(opts, c.App.ErrWriter)
+	if c.Bool("auto-gomemlimit") {
+		if err := limitMemory(c.Float64("auto-gomemlimit.ratio"), logger.With("component", "automemlimit")); err != nil {
+			return err
+		}
+	}
+	opts, err := readConfig(c)
 	if err != nil {
 		return err
 	}
@@ -31,6 +36,7 @@ func serveAction(c *cli.Context) error {
 		flags[name] = flagText(c.Value(name))
 	}
 	flags["web.route-prefix"] = opts.gateway.Prefix() // as Pushgateway tells it
+	flags["push.max-waiting-bytes"] = fmt.Sprint(opts.gateway.Front.MaxHeld)
 	flags["bus.url"] = bus.RedactURL(opts.gateway.Bus.URL)
 	defer startPace()()
 	hangups, stop := notifyOnHangup()
@@ -52,12 +58,12 @@ func flagText(value any) string {
 	return fmt.Sprint(value)
 }
 
-func newLogger(opts *options, w io.Writer) (*slog.Logger, error) {
+func newLogger(c *cli.Context, w io.Writer) (*slog.Logger, error) {
 	level, format := promslog.NewLevel(), promslog.NewFormat()
-	if err := level.Set(opts.logLevel); err != nil {
+	if err := level.Set(c.String("log.level")); err != nil {
 		return nil, fmt.Errorf("--log.level: %w", err)
 	}
-	if err := format.Set(opts.logFormat); err != nil {
+	if err := format.Set(c.String("log.format")); err != nil {
 		return nil, fmt.Errorf("--log.format: %w", err)
 	}
 	return promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}), nil

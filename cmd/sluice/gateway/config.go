@@ -117,7 +117,7 @@ func (c *Config) Check() error {
 		flag  string
 		value int64
 	}{
-		{"push.max-waiting-bytes", c.Committer.MaxWaitingBytes},
+		{"push.max-waiting-bytes", c.Front.MaxHeld},
 		{"bus.replicas", int64(c.Bus.Replicas)},
 		{"group.forget-after", int64(c.Committer.ForgetAfter)},
 		{"push.max-groups", int64(c.MaxGroups)},

@@ -43,6 +43,7 @@ type Gateway struct {
 	store     *store.Store
 	importer  *importfile.Import
 	committer *ingest.Committer
+	front     *ingest.Front
 	expirer   *ingest.Expirer
 	watchdog  *watchdog // nil if nobody wants one
 	service   *ingest.Service
@@ -140,6 +141,7 @@ func (g *Gateway) assemble(shown *exposer.SelfMetrics) (err error) {
 	g.committer = ingest.NewCommitter(g.bus, g.store, cfg.Committer, logger.With("component", "committer"), metrics)
 	refusals := ingest.NewRefusals()
 	front := ingest.NewFront(g.committer, refusals, cfg.Front, metrics)
+	g.front = front
 	if g.watchdog, err = newWatchdog(g.notifier, g.committer, g.store, cfg.Committer.Wait, logger.With("component", "watchdog")); err != nil {
 		return err
 	}

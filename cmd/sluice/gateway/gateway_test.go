@@ -36,7 +36,7 @@ func configOf(t *testing.T) Config {
 		},
 		Committer: ingest.CommitterConfig{Wait: testkit.Patience, MaxWaiting: 100, MaxWaitingBytes: 1 << 28, ForgetAfter: time.Hour},
 		Front: ingest.FrontConfig{
-			MaxBytes: 1 << 20, MaxReading: 1 << 28,
+			MaxBytes: 1 << 20, MaxHeld: 1 << 28,
 			Limits: ingest.Limits{Series: 1000, Labels: 100, LabelBytes: 1000, TextBytes: 8 << 20},
 		},
 	}

@@ -50,6 +50,7 @@ func (g *Gateway) stages() []stage {
 		{{run: g.expirer.Run}, {run: g.importer.Run, mayEnd: true}},
 		{
 			{run: g.rules.run},
+			{run: g.front.ReturnMemory},
 			{run: g.watchdog.run, mayEnd: true},
 			{run: g.showReplay, mayEnd: true},
 		},
