@@ -12,7 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"sluice/exposer/api"
-	"sluice/exposer/words"
+	"sluice/store/words"
 )
 
 func clusterFlags() []cli.Flag {
