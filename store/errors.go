@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+
+	"sluice/store/words"
 )
 
 // ErrStale is the error of a Draft if events were applied to the store since the draft
@@ -25,7 +27,10 @@ type TooManyGroups struct {
 // Error names the limit.
 func (e *TooManyGroups) Error() string {
 	if e.Job != "" {
-		return fmt.Sprintf("job %.100q has %d groups already, as many as it may have", e.Job, e.Limit)
+		return fmt.Sprintf("job %.100q already has %s, as many as it may have", e.Job, words.Count(e.Limit, "group", "groups"))
 	}
-	return fmt.Sprintf("there are %d groups already, as many as there may be", e.Limit)
+	if e.Limit == 1 {
+		return "there is already 1 group, as many as there may be"
+	}
+	return fmt.Sprintf("there are already %s, as many as there may be", words.Count(e.Limit, "group", "groups"))
 }
