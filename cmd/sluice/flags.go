@@ -80,7 +80,7 @@ func serveFlags() []cli.Flag {
 		&cli.IntFlag{Name: "push.max-labels", Value: defaultMaxLabels, Usage: "most `labels` of a series, those of its group included"},
 		&cli.IntFlag{Name: "push.max-label-bytes", Value: defaultMaxLabelBytes, Usage: "most `bytes` of a metric name, a label name or a label value, and of a grouping key as a whole"},
 		&cli.StringFlag{Name: "group.ttl", Value: "never", Usage: "`time` that a group lives after its last push, if the push and the rules do not say"},
-		&cli.StringFlag{Name: "group.rules", Usage: "`file` with rules by grouping key: time to live, and groups of a job"},
+		&cli.StringFlag{Name: "group.rules", Usage: "`file` with rules by grouping key: time to live, and number of groups"},
 		&cli.DurationFlag{Name: "group.forget-after", Value: defaultForget, Usage: "`time` that a group which has expired is remembered: as down in scrapes and among the targets"},
 		&cli.IntFlag{Name: "push.max-waiting", Value: defaultMaxWaiting, Usage: "most `pushes` that may wait for their verdict"},
 		&cli.Int64Flag{Name: "push.max-waiting-bytes", Value: defaultMaxWaitingBytes, Usage: "most `bytes` of all pushes that are being read, and again of all that wait; 0 is no limit"},

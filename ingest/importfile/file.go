@@ -28,7 +28,7 @@ type fileFamily struct {
 // group until that fails. It refuses a file that is not complete to the last byte.
 // The error says what is wrong, without the path.
 func readPath(path string, yield func(fileGroup) error) (err error) {
-	info, err := os.Stat(path) // first, since opening a pipe would wait for its other end
+	info, err := os.Stat(path) // first, because opening a pipe blocks until it has a writer
 	if err != nil {
 		return plainError(err)
 	}

@@ -92,11 +92,11 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 	notify := newNotifier(logger.With("component", "notify"))
 	notify.opening()
 	own := exposer.NewSelfMetrics()
-	terms, err := rules.Load(cfg.GroupRules, cfg.GroupTTL, logger.With("component", "rules"), own.Registerer())
+	groupRules, err := rules.Load(cfg.GroupRules, cfg.GroupTTL, logger.With("component", "rules"), own.Registerer())
 	if err != nil {
 		return fmt.Errorf("--group.rules: %w", err)
 	}
-	cfg.Front.Terms = terms.Terms
+	cfg.Front.TTL = groupRules.TTL
 	ingestMetrics := ingest.NewMetrics(own.Registerer())
 	cfg.Bus.PublishTimeout = cfg.Committer.Wait // an election of a leader takes most of it
 	b, err := bus.Open(ctx, cfg.Bus, logger.With("component", "bus"), own.Registerer())
@@ -114,7 +114,8 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 	}
 	settings := store.Settings{Reserved: reserved, Unchecked: cfg.Front.Unchecked, MaxGroups: cfg.MaxGroups}
 	s := store.New(settings)
-	fileImport, err := beginImport(ctx, cfg, terms, b, s, settings, logger)
+	groupRules.UseQuotas(s.SetQuotas)
+	fileImport, err := beginImport(ctx, cfg, groupRules, b, s, settings, logger)
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	expirer := ingest.NewExpirer(b, s, committer, logger.With("component", "expirer"))
-	reload := &reloader{file: terms, hangups: hangups, logger: logger.With("component", "rules")}
+	reload := &reloader{file: groupRules, hangups: hangups, logger: logger.With("component", "rules")}
 	waiting := func() string { return notReady(b.Status(), notImported(s), expirer.Swept()) }
 	ready := func() bool { return b.Status().Ready && !notImported(s) && expirer.Swept() }
 	if err := b.Introduce(bus.Introduction{Store: s, Version: version.Version, Started: start, Ready: ready}); err != nil {
