@@ -80,7 +80,7 @@ func (u *setup) bootstrap(ctx context.Context) (*jetstream.StreamInfo, error) {
 	for want.Replicas = u.wantedCopies(); ; want.Replicas-- {
 		s, err := u.js.CreateStream(ctx, want)
 		if u.embedded != nil && (err == nil || want.Replicas <= 1) {
-			err = u.embedded.TookUp(err == nil && s.CachedInfo().State.LastSeq == 0, err)
+			err = u.embedded.ConfirmStream(err == nil && s.CachedInfo().State.LastSeq == 0, err)
 		}
 		if err == nil {
 			return s.CachedInfo(), nil

@@ -97,7 +97,7 @@ func (u *setup) checkMigrated(info *jetstream.StreamInfo) error {
 // putAway takes the files of the single gateway out of the way. They are kept:
 // who wants the room deletes them.
 func (u *setup) putAway() error {
-	away, err := u.migration.PutAway()
+	away, err := u.migration.MoveAside()
 	if err != nil {
 		return fmt.Errorf("cannot put the files of the single gateway away: %w", err)
 	}
