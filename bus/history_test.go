@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"sluice/bus/embed"
@@ -20,7 +22,7 @@ func (g *gateway) past(t *testing.T, path string, n int) (string, uint64) {
 	var kept uint64
 	within(t, "the stream answers", func() (ok bool) { // a slow machine may need another try
 		var err error
-		if events, kept, err = g.History(t.Context(), mustKey(path), n); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		if events, kept, err = g.History(t.Context(), mustKey(path), n); err != nil && !unanswered(err) {
 			t.Fatal(err)
 		}
 		return err == nil
@@ -142,6 +144,28 @@ func TestHistoryOfAStreamThatIsAway(t *testing.T) {
 	server.start(t)
 	within(t, "the stream is back", func() bool {
 		events, _, err := g.History(t.Context(), mustKey("/job/a"), 1)
+		return err == nil && len(events) == 1
+	})
+}
+
+// A question that nobody has heard, as when a cluster forms, is asked again until the
+// time is over.
+func TestHistoryWaitsForJetStream(t *testing.T) {
+	server := startServer(t)
+	g := startGateway(t, Config{URL: server.ClientURL()})
+	g.push(t, put("/job/a", 1))
+	within(t, "History outlasts a short absence", func() bool { // a slow machine may need another try
+		if err := server.DisableJetStream(); err != nil {
+			t.Fatal(err)
+		}
+		enabled := make(chan error, 1)
+		time.AfterFunc(100*time.Millisecond, func() {
+			enabled <- server.EnableJetStream(&natsserver.JetStreamConfig{StoreDir: server.opts.StoreDir})
+		})
+		events, _, err := g.History(t.Context(), mustKey("/job/a"), 1)
+		if err := <-enabled; err != nil {
+			t.Fatal(err)
+		}
 		return err == nil && len(events) == 1
 	})
 }

@@ -3,18 +3,17 @@ package embed
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
-)
 
-// patience bounds each wait of a test. It is long since the machine may be busy.
-const patience = 30 * time.Second
+	"sluice/e2e/testkit"
+)
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
@@ -23,12 +22,18 @@ func TestMain(m *testing.M) {
 // start starts a server, and returns what stops it before the test ends.
 func start(t *testing.T, cfg Config) (s *Server, stop func()) {
 	t.Helper()
-	s, err := Start(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	return startLogging(t, cfg, io.Discard)
+}
+
+// startLogging is start with a log.
+func startLogging(t *testing.T, cfg Config, log io.Writer) (s *Server, stop func()) {
+	t.Helper()
+	s, err := Start(t.Context(), cfg, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	stop = sync.OnceFunc(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		defer cancel()
 		if err := s.Stop(ctx); err != nil {
 			t.Error(err)
@@ -57,13 +62,14 @@ func publish(t *testing.T, s *Server, texts ...string) {
 	t.Helper()
 	js, done := connect(t, s)
 	defer done()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	if _, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: s.Config().Stream, Subjects: []string{"test"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range texts {
-		if _, err := js.Publish(ctx, "test", []byte(text)); err != nil {
+		m := &nats.Msg{Subject: "test", Header: nats.Header{"A": {"b"}}, Data: []byte(text)} // with headers, as events have
+		if _, err := js.PublishMsg(ctx, m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -74,13 +80,15 @@ func stored(t *testing.T, s *Server) (texts []string) {
 	t.Helper()
 	js, done := connect(t, s)
 	defer done()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	stream, err := js.Stream(ctx, s.Config().Stream)
 	for seq := uint64(1); err == nil && seq <= stream.CachedInfo().State.LastSeq; seq++ {
 		var m *jetstream.RawStreamMsg
 		if m, err = stream.GetMsg(ctx, seq); err == nil {
 			texts = append(texts, string(m.Data))
+		} else if errors.Is(err, jetstream.ErrMsgNotFound) {
+			err = nil // it was lost
 		}
 	}
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
