@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/cmd/sluice/client"
+	"sluice/exposer/api"
 )
 
 // maxAnswer bounds in bytes what is read of one answer of the API: a page of
@@ -20,11 +21,7 @@ func apiData(ctx context.Context, h *client.HTTP, path string, query url.Values)
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Status string          `json:"status"`
-		Data   json.RawMessage `json:"data"`
-		Error  string          `json:"error"`
-	}
+	var answer api.Answer
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return nil, fmt.Errorf("the answer of /api/v1%s cannot be read: %w", path, err)
 	}
@@ -55,6 +52,7 @@ func yesNo(yes bool) string {
 	return "no"
 }
 
+// timeCell writes a time that may be nil or zero for never.
 func timeCell(t *time.Time) string {
 	if t == nil || t.IsZero() {
 		return "-"

@@ -9,9 +9,10 @@ import (
 	"net/url"
 	"strconv"
 	"text/tabwriter"
-	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"sluice/exposer/api"
 )
 
 // groupsPage is how many groups are asked for at once: the most that there are
@@ -28,7 +29,8 @@ func groupsFlags() []cli.Flag {
 
 // groupsPrinter prints groups page by page: there may be a million.
 type groupsPrinter interface {
-	page(groups []json.RawMessage) error
+	// page prints groups, which the data of an answer has as JSON.
+	page(groups []api.GroupSummary, data json.RawMessage) error
 	end(total int) error
 }
 
@@ -63,15 +65,11 @@ func groupsAction(c *cli.Context) error {
 		if err != nil {
 			return fmt.Errorf("cannot list groups: %w", err)
 		}
-		var answer struct {
-			Groups []json.RawMessage `json:"groups"`
-			Total  int               `json:"total"`
-			Next   string            `json:"next"`
-		}
+		var answer api.GroupList
 		if err := json.Unmarshal(data, &answer); err != nil {
 			return fmt.Errorf("cannot read the list of groups: %w", err)
 		}
-		if err := out.page(answer.Groups); err != nil {
+		if err := out.page(answer.Groups, data); err != nil {
 			return err
 		}
 		left -= len(answer.Groups)
@@ -91,24 +89,12 @@ type groupsTable struct {
 	printed  int
 }
 
-func (t *groupsTable) page(groups []json.RawMessage) error {
+func (t *groupsTable) page(groups []api.GroupSummary, _ json.RawMessage) error {
 	w := tabwriter.NewWriter(t.w, 0, 0, 2, ' ', 0)
 	if t.printed == 0 {
 		fmt.Fprintln(w, "GROUP\tSTATE\tSERIES\tPUSHED\tEXPIRES\tORIGIN")
 	}
-	for _, raw := range groups {
-		var g struct {
-			Group     string     `json:"group"`
-			Up        bool       `json:"up"`
-			PushTime  *time.Time `json:"push_time"`
-			Expires   *time.Time `json:"expires"`
-			Forgotten *time.Time `json:"forgotten"`
-			Series    int        `json:"series"`
-			Origin    string     `json:"origin"`
-		}
-		if err := json.Unmarshal(raw, &g); err != nil {
-			return fmt.Errorf("cannot read a group of the list: %w", err)
-		}
+	for _, g := range groups {
 		state := "down" // no push was accepted yet
 		switch {
 		case g.Up:
@@ -136,9 +122,13 @@ type groupsJSON struct {
 	printed int
 }
 
-func (j *groupsJSON) page(groups []json.RawMessage) error {
-	var err error
-	for _, raw := range groups {
+func (j *groupsJSON) page(_ []api.GroupSummary, data json.RawMessage) error {
+	// As it came, so that fields of a newer gateway are printed, too.
+	var answer struct {
+		Groups []json.RawMessage `json:"groups"`
+	}
+	err := json.Unmarshal(data, &answer)
+	for _, raw := range answer.Groups {
 		before := ",\n"
 		if j.printed == 0 {
 			before = "{\"groups\":[\n"

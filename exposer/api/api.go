@@ -1,11 +1,10 @@
 // Package api answers queries as JSON: the query API of Pushgateway, version 1,
-// and what Sluice adds to it.
+// and what Sluice adds to it. Each answer has one exported type, which the HTTP
+// handlers write, the page shows and the client commands read. The methods of
+// API return these types to callers in the process; they make no requests.
 package api
 
 import (
-	"bufio"
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -16,26 +15,42 @@ import (
 	"sluice/store"
 )
 
-// bufferSize is how many bytes of a long answer are sent at once.
-const bufferSize = 64 << 10
-
-// API is the query API of Pushgateway, version 1, and what Sluice adds to it.
+// API answers queries from the store, and from what other parts of the gateway
+// tell it. Its methods may be called concurrently.
 type API struct {
-	store   *store.Store
-	ready   func() bool
-	recent  func() []store.Refusal
-	reached Reached
-	status  Status
-	cluster Cluster
-	stream  Stream
-	live    *Live
-	history History
+	store *store.Store
+	cfg   Config
+	// asking joins questions about the cluster that are asked at the same time.
+	asking singleflight.Group
 	// histories has a place for each request that reads the stream.
 	histories chan struct{}
 	logger    *slog.Logger
 }
 
-// Status is what /api/v1/status tells besides its own success.
+// Config says where the API finds what is not in the store. All functions are
+// called concurrently. Those that a request does not need may be nil.
+type Config struct {
+	// Ready tells whether the store has all that the stream has. It must not
+	// block.
+	Ready func() bool
+	// Refusals returns the refusals that this gateway remembers, at most one of
+	// each group. It must not block.
+	Refusals func() []store.Refusal
+	// Address is where Prometheus reaches the gateway.
+	Address Address
+	// Status is the answer of /api/v1/status.
+	Status Status
+	// Cluster asks the stream and the other gateways.
+	Cluster ClusterSource
+	// Stream tells what this gateway knows of the stream.
+	Stream StreamSource
+	// History reads what the stream has kept of a group.
+	History HistorySource
+	// Events has the events of the stream as they happen; nil for none.
+	Events *Broadcaster
+}
+
+// Status is the answer of /api/v1/status.
 type Status struct {
 	// Build says which program this is: version, revision, and so on.
 	Build map[string]string `json:"build_information"`
@@ -45,35 +60,12 @@ type Status struct {
 	Start time.Time `json:"start_time"`
 }
 
-// APIConfig is what the API tells besides what is stored.
-type APIConfig struct {
-	// Ready tells whether the store has all that the stream has.
-	Ready func() bool
-	// Recent returns the refusals that this gateway remembers, one a group.
-	Recent func() []store.Refusal
-	// Reached says where Prometheus finds the groups.
-	Reached Reached
-	Status  Status
-	// Cluster answers for the others on the stream, and Stream for the stream as
-	// this gateway sees it.
-	Cluster Cluster
-	Stream  Stream
-	// Live has the events of the stream as they happen; nil for none.
-	Live *Live
-	// History reads the stream for what it has kept of a group.
-	History History
-}
-
-// NewAPI returns the API over a store.
-func NewAPI(s *store.Store, cfg APIConfig, logger *slog.Logger) *API {
-	if cfg.Live == nil {
-		cfg.Live = NewLive()
+// New returns an API over a store.
+func New(s *store.Store, cfg Config, logger *slog.Logger) *API {
+	if cfg.Events == nil {
+		cfg.Events = NewBroadcaster()
 	}
-	return &API{
-		store: s, ready: cfg.Ready, recent: cfg.Recent, reached: cfg.Reached, status: cfg.Status,
-		cluster: cfg.Cluster, stream: cfg.Stream, live: cfg.Live,
-		history: cfg.History, histories: make(chan struct{}, mostHistories), logger: logger,
-	}
+	return &API{store: s, cfg: cfg, histories: make(chan struct{}, maxHistories), logger: logger}
 }
 
 // Register adds the routes, without the prefix /api/v1.
@@ -94,7 +86,7 @@ func (a *API) Register(r *route.Router, instrument func(handler string, h http.H
 	r.Get("/history", wrap("history", a.serveHistory))
 	r.Get("/stream", wrap("stream", a.serveStream))
 	r.Get("/targets", wrap("targets", a.serveTargets))
-	r.Get("/cluster", wrap("cluster", a.serveCluster(new(singleflight.Group))))
+	r.Get("/cluster", wrap("cluster", a.serveCluster))
 }
 
 func setCORS(w http.ResponseWriter) {
@@ -105,58 +97,9 @@ func setCORS(w http.ResponseWriter) {
 	h.Set("Access-Control-Expose-Headers", "Date")
 }
 
+// Status returns build, flags and start time of the gateway.
+func (a *API) Status() Status { return a.cfg.Status }
+
 func (a *API) serveStatus(w http.ResponseWriter, _ *http.Request) {
-	a.send(w, a.status)
-}
-
-// send answers with data in the API's form.
-func (a *API) send(w http.ResponseWriter, data any) {
-	w.Header().Set("Content-Type", "application/json")
-	answer := struct {
-		Status string `json:"status"`
-		Data   any    `json:"data"`
-	}{"success", data}
-	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		a.logger.Debug("cannot send an answer of the API", "err", err)
-	}
-}
-
-// serveMetrics sends all groups with their families. They are encoded one after
-// another, so that the answer costs no memory of its own size.
-func (a *API) serveMetrics(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	out := bufio.NewWriterSize(w, bufferSize)
-	err := writeGroups(out, a.store.View())
-	if err == nil {
-		err = out.Flush()
-	}
-	if err != nil {
-		a.logger.Warn("cannot send the groups", "err", err)
-	}
-}
-
-func writeGroups(w io.Writer, view *store.View) error {
-	if _, err := io.WriteString(w, `{"status":"success","data":[`); err != nil {
-		return err
-	}
-	separator := ""
-	for g := range view.Groups() {
-		group, err := encodeGroup(g)
-		if err != nil {
-			return err
-		}
-		text, err := json.Marshal(group)
-		if err != nil {
-			return err
-		}
-		if _, err := io.WriteString(w, separator); err != nil {
-			return err
-		}
-		if _, err := w.Write(text); err != nil {
-			return err
-		}
-		separator = ","
-	}
-	_, err := io.WriteString(w, "]}")
-	return err
+	a.send(w, a.Status())
 }

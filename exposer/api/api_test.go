@@ -18,8 +18,8 @@ import (
 func newTestAPI(s *store.Store, recent ...store.Refusal) http.Handler {
 	r := route.New()
 	status := Status{Build: map[string]string{"version": "1"}, Flags: map[string]string{"a": "b"}, Start: time.Unix(1, 0).UTC()}
-	NewAPI(s, APIConfig{
-		Ready: func() bool { return true }, Recent: func() []store.Refusal { return recent }, Status: status,
+	New(s, Config{
+		Ready: func() bool { return true }, Refusals: func() []store.Refusal { return recent }, Status: status,
 	}, promslog.NewNopLogger()).Register(r, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
 	return r
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/singleflight"
 
 	"sluice/bus"
 )
@@ -17,56 +16,60 @@ import (
 // same time.
 const clusterTime = 3 * time.Second
 
-// Cluster is where /api/v1/cluster finds what it tells.
-type Cluster struct {
-	// Name returns the name of the NATS cluster, "" for none.
+// ClusterSource is where the API finds what it tells of the cluster.
+type ClusterSource struct {
+	// Name returns the name of the NATS cluster, "" for none. It must not block.
 	Name func() string
-	// Stream asks the stream how it is doing, and Gateways all gateways. Both take
-	// 2 s at most.
+	// Stream asks the stream how it is doing, and Gateways asks all gateways. Both
+	// take 2 s at most.
 	Stream   func(context.Context) (*bus.StreamState, error)
 	Gateways func(context.Context) ([]bus.Gateway, error)
 }
 
-// clusterAnswer is what /api/v1/cluster tells.
-type clusterAnswer struct {
-	Name      string           `json:"name"`
+// Cluster is the answer of /api/v1/cluster.
+type Cluster struct {
+	Name      string           `json:"name"`   // "" without a cluster
 	Stream    *bus.StreamState `json:"stream"` // nil if it does not answer
 	Error     string           `json:"error,omitempty"`
 	Gateways  []bus.Gateway    `json:"gateways"`
-	Agreement agreement        `json:"agreement"`
+	Agreement Agreement        `json:"agreement"`
 }
 
-// agreement is whether gateways show the same.
-type agreement struct {
-	// Sequence is the last one at which all of them have a settled digest, 0 if
+// Agreement tells whether gateways show the same.
+type Agreement struct {
+	// Sequence is the last one at which all gateways have a settled digest, 0 if
 	// there is none.
 	Sequence uint64 `json:"sequence"`
-	// Agree tells whether these are the same, nil if there are none.
+	// Agree tells whether these digests are the same, nil if there are none.
 	Agree *bool `json:"agree"`
 	// Gateways is how many are compared: those that have replayed the stream.
 	Gateways int `json:"gateways"`
 }
 
-// serveCluster asks the stream and the other gateways, however many want to know
-// at a time, once.
-func (a *API) serveCluster(asked *singleflight.Group) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		// The answer is for others, too, who may have more patience.
-		ctx := context.WithoutCancel(r.Context())
-		answer, _, _ := asked.Do("", func() (any, error) { return a.askCluster(ctx), nil })
-		a.send(w, answer)
-	}
+// Cluster asks the stream and all gateways, and tells in the answer what could
+// not be asked. It blocks for three seconds at most, whatever becomes of ctx.
+// Calls at the same time share one question and its answer, which must not be
+// changed.
+func (a *API) Cluster(ctx context.Context) Cluster {
+	// The answer is for others, too, who may have more patience.
+	ctx = context.WithoutCancel(ctx)
+	answer, _, _ := a.asking.Do("", func() (any, error) { return a.askCluster(ctx), nil })
+	return answer.(Cluster)
 }
 
-func (a *API) askCluster(ctx context.Context) clusterAnswer {
+func (a *API) serveCluster(w http.ResponseWriter, r *http.Request) {
+	a.send(w, a.Cluster(r.Context()))
+}
+
+func (a *API) askCluster(ctx context.Context) Cluster {
 	ctx, cancel := context.WithTimeout(ctx, clusterTime)
 	defer cancel()
-	answer := clusterAnswer{Name: a.cluster.Name()}
+	answer := Cluster{Name: a.cfg.Cluster.Name()}
 	var asking errgroup.Group
 	var streamErr, gatewaysErr error
-	asking.Go(func() error { answer.Stream, streamErr = a.cluster.Stream(ctx); return nil })
-	asking.Go(func() error { answer.Gateways, gatewaysErr = a.cluster.Gateways(ctx); return nil })
-	_ = asking.Wait() // what is missing is told in the answer
+	asking.Go(func() error { answer.Stream, streamErr = a.cfg.Cluster.Stream(ctx); return nil })
+	asking.Go(func() error { answer.Gateways, gatewaysErr = a.cfg.Cluster.Gateways(ctx); return nil })
+	_ = asking.Wait() // the functions return none
 	switch {
 	case streamErr != nil:
 		answer.Error = streamErr.Error()
@@ -75,14 +78,14 @@ func (a *API) askCluster(ctx context.Context) clusterAnswer {
 	}
 	answer.Agreement = agreementOf(answer.Gateways)
 	for i := range answer.Gateways {
-		answer.Gateways[i].Kept = nil
+		answer.Gateways[i].Kept = nil // only needed to compare
 	}
 	return answer
 }
 
 // agreementOf compares the gateways that are ready.
-func agreementOf(gateways []bus.Gateway) agreement {
-	var a agreement
+func agreementOf(gateways []bus.Gateway) Agreement {
+	var a Agreement
 	sums := map[uint64]map[bus.Sum]int{} // by sequence: how many gateways have which
 	for _, g := range gateways {
 		if !g.Ready {

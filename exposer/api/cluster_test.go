@@ -21,9 +21,9 @@ import (
 )
 
 // clusterAPI serves /cluster only.
-func clusterAPI(c Cluster) http.Handler {
+func clusterAPI(c ClusterSource) http.Handler {
 	r := route.New()
-	NewAPI(store.New(store.Settings{}), APIConfig{Cluster: c}, promslog.NewNopLogger()).
+	New(store.New(store.Settings{}), Config{Cluster: c}, promslog.NewNopLogger()).
 		Register(r, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
 	return r
 }
@@ -71,7 +71,7 @@ func TestClusterWithoutAStream(t *testing.T) {
 		ID: "a", Version: "1", Self: true, Ready: true, Applied: 7, Digest: 0xab, Settled: true,
 		Started: time.Unix(1, 0).UTC(), Kept: []bus.KeptDigest{{Sequence: 1, Digest: 2}},
 	}
-	h := clusterAPI(Cluster{
+	h := clusterAPI(ClusterSource{
 		Name:     func() string { return "c" },
 		Stream:   func(context.Context) (*bus.StreamState, error) { return nil, errors.New("no stream") },
 		Gateways: func(context.Context) ([]bus.Gateway, error) { return []bus.Gateway{self}, errors.New("no gateways") },
@@ -89,7 +89,7 @@ func TestClusterIsAskedOnceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
 		all := make(chan struct{})
-		h := clusterAPI(Cluster{
+		h := clusterAPI(ClusterSource{
 			Name:   func() string { return "" },
 			Stream: func(context.Context) (*bus.StreamState, error) { return &bus.StreamState{Name: "S"}, nil },
 			Gateways: func(ctx context.Context) ([]bus.Gateway, error) {
@@ -155,7 +155,7 @@ func TestClusterOfOne(t *testing.T) {
 	if err := b.Wait(ctx, 1); err != nil {
 		t.Fatal(err)
 	}
-	h := clusterAPI(Cluster{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways})
+	h := clusterAPI(ClusterSource{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways})
 	got := getJSON(t, h, "/cluster")
 	gateway := got.(map[string]any)["data"].(map[string]any)["gateways"].([]any)[0].(map[string]any)
 	if id, _ := gateway["id"].(string); len(id) < 10 {

@@ -2,16 +2,14 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
 	"sluice/store"
-	"sluice/store/search"
-	"sluice/store/selector"
 )
 
 // Deleter deletes groups for the API. An error that has the methods
@@ -27,90 +25,92 @@ type Deleter interface {
 	DeleteGroups(ctx context.Context, keys []store.Key, client string) ([]store.Key, error)
 }
 
-// selected is a group in the answer.
-type selected struct {
-	Group  string            `json:"group"`
+// Deletion is the answer of DELETE /api/v1/groups, and beside an error that of
+// which groups are deleted.
+type Deletion struct {
+	Count   int            `json:"count"`
+	Deleted []DeletedGroup `json:"deleted"`
+	// DryRun tells whether they would be deleted only. It is nil beside an error.
+	DryRun *bool `json:"dry_run,omitempty"`
+}
+
+// DeletedGroup is a group that is deleted.
+type DeletedGroup struct {
+	Group  string            `json:"group"` // the path behind /metrics
 	Labels map[string]string `json:"labels"`
 }
 
-// DeleteGroups returns the handler that deletes the groups which a match[]
-// parameter and the parameter search choose, living and dead, and answers which these were. With
-// dry-run=true it only says so. Each group is deleted like by a request of its
-// own: what is pushed meanwhile comes first or afterwards. If the stream fails in
-// between, the answer is an error with those that are deleted.
+// deleted is the form of the answer, whose fields have always been sorted.
+type deleted struct {
+	Data   Deletion `json:"data"`
+	Status string   `json:"status"`
+}
+
+// DeleteGroups returns the handler that deletes the groups which the parameters
+// match[] and search choose, living and dead, and answers which these were. With
+// dry-run=true it only answers. Each group is deleted as by a request of its own: a
+// push at the same time comes before or after that. If the stream fails in between,
+// the answer is an error, with the groups that are deleted.
 func (a *API) DeleteGroups(d Deleter) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		chosen, dryRun, err := selectionOf(r)
+		filter, dryRun, err := readDeletion(r.URL.Query())
 		if err != nil {
-			replyJSON(w, http.StatusBadRequest, map[string]any{"status": "error", "errorType": "bad_data", "error": err.Error()})
+			a.fail(w, err)
 			return
 		}
 		if err := d.ReadyToDelete(); err != nil {
-			failSelected(w, nil, err)
+			a.failDeletion(w, nil, err)
 			return
 		}
 		var keys []store.Key
 		for g := range a.store.View().All() {
 			if r.Context().Err() != nil {
-				return // nobody waits for it any more
+				return // the client has gone
 			}
-			if chosen.matches(g.Key()) {
+			if filter.matches(g.Key()) {
 				keys = append(keys, g.Key())
 			}
 		}
 		if !dryRun {
 			done, err := d.DeleteGroups(r.Context(), keys, r.RemoteAddr)
 			if err != nil {
-				failSelected(w, done, err)
+				a.failDeletion(w, done, err)
 				return
 			}
 		}
-		replyJSON(w, http.StatusOK, map[string]any{"status": "success", "data": map[string]any{
-			"dry_run": dryRun, "count": len(keys), "deleted": listSelected(keys),
-		}})
+		answer := deletionOf(keys)
+		answer.DryRun = &dryRun
+		a.write(w, http.StatusOK, deleted{answer, "success"})
 	}
 }
 
-// selection is what to delete.
-type selection struct {
-	selectors selector.Selectors
-	search    search.Search
-}
-
-func (s *selection) matches(key store.Key) bool {
-	return s.selectors.Matches(key) && s.search.Matches(key)
-}
-
-// selectionOf reads what to delete. Something has to be asked for.
-func selectionOf(r *http.Request) (chosen selection, dryRun bool, err error) {
-	query := r.URL.Query()
-	if chosen.selectors, err = selector.ParseAll(query["match[]"]); err != nil {
-		return chosen, false, fmt.Errorf("parameter match[]: %w", err)
+// readDeletion reads which groups to delete. The parameters must not choose all
+// groups by mistake.
+func readDeletion(query url.Values) (filter Filter, dryRun bool, err error) {
+	if filter, err = readFilter(query); err != nil {
+		return filter, false, err
 	}
-	if chosen.search, err = search.Parse(query.Get("search")); err != nil {
-		return chosen, false, fmt.Errorf("parameter search: %w", err)
-	}
+	searched := query.Get("search") != ""
 	switch {
-	case query.Get("search") != "" && !chosen.search.Narrows():
-		return chosen, false, errors.New("parameter search: it chooses groups by nothing that they have")
-	case query.Get("search") == "" && len(chosen.selectors) == 0:
-		return chosen, false, errors.New(`parameter match[] is missing: say which groups, for example match[]={job="x"}; all of them go by PUT /api/v1/admin/wipe`)
+	case searched && !filter.search.Narrows():
+		return filter, false, badParameter("search", "it chooses groups by nothing that they have")
+	case !searched && len(filter.selectors) == 0:
+		return filter, false, &Error{http.StatusBadRequest, kindBadData,
+			`parameter match[] is missing: say which groups, for example match[]={job="x"}; all of them go by PUT /api/v1/admin/wipe`}
 	}
-	for _, s := range chosen.selectors {
+	for _, s := range filter.selectors {
 		if !s.Narrows() {
-			return chosen, false, fmt.Errorf("parameter match[]: %s chooses groups by nothing that they have: at least one label must not be allowed to be empty", s)
+			return filter, false, badParameter("match[]", fmt.Sprintf("%s chooses groups by nothing that they have: at least one label must not be allowed to be empty", s))
 		}
 	}
 	if text := query.Get("dry-run"); text != "" {
-		if dryRun, err = strconv.ParseBool(text); err != nil {
-			return chosen, false, fmt.Errorf("parameter dry-run: %.40q is neither true nor false", text)
-		}
+		dryRun, err = parseBool("dry-run", text)
 	}
-	return chosen, dryRun, nil
+	return filter, dryRun, err
 }
 
-// failSelected answers that not all was deleted, with what was.
-func failSelected(w http.ResponseWriter, done []store.Key, err error) {
+// failDeletion answers that not all groups are deleted, with those that are.
+func (a *API) failDeletion(w http.ResponseWriter, done []store.Key, err error) {
 	status := http.StatusInternalServerError
 	var refused interface {
 		Status() int
@@ -122,23 +122,13 @@ func failSelected(w http.ResponseWriter, done []store.Key, err error) {
 			w.Header().Set("Retry-After", strconv.Itoa(int(retry.Seconds())))
 		}
 	}
-	replyJSON(w, status, map[string]any{"status": "error", "errorType": "unavailable", "error": err.Error(), "data": map[string]any{
-		"count": len(done), "deleted": listSelected(done),
-	}})
+	a.write(w, status, failure{Status: "error", Data: deletionOf(done), Error: err.Error(), Kind: kindUnavailable})
 }
 
-func listSelected(keys []store.Key) []selected {
-	list := make([]selected, len(keys))
+func deletionOf(keys []store.Key) Deletion {
+	d := Deletion{Count: len(keys), Deleted: make([]DeletedGroup, len(keys))}
 	for i, key := range keys {
-		list[i] = selected{Group: key.Path(), Labels: key.Map()}
+		d.Deleted[i] = DeletedGroup{Group: key.Path(), Labels: key.Map()}
 	}
-	return list
-}
-
-// replyJSON answers in the form of the query API. A client that has gone gets
-// nothing.
-func replyJSON(w http.ResponseWriter, status int, answer any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer)
+	return d
 }

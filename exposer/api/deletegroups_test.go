@@ -23,7 +23,7 @@ func (g *gateway) deleteSelected(tb testing.TB, dryRun bool, match ...string) (c
 		Data          struct {
 			Count   int
 			DryRun  bool `json:"dry_run"`
-			Deleted []selected
+			Deleted []DeletedGroup
 		}
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {

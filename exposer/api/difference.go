@@ -8,23 +8,25 @@ import (
 	"sluice/store"
 )
 
-// mostNames is how many names a difference lists of what was added, and removed.
-const mostNames = 50
+// maxNames is how many names a Difference lists of what was added, and removed.
+const maxNames = 50
 
-// difference is what a push has changed in its group.
-type difference struct {
+// Difference is what a push has changed in its group.
+type Difference struct {
+	// Added and Removed name families and, in families that stay, metrics: 50 each
+	// at most, of the totals.
 	Added        []string `json:"added"`
 	AddedTotal   int      `json:"added_total"`
 	Removed      []string `json:"removed"`
 	RemovedTotal int      `json:"removed_total"`
-	Changed      int      `json:"changed"` // metrics with another value
+	// Changed counts metrics with another value.
+	Changed int `json:"changed"`
 }
 
-// differ compares two states of a group, whose families are sorted by name.
-// Families and, in those that are in both, metrics are named. What has changed
-// its value is told to changed.
-func differ(before, after []store.Family, changed func(store.Family, store.Metric)) difference {
-	d := difference{Added: []string{}, Removed: []string{}}
+// compare compares two states of a group, whose families are sorted by name. It
+// calls changed for each metric with another value.
+func compare(before, after []store.Family, changed func(store.Family, store.Metric)) Difference {
+	d := Difference{Added: []string{}, Removed: []string{}}
 	for len(before) > 0 || len(after) > 0 {
 		switch {
 		case len(after) == 0 || len(before) > 0 && before[0].Name < after[0].Name:
@@ -41,20 +43,20 @@ func differ(before, after []store.Family, changed func(store.Family, store.Metri
 	return d
 }
 
-func (d *difference) add(name string) {
-	if d.AddedTotal++; len(d.Added) < mostNames {
+func (d *Difference) add(name string) {
+	if d.AddedTotal++; len(d.Added) < maxNames {
 		d.Added = append(d.Added, name)
 	}
 }
 
-func (d *difference) remove(name string) {
-	if d.RemovedTotal++; len(d.Removed) < mostNames {
+func (d *Difference) remove(name string) {
+	if d.RemovedTotal++; len(d.Removed) < maxNames {
 		d.Removed = append(d.Removed, name)
 	}
 }
 
 // family compares two states of one family.
-func (d *difference) family(before, after store.Family, changed func(store.Family, store.Metric)) {
+func (d *Difference) family(before, after store.Family, changed func(store.Family, store.Metric)) {
 	if bytes.Equal(before.Samples(), after.Samples()) {
 		if !bytes.Equal(before.Proto, after.Proto) {
 			d.Changed++ // what text does not carry
@@ -84,7 +86,7 @@ func (d *difference) family(before, after store.Family, changed func(store.Famil
 	}
 }
 
-// nameOf names a metric as people know it.
+// nameOf writes a metric as PromQL has it.
 func nameOf(family string, m store.Metric) string {
 	var b strings.Builder
 	b.Grow(len(family) + len(m.Labels) + 2)

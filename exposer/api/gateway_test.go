@@ -41,7 +41,7 @@ func startGateway(tb testing.TB) *gateway {
 	pushes.Put("/metrics/job/:job", front.Push(store.OpPut, false))
 	pushes.Put("/metrics/job/:job/*labels", front.Push(store.OpPut, false))
 	g.pushes = pushes
-	g.handler = NewAPI(g.store, APIConfig{}, logger).DeleteGroups(front)
+	g.handler = New(g.store, Config{}, logger).DeleteGroups(front)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	g.cancel = cancel

@@ -52,14 +52,14 @@ func answersOf(t *testing.T, name string, h http.Handler, paths ...string) []byt
 func all(s *store.Store, ready bool, status bus.Status, known bus.Known, clusterErr error) http.Handler {
 	key, _ := store.NewKey("x", store.Label{Name: "instance", Value: "<b>"})
 	r := route.New()
-	NewAPI(s, APIConfig{
+	New(s, Config{
 		Ready: func() bool { return ready },
-		Recent: func() []store.Refusal {
+		Refusals: func() []store.Refusal {
 			return []store.Refusal{{Key: key, Time: 2e9, Status: 413, Reason: "too_large", Message: "big <\n>", Origin: "http 1"}}
 		},
-		Reached: Reached{External: &url.URL{Scheme: "https", Host: "gw.example.org"}, Prefix: "/pg"},
+		Address: Address{External: &url.URL{Scheme: "https", Host: "gw.example.org"}, Prefix: "/pg"},
 		Status:  Status{Build: map[string]string{"version": "1", "a": "2"}, Flags: map[string]string{"z": "<>", "a": "b"}, Start: time.Unix(1, 5).UTC()},
-		Cluster: Cluster{
+		Cluster: ClusterSource{
 			Name: func() string { return map[bool]string{true: "c"}[clusterErr == nil] },
 			Stream: func(context.Context) (*bus.StreamState, error) {
 				if clusterErr != nil {
@@ -80,9 +80,9 @@ func all(s *store.Store, ready bool, status bus.Status, known bus.Known, cluster
 				}, nil
 			},
 		},
-		Stream: Stream{
+		Stream: StreamSource{
 			Status: func() bus.Status { return status }, Known: func() bus.Known { return known },
-			Waiting: func() string { return status.Waiting },
+			NotReady: func() string { return status.Waiting },
 		},
 		History: func(_ context.Context, key store.Key, n int) ([]bus.HistoryEntry, uint64, error) {
 			if clusterErr != nil {
@@ -160,12 +160,12 @@ func line(lines [][]byte, i int) []byte {
 
 // eventsWritten are events as they are sent.
 func eventsWritten(t *testing.T) []byte {
-	live := NewLive()
-	reader, err := live.join()
+	live := NewBroadcaster()
+	reader, err := live.watch()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.leave()
+	defer reader.stop()
 	key := keyOf(t, "/job/x/instance/<b>")
 	families, err := store.ParseText([]byte("# TYPE m gauge\nm{instance=\"\",job=\"x\"} 1\n"))
 	if err != nil {
@@ -179,6 +179,6 @@ func eventsWritten(t *testing.T) []byte {
 		live.Event(uint64(i+1), &e)
 	}
 	live.Refusal(store.Refusal{Key: key, Time: 7e9, Message: "cannot be read", Origin: "http ::1"})
-	text, _ := reader.collect(t.Context(), nil, nil, groupFilter{})
+	text, _ := reader.collect(t.Context(), nil, nil, Filter{})
 	return appendEvent(text, "rate", 0, reader.rate())
 }

@@ -23,7 +23,7 @@ func TestGroups(t *testing.T) {
 	f := func(query, groups string, total, all int, rest string) {
 		t.Helper()
 		dead := min(all, 1)
-		wantJSON(t, getJSON(t, apiOf(s, true, Reached{}), "/groups"+query), fmt.Sprintf(`{"status":"success","data":{"ready":true,"groups":[%s],"total":%d,"counts":{"all":%d,"failing":0,"dead":%d,"never":0,"up":%d}%s}}`,
+		wantJSON(t, getJSON(t, apiOf(s, true, Address{}), "/groups"+query), fmt.Sprintf(`{"status":"success","data":{"ready":true,"groups":[%s],"total":%d,"counts":{"all":%d,"failing":0,"dead":%d,"never":0,"up":%d}%s}}`,
 			groups, total, all, dead, all-dead, rest))
 	}
 	f("?match[]={job=\"a\"}", a0+","+a1, 2, 2, `,"offset":0`)
@@ -42,12 +42,12 @@ func TestGroups(t *testing.T) {
 		"?search=~(": "search", "?search=" + strings.Repeat("a", 10<<10): "search", "?search=~" + strings.Repeat("x{999}", 20): "search", "?search=%ff": "search",
 	} {
 		w := httptest.NewRecorder()
-		apiOf(s, true, Reached{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/groups"+query, nil))
+		apiOf(s, true, Address{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/groups"+query, nil))
 		if w.Code != 400 || !strings.Contains(w.Body.String(), "parameter "+want) || w.Body.Len() > 1000 {
 			t.Errorf("%.60s: got %d %s, want 400", query, w.Code, w.Body)
 		}
 	}
-	if got := getJSON(t, apiOf(s, false, Reached{}), "/groups").(map[string]any)["data"].(map[string]any)["ready"]; got != false {
+	if got := getJSON(t, apiOf(s, false, Address{}), "/groups").(map[string]any)["data"].(map[string]any)["ready"]; got != false {
 		t.Errorf("during the replay: got ready %v", got)
 	}
 }
@@ -84,12 +84,12 @@ func TestGroupsInOrder(t *testing.T) {
 	noted := store.Refusal{Key: keyOf(t, "/job/f"), Time: 70e9, Message: "cannot be read"}
 	stale := store.Refusal{Key: keyOf(t, "/job/a"), Time: 49e9, Message: "could not be read"}
 	r := route.New()
-	cfg := APIConfig{Ready: func() bool { return true }, Recent: func() []store.Refusal { return []store.Refusal{noted, stale} }}
-	NewAPI(s, cfg, promslog.NewNopLogger()).Register(r, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
+	cfg := Config{Ready: func() bool { return true }, Refusals: func() []store.Refusal { return []store.Refusal{noted, stale} }}
+	New(s, cfg, promslog.NewNopLogger()).Register(r, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
 	var got struct {
 		Data struct {
-			Groups []apiGroup
-			Counts apiCounts
+			Groups []GroupSummary
+			Counts Counts
 			Total  int
 		}
 	}
@@ -125,7 +125,7 @@ func TestGroupsInOrder(t *testing.T) {
 		if have := strings.Join(names, ", "); have != want {
 			t.Errorf("%s: got %s, want %s", query, have, want)
 		}
-		if !strings.Contains(query, "search") && got.Data.Counts != (apiCounts{All: 6, Failing: 2, Dead: 1, Never: 1, Up: 2}) {
+		if !strings.Contains(query, "search") && got.Data.Counts != (Counts{All: 6, Failing: 2, Dead: 1, Never: 1, Up: 2}) {
 			t.Errorf("%s: got %+v", query, got.Data.Counts)
 		}
 	}
@@ -154,7 +154,7 @@ func TestGroupsAreBounded(t *testing.T) {
 	costly := strings.TrimSpace(strings.Repeat("~(a.?){90}(a.?){90}b ", 16))
 	w := httptest.NewRecorder()
 	start := time.Now()
-	apiOf(s, true, Reached{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/groups?search="+url.QueryEscape(costly), nil))
+	apiOf(s, true, Address{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/groups?search="+url.QueryEscape(costly), nil))
 	if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), `"errorType":"timeout"`) {
 		t.Errorf("got %d %.200s after %s, want 503", w.Code, w.Body, time.Since(start))
 	}
@@ -183,7 +183,7 @@ func BenchmarkGroups(b *testing.B) {
 		}
 		s.Apply(uint64(i+1), e)
 	}
-	api := apiOf(s, true, Reached{})
+	api := apiOf(s, true, Address{})
 	for _, query := range []string{"", "sort=state", "sort=state&search=host777", "sort=state&search=~host.*7.*org", "sort=-age", "sort=series", "offset=49900", "after=/job/job9/instance"} {
 		b.Run(query, func(b *testing.B) {
 			b.ReportAllocs()

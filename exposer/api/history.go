@@ -4,105 +4,107 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"slices"
 	"time"
-
-	dto "github.com/prometheus/client_model/go"
 
 	"sluice/bus"
 	"sluice/store"
 )
 
 const (
-	defaultPast = 20
-	mostPast    = 100
-	// mostHistories is how many requests may read the stream at a time.
-	mostHistories = 4
-	// mostPlots is of how many series the values are told.
-	mostPlots = 20
+	defaultEntries = 20
+	maxEntries     = 100
+	// maxHistories is how many requests may read the stream at the same time.
+	maxHistories = 4
 )
 
-// History asks the stream for the last n events of a group, the newest first, and
-// how many it has. It takes 2 s at most.
-type History func(ctx context.Context, key store.Key, n int) ([]bus.HistoryEntry, uint64, error)
+// HistorySource asks the stream for the last n events of a group, the newest
+// first, and how many it has. It takes 2 s at most.
+type HistorySource func(ctx context.Context, key store.Key, n int) ([]bus.HistoryEntry, uint64, error)
 
-// apiHistory is what the stream has kept of a group.
-type apiHistory struct {
-	Group   string      `json:"group"`
-	Kept    int         `json:"kept"`  // --bus.history
-	Total   uint64      `json:"total"` // events of the group in the stream
-	Entries []apiPast   `json:"entries"`
-	Values  apiPastPlot `json:"values"`
+// History is the answer of /api/v1/history: what the stream has kept of a group.
+type History struct {
+	Group   string         `json:"group"` // the path behind /metrics
+	Kept    int            `json:"kept"`  // --bus.history
+	Total   uint64         `json:"total"` // events of the group in the stream
+	Entries []HistoryEntry `json:"entries"`
+	Values  Values         `json:"values"`
 }
 
-// apiPast is one event of a group, the newest first.
-type apiPast struct {
+// HistoryEntry is one event of a group. The newest is the first in a History.
+type HistoryEntry struct {
 	Sequence uint64     `json:"sequence"`
-	Time     time.Time  `json:"time"`
-	Op       string     `json:"op"`
-	Replaced bool       `json:"replaced"`
+	Time     time.Time  `json:"time"`     // when it came into the stream
+	Op       string     `json:"op"`       // push, delete, refusal, expire, forget, wipe, import or damaged
+	Replaced bool       `json:"replaced"` // by a PUT
 	Origin   string     `json:"origin,omitempty"`
 	PushTime *time.Time `json:"push_time,omitempty"`
 	Families int        `json:"families"`
-	Series   int        `json:"series"`
-	difference
+	Series   int        `json:"series"` // lines of text
+	Difference
 	Refusal string `json:"refusal,omitempty"`
-	// Truncated tells that what was before is not kept, or not read, so that the
-	// difference is not known.
+	// Truncated tells that the event before is not kept, or was not read, so that
+	// the difference is not known.
 	Truncated bool `json:"truncated"`
 }
 
-// apiPastPlot are values over pushes.
-type apiPastPlot struct {
-	Series    []apiPlot `json:"series"`
-	Truncated bool      `json:"truncated"` // there are more series
+// History returns the last events that the stream has kept of the group with a
+// path (as behind /metrics): limit of them at most, where 0 is 20 and more than 100
+// is 100. It asks the stream and blocks for two seconds at most, or until ctx
+// ends. The error is an *Error, with status 503 if the stream does not answer or
+// too many ask.
+func (a *API) History(ctx context.Context, path string, limit int) (History, error) {
+	key, err := parseGroup(path)
+	if err != nil {
+		return History{}, err
+	}
+	if limit == 0 {
+		limit = defaultEntries
+	}
+	return a.readHistory(ctx, key, min(limit, maxEntries))
 }
 
-// apiPlot are the values of one series: times and numbers, the oldest first.
-type apiPlot struct {
-	Name   string      `json:"name"`
-	Points [][2]string `json:"points"`
-}
-
-// serveHistory tells of the last pushes of a group that the stream has kept:
-// limit of them, 20 by default and at most 100.
 func (a *API) serveHistory(w http.ResponseWriter, r *http.Request) {
-	key, ok := groupParameter(w, r)
-	if !ok {
+	key, err := parseGroup(r.URL.Query().Get("group"))
+	if err != nil {
+		a.fail(w, err)
 		return
 	}
-	limit, ok := countParameter(w, r.URL.Query(), "limit", defaultPast, 1, mostPast)
-	if !ok {
+	limit, err := readNumber(r.URL.Query(), "limit", defaultEntries, 1, maxEntries)
+	if err != nil {
+		a.fail(w, err)
 		return
 	}
+	history, err := a.readHistory(r.Context(), key, limit)
+	a.answer(w, history, err)
+}
+
+func (a *API) readHistory(ctx context.Context, key store.Key, limit int) (History, error) {
 	select {
 	case a.histories <- struct{}{}:
 		defer func() { <-a.histories }()
 	default:
-		notNow(w, "unavailable", "too many read histories at the same time")
-		return
+		return History{}, notNow(kindUnavailable, "too many read histories at the same time")
 	}
-	events, total, err := a.history(r.Context(), key, limit+1) // what was before the last one, too
+	events, total, err := a.cfg.History(ctx, key, limit+1) // and the one before the last, to compare
 	if err != nil {
-		notNow(w, "unavailable", err.Error())
-		return
+		return History{}, notNow(kindUnavailable, err.Error())
 	}
-	answer := apiHistory{Group: key.Path(), Kept: a.stream.Known().History, Total: total, Entries: []apiPast{}}
-	plots := newPlotted()
+	h := History{Group: key.Path(), Kept: a.cfg.Stream.Known().History, Total: total, Entries: []HistoryEntry{}}
+	chosen := newChosenSeries()
 	for i := range events[:min(limit, len(events))] {
 		var before *bus.HistoryEntry
 		if i+1 < len(events) {
 			before = &events[i+1]
 		}
-		answer.Entries = append(answer.Entries, pastOf(&events[i], before, plots))
+		h.Entries = append(h.Entries, entryOf(&events[i], before, chosen))
 	}
-	answer.Values = plots.values(events[:len(answer.Entries)])
-	a.send(w, answer)
+	h.Values = chosen.values(events[:len(h.Entries)])
+	return h, nil
 }
 
-// pastOf compares an event with the one before it, nil if that is not known.
-func pastOf(p, before *bus.HistoryEntry, plots *plotted) apiPast {
-	one := apiPast{Sequence: p.Sequence, Time: p.Time.UTC(), difference: difference{Added: []string{}, Removed: []string{}}}
+// entryOf compares an event with the one before it, nil if that is not known.
+func entryOf(p, before *bus.HistoryEntry, chosen *chosenSeries) HistoryEntry {
+	one := HistoryEntry{Sequence: p.Sequence, Time: p.Time.UTC(), Difference: Difference{Added: []string{}, Removed: []string{}}}
 	if p.Err != nil {
 		one.Op, one.Refusal, one.Truncated = "damaged", p.Err.Error(), true
 		return one
@@ -110,10 +112,7 @@ func pastOf(p, before *bus.HistoryEntry, plots *plotted) apiPast {
 	e := &p.Event
 	one.Op, one.Replaced = kindOf(e), e.Op == store.OpPut
 	one.Origin, one.PushTime = e.Origin, timeOf(e.PushTime)
-	one.Families = len(e.Families)
-	for _, f := range e.Families {
-		one.Series += bytes.Count(f.Samples(), []byte{'\n'})
-	}
+	one.Families, one.Series = len(e.Families), countSeries(e.Families)
 	if one.Op == kindRefusal {
 		one.Refusal = e.Refusal
 	}
@@ -121,93 +120,15 @@ func pastOf(p, before *bus.HistoryEntry, plots *plotted) apiPast {
 		one.Truncated = true
 		return one
 	}
-	one.difference = differ(before.Event.Families, e.Families, plots.changed)
+	one.Difference = compare(before.Event.Families, e.Families, chosen.changed)
 	return one
 }
 
-// plotted chooses the series whose values are told: those that have changed
-// first.
-type plotted struct {
-	plots    []apiPlot
-	byFamily map[string]map[string]int // place in plots, by labels
-	more     bool
-}
-
-func newPlotted() *plotted { return &plotted{byFamily: map[string]map[string]int{}} }
-
-// changed notes a metric that has another value than before.
-func (p *plotted) changed(f store.Family, m store.Metric) {
-	if !hasValues(f.Type) {
-		return
-	}
-	of := p.byFamily[f.Name]
-	if _, ok := of[string(m.Labels)]; ok {
-		return
-	}
-	if len(p.plots) == mostPlots {
-		p.more = true
-		return
-	}
-	if of == nil {
-		of = map[string]int{}
-		p.byFamily[f.Name] = of
-	}
-	of[string(m.Labels)] = len(p.plots)
-	p.plots = append(p.plots, apiPlot{Name: nameOf(f.Name, m), Points: [][2]string{}})
-}
-
-// values returns the values of the series in the pushes among events, of which
-// the newest comes first.
-func (p *plotted) values(events []bus.HistoryEntry) apiPastPlot {
-	pushes := make([]*store.Event, 0, len(events))
-	for i := range slices.Backward(events) {
-		if e := &events[i].Event; events[i].Err == nil && kindOf(e) == kindPush {
-			pushes = append(pushes, e)
-		}
-	}
-	if len(pushes) > 0 {
-		p.fill(pushes[len(pushes)-1].Families)
-	}
-	for _, e := range pushes {
-		at := time.Unix(0, e.PushTime).UTC().Format(time.RFC3339Nano)
-		for _, f := range e.Families {
-			of := p.byFamily[f.Name]
-			if of == nil || !hasValues(f.Type) {
-				continue
-			}
-			for m := range f.Metrics() {
-				if i, ok := of[string(m.Labels)]; ok {
-					p.plots[i].Points = append(p.plots[i].Points, [2]string{at, valueOf(m)})
-				}
-			}
-		}
-	}
-	plots := slices.DeleteFunc(p.plots, func(plot apiPlot) bool { return len(plot.Points) == 0 })
-	return apiPastPlot{Series: append([]apiPlot{}, plots...), Truncated: p.more}
-}
-
-// fill takes series that have not changed, too, while there is room.
-func (p *plotted) fill(families []store.Family) {
+// countSeries counts the lines of text of families.
+func countSeries(families []store.Family) int {
+	n := 0
 	for _, f := range families {
-		for m := range f.Metrics() {
-			if p.changed(f, m); p.more {
-				return
-			}
-		}
+		n += bytes.Count(f.Samples(), []byte{'\n'})
 	}
-}
-
-// valueOf returns the value of a metric that is one number, as it is written.
-func valueOf(m store.Metric) string {
-	line := bytes.TrimSuffix(m.Lines, []byte{'\n'})
-	return string(line[bytes.LastIndexByte(line, ' ')+1:])
-}
-
-// hasValues tells whether each metric of a type is one number.
-func hasValues(typ dto.MetricType) bool {
-	switch typ {
-	case dto.MetricType_GAUGE, dto.MetricType_COUNTER, dto.MetricType_UNTYPED:
-		return true
-	}
-	return false
+	return n
 }

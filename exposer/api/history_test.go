@@ -19,10 +19,10 @@ import (
 )
 
 // historyAPI serves the history of a group that a function tells.
-func historyAPI(history History) http.Handler {
+func historyAPI(history HistorySource) http.Handler {
 	r := route.New()
-	NewAPI(store.New(store.Settings{}), APIConfig{
-		History: history, Stream: Stream{Known: func() bus.Known { return bus.Known{History: 7} }},
+	New(store.New(store.Settings{}), Config{
+		History: history, Stream: StreamSource{Known: func() bus.Known { return bus.Known{History: 7} }},
 	}, promslog.NewNopLogger()).Register(r, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
 	return r
 }
@@ -99,12 +99,12 @@ func TestHistoryIsBounded(t *testing.T) {
 	w := httptest.NewRecorder()
 	historyAPI(func(context.Context, store.Key, int) ([]bus.HistoryEntry, uint64, error) { return events, 2, nil }).
 		ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/history?group=/job/a", nil))
-	var got struct{ Data apiHistory }
+	var got struct{ Data History }
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
 	one := got.Data.Entries[0]
-	if len(one.Added) != mostNames || one.AddedTotal != 199 || one.Changed != 1 || len(got.Data.Values.Series) != mostPlots || !got.Data.Values.Truncated || len(got.Data.Values.Series[0].Points) != 2 {
+	if len(one.Added) != maxNames || one.AddedTotal != 199 || one.Changed != 1 || len(got.Data.Values.Series) != maxSeries || !got.Data.Values.Truncated || len(got.Data.Values.Series[0].Points) != 2 {
 		t.Errorf("got %d of %d added, %d changed, %d plots", len(one.Added), one.AddedTotal, one.Changed, len(got.Data.Values.Series))
 	}
 }
@@ -118,13 +118,13 @@ func TestHistoryIsBusy(t *testing.T) {
 		<-answer
 		return nil, 0, errors.New("the stream is away")
 	})
-	codes := make(chan int, mostHistories)
+	codes := make(chan int, maxHistories)
 	get := func() *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		api.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/history?group=/job/a", nil))
 		return w
 	}
-	for range mostHistories {
+	for range maxHistories {
 		go func() { codes <- get().Code }()
 		<-asked
 	}
@@ -132,7 +132,7 @@ func TestHistoryIsBusy(t *testing.T) {
 		t.Errorf("one more: got %d %s", w.Code, w.Body)
 	}
 	close(answer)
-	for range mostHistories {
+	for range maxHistories {
 		if code := <-codes; code != 503 {
 			t.Errorf("while the stream is away: got %d, want 503", code)
 		}

@@ -13,9 +13,6 @@ import (
 // format of the Prometheus HTTP API). It is empty for a classic histogram, and
 // for one whose spans do not fit its buckets: pushes are not checked for that.
 func nativeBuckets(h *dto.Histogram) [][4]any {
-	if h.Schema == nil {
-		return nil
-	}
 	native := nativeHistogram(h)
 	if native == nil {
 		return nil
@@ -41,8 +38,11 @@ func nativeBuckets(h *dto.Histogram) [][4]any {
 }
 
 // nativeHistogram converts the message of an integer or float histogram. It
-// returns nil if the buckets cannot be told from the spans.
+// returns nil for a classic one, and for one whose spans do not fit its buckets.
 func nativeHistogram(h *dto.Histogram) *histogram.FloatHistogram {
+	if h.Schema == nil {
+		return nil
+	}
 	if h.GetSampleCountFloat() > 0 || h.GetZeroCountFloat() > 0 || len(h.PositiveCount)+len(h.NegativeCount) > 0 {
 		float := &histogram.FloatHistogram{
 			Schema:          h.GetSchema(),

@@ -2,10 +2,8 @@ package api
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"sluice/store"
@@ -13,55 +11,60 @@ import (
 
 const (
 	defaultRefusals = 100
-	mostRefusals    = 1000
+	maxRefusals     = 1000
 )
 
-// apiRefusal is the last refused push of a group in the API.
-type apiRefusal struct {
+// Refusal is an element of the answer of /api/v1/refusals: the last refused push
+// of a group. What only another gateway has seen has no status, reason and
+// origin.
+type Refusal struct {
 	Labels  map[string]string `json:"labels"`
 	Group   string            `json:"group"` // the path behind /metrics
 	Time    time.Time         `json:"time"`
-	Status  int               `json:"status,omitempty"`
-	Reason  string            `json:"reason,omitempty"`
+	Status  int               `json:"status,omitempty"` // of HTTP
+	Reason  string            `json:"reason,omitempty"` // a word for programs
 	Message string            `json:"message"`
 	Origin  string            `json:"origin,omitempty"`
 }
 
-// serveRefusals sends the last refusal of each group, newest first: of all
-// groups, or of the one that the parameter group has the path of. The parameter
-// limit says of how many, 100 by default and at most 1,000.
-func (a *API) serveRefusals(w http.ResponseWriter, r *http.Request) {
-	limit := defaultRefusals
-	if text := r.URL.Query().Get("limit"); text != "" {
-		var err error
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > mostRefusals {
-			badParameter(w, "limit", fmt.Sprintf("%q is no number from 1 to %d", text, mostRefusals))
-			return
-		}
-	}
+// Refusals returns the last refusal of each group, the newest first: of all
+// groups, or of the one with a path, unless that is "". There are limit of them at
+// most; 0 is 100. The error is an *Error.
+func (a *API) Refusals(path string, limit int) ([]Refusal, error) {
 	all := a.refusals(a.store.View())
-	if path := r.URL.Query().Get("group"); path != "" {
+	if path != "" {
 		key, err := store.ParseKey(path)
 		if err != nil {
-			badParameter(w, "group", err.Error())
-			return
+			return nil, badParameter("group", err.Error())
 		}
 		all = slices.DeleteFunc(all, func(r store.Refusal) bool { return r.Key.Path() != key.Path() })
 	}
-	data := make([]apiRefusal, 0, min(limit, len(all)))
-	for _, refusal := range all[:min(limit, len(all))] {
-		data = append(data, apiRefusal{
-			Labels: refusal.Key.Map(), Group: refusal.Key.Path(), Time: time.Unix(0, refusal.Time).UTC(),
-			Status: refusal.Status, Reason: refusal.Reason, Message: refusal.Message, Origin: refusal.Origin,
+	all = all[:min(cmp.Or(limit, defaultRefusals), len(all))]
+	refusals := make([]Refusal, 0, len(all))
+	for _, r := range all {
+		refusals = append(refusals, Refusal{
+			Labels: r.Key.Map(), Group: r.Key.Path(), Time: time.Unix(0, r.Time).UTC(),
+			Status: r.Status, Reason: r.Reason, Message: r.Message, Origin: r.Origin,
 		})
 	}
-	a.send(w, data)
+	return refusals, nil
+}
+
+func (a *API) serveRefusals(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	limit, err := readNumber(query, "limit", defaultRefusals, 1, maxRefusals)
+	if err != nil {
+		a.fail(w, err)
+		return
+	}
+	refusals, err := a.Refusals(query.Get("group"), limit)
+	a.answer(w, refusals, err)
 }
 
 // refusals joins those that the groups have noted with those that this gateway
 // remembers, newest first.
 func (a *API) refusals(view *store.View) []store.Refusal {
-	recent := a.recent()
+	recent := a.cfg.Refusals()
 	known := make(map[string]int64, len(recent))
 	all := make([]store.Refusal, 0, len(recent))
 	noted := map[string]store.Refusal{}
@@ -87,9 +90,4 @@ func (a *API) refusals(view *store.View) []store.Refusal {
 	}
 	slices.SortStableFunc(all, func(a, b store.Refusal) int { return cmp.Compare(b.Time, a.Time) })
 	return all
-}
-
-// badParameter answers 400 in the API's form.
-func badParameter(w http.ResponseWriter, name, problem string) {
-	failed(w, http.StatusBadRequest, "bad_data", fmt.Sprintf("parameter %s: %s", name, problem))
 }

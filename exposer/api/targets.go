@@ -15,44 +15,45 @@ import (
 	"sluice/store/selector"
 )
 
-// GroupPath is where one group alone is scraped, before its key.
+// GroupPath is the path at which one group alone is scraped, before its key.
 const GroupPath = "/group"
 
-// mostShards bounds the parameter shard.
-const mostShards = 10_000
+// maxShards bounds the parameter shard.
+const maxShards = 10_000
 
-// Reached says under which address Prometheus reaches the gateway.
-type Reached struct {
-	// External is the gateway's external URL, nil if it has none: then it is what
-	// the request was sent to.
+// Address says where Prometheus reaches the gateway.
+type Address struct {
+	// External is the gateway's external URL. If it is nil, targets have the
+	// address that the request was sent to.
 	External *url.URL
 	// Prefix is what all paths begin with, without a slash at the end.
 	Prefix string
 }
 
-// target is an element of Prometheus' HTTP service discovery.
-type target struct {
+// Target is an element of the answer of /api/v1/targets, in the format of
+// Prometheus' HTTP service discovery.
+type Target struct {
 	Targets []string          `json:"targets"`
 	Labels  map[string]string `json:"labels"`
 }
 
-// serveTargets sends all groups, living and dead, as targets of their own, in the
-// format of Prometheus' HTTP service discovery. The parameter match[] chooses
-// groups, shard=2/5 the third fifth of them.
+// serveTargets sends all groups, living and dead, as targets of their own. The
+// parameter match[] chooses groups, and shard=2/5 chooses the third fifth of them.
 func (a *API) serveTargets(w http.ResponseWriter, r *http.Request) {
-	if !a.ready() {
+	if !a.cfg.Ready() {
 		// Not an empty list: Prometheus would drop all targets.
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "not ready: replaying the stream, or importing a persistence file", http.StatusServiceUnavailable)
 		return
 	}
-	chosen, ok := matchers(w, r)
-	if !ok {
+	chosen, err := selector.ParseAll(r.URL.Query()["match[]"])
+	if err != nil {
+		a.fail(w, badParameter("match[]", err.Error()))
 		return
 	}
 	shard, shards, err := parseShard(r.URL.Query().Get("shard"))
 	if err != nil {
-		badParameter(w, "shard", err.Error())
+		a.fail(w, badParameter("shard", err.Error()))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -73,7 +74,7 @@ func (a *API) writeTargets(w io.Writer, r *http.Request, want func(store.Key) bo
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if u := a.reached.External; u != nil && u.Host != "" {
+	if u := a.cfg.Address.External; u != nil && u.Host != "" {
 		host, scheme = u.Host, u.Scheme
 	}
 	separator := "["
@@ -83,8 +84,8 @@ func (a *API) writeTargets(w io.Writer, r *http.Request, want func(store.Key) bo
 		}
 		labels := g.Key().Map()
 		labels["__scheme__"] = scheme
-		labels["__metrics_path__"] = a.reached.Prefix + GroupPath + g.Key().Path()
-		text, err := json.Marshal(target{Targets: []string{host}, Labels: labels})
+		labels["__metrics_path__"] = a.cfg.Address.Prefix + GroupPath + g.Key().Path()
+		text, err := json.Marshal(Target{Targets: []string{host}, Labels: labels})
 		if err != nil {
 			return err
 		}
@@ -104,17 +105,6 @@ func (a *API) writeTargets(w io.Writer, r *http.Request, want func(store.Key) bo
 	return err
 }
 
-// matchers reads the parameters match[]. It answers the request if it returns
-// false.
-func matchers(w http.ResponseWriter, r *http.Request) (selector.Selectors, bool) {
-	chosen, err := selector.ParseAll(r.URL.Query()["match[]"])
-	if err != nil {
-		badParameter(w, "match[]", err.Error())
-		return nil, false
-	}
-	return chosen, true
-}
-
 // parseShard reads i/n: the shard and how many there are. No text is all.
 func parseShard(text string) (shard, shards int, err error) {
 	if text == "" {
@@ -123,13 +113,14 @@ func parseShard(text string) (shard, shards int, err error) {
 	first, second, _ := strings.Cut(text, "/")
 	shard, err1 := strconv.Atoi(first)
 	shards, err2 := strconv.Atoi(second)
-	if err1 != nil || err2 != nil || shards < 1 || shards > mostShards || shard < 0 || shard >= shards {
-		return 0, 0, fmt.Errorf("%.40q is not like 0/4: a shard from 0, and how many there are, at most %d", text, mostShards)
+	if err1 != nil || err2 != nil || shards < 1 || shards > maxShards || shard < 0 || shard >= shards {
+		return 0, 0, fmt.Errorf("%.40q is not like 0/4: a shard from 0, and how many there are, at most %d", text, maxShards)
 	}
 	return shard, shards, nil
 }
 
-// shardOf returns the shard of a group, which is the same for ever.
+// shardOf returns the shard of a group. It must stay the same in all versions:
+// Prometheus servers of different shards may ask different gateways.
 func shardOf(key store.Key, shards int) int {
 	h := fnv.New64a()
 	io.WriteString(h, key.Path())

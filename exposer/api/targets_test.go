@@ -54,10 +54,10 @@ func keyOf(tb testing.TB, path string) store.Key {
 	return key
 }
 
-func apiOf(s *store.Store, ready bool, reached Reached) http.Handler {
+func apiOf(s *store.Store, ready bool, reached Address) http.Handler {
 	r := route.New()
-	cfg := APIConfig{Ready: func() bool { return ready }, Recent: func() []store.Refusal { return nil }, Reached: reached}
-	NewAPI(s, cfg, promslog.NewNopLogger()).Register(r, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
+	cfg := Config{Ready: func() bool { return ready }, Refusals: func() []store.Refusal { return nil }, Address: reached}
+	New(s, cfg, promslog.NewNopLogger()).Register(r, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
 	return r
 }
 
@@ -65,7 +65,7 @@ func TestTargets(t *testing.T) {
 	s := withDead(t)
 	a0 := `{"targets":["gw:9091"],"labels":{"job":"a","instance":"0","__scheme__":"http","__metrics_path__":"/group/job/a/instance/0"}}`
 	a1 := strings.ReplaceAll(a0, `0"`, `1"`)
-	wantJSON(t, getJSON(t, apiOf(s, true, Reached{External: &url.URL{Scheme: "http", Host: "gw:9091"}}), "/targets?match[]={job=\"a\"}"), "["+a0+","+a1+"]")
+	wantJSON(t, getJSON(t, apiOf(s, true, Address{External: &url.URL{Scheme: "http", Host: "gw:9091"}}), "/targets?match[]={job=\"a\"}"), "["+a0+","+a1+"]")
 	for query, want := range map[string]int{
 		"":                   3,
 		"?match[]=job=\"a\"": 2,
@@ -73,14 +73,14 @@ func TestTargets(t *testing.T) {
 		"?match[]={job=\"none\"}":                         0,
 		"?shard=0/1":                                      3,
 	} {
-		if got := getJSON(t, apiOf(s, true, Reached{}), "/targets"+query).([]any); len(got) != want {
+		if got := getJSON(t, apiOf(s, true, Address{}), "/targets"+query).([]any); len(got) != want {
 			t.Errorf("%s: got %v, want %d targets", query, got, want)
 		}
 	}
 	// Every group is in one shard.
 	seen := map[string]int{}
 	for _, shard := range []string{"0/3", "1/3", "2/3"} {
-		for _, one := range getJSON(t, apiOf(s, true, Reached{}), "/targets?shard="+shard).([]any) {
+		for _, one := range getJSON(t, apiOf(s, true, Address{}), "/targets?shard="+shard).([]any) {
 			seen[one.(map[string]any)["labels"].(map[string]any)["__metrics_path__"].(string)]++
 		}
 	}
@@ -94,13 +94,13 @@ func TestTargets(t *testing.T) {
 	}
 	for _, query := range []string{"?shard=3/3", "?shard=-1/3", "?shard=1", "?shard=a/b", "?shard=0/0", "?shard=0/100001", "?match[]=up", "?match[]={"} {
 		w := httptest.NewRecorder()
-		apiOf(s, true, Reached{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/targets"+query, nil))
+		apiOf(s, true, Address{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/targets"+query, nil))
 		if w.Code != 400 || !strings.Contains(w.Body.String(), "bad_data") {
 			t.Errorf("%s: got %d %s, want 400", query, w.Code, w.Body)
 		}
 	}
 	w := httptest.NewRecorder()
-	apiOf(s, false, Reached{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/targets", nil))
+	apiOf(s, false, Address{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/targets", nil))
 	if w.Code != 503 {
 		t.Errorf("while not ready: got %d, want 503: an empty list would drop all targets", w.Code)
 	}
@@ -112,13 +112,13 @@ func TestTargetAddress(t *testing.T) {
 	s := withDead(t)
 	r := httptest.NewRequest(http.MethodGet, "/targets?match[]={instance=\"1\"}", nil)
 	r.Host, r.TLS = "10.0.0.1:9091", &tls.ConnectionState{}
-	for want, reached := range map[string]Reached{
+	for want, reached := range map[string]Address{
 		"10.0.0.1:9091 https /pg/group/job/a/instance/1": {Prefix: "/pg"},
 		"gw.example.org http /group/job/a/instance/1":    {External: &url.URL{Scheme: "http", Host: "gw.example.org"}},
 	} {
 		w := httptest.NewRecorder()
 		apiOf(s, true, reached).ServeHTTP(w, r)
-		var got []target
+		var got []Target
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || len(got) != 1 {
 			t.Fatalf("%v in %s", err, w.Body)
 		}

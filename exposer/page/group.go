@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice/exposer/api"
 )
 
 // The tabs of a group's page.
@@ -17,22 +20,17 @@ const (
 	tabPush    = "push"
 )
 
-// labelEscapes are those of values in the text format.
-var labelEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
-
 // groupView is the page of one group.
 type groupView struct {
 	frame
-	group
-	Fams      []family
-	Truncated bool // Fams has not all metrics
-	Tab       string
-	Tabs      []tab
-	Lines     lines
-	History   *history
-	NoData    string // why there is no history
-	More      string // shows more metrics, "" if all are there
-	Returned  int    // metrics on the page
+	api.GroupDetail
+	Tab      string
+	Tabs     []tab
+	Lines    lines
+	History  *api.History // nil on other tabs, and if it cannot be read
+	NoData   string       // why there is no history
+	More     string       // shows more metrics, "" if all are there
+	Returned int          // metrics on the page
 }
 
 type tab struct {
@@ -40,84 +38,115 @@ type tab struct {
 	Current         bool
 }
 
-// defaultMetrics and mostMetrics bound the metrics of a group on one page.
 const (
+	// defaultMetrics and maxMetrics bound the metrics of a group on one page.
 	defaultMetrics = 1000
-	mostMetrics    = 10_000
+	maxMetrics     = 10_000
+	// historyEntries is how many events the history shows.
+	historyEntries = 20
 )
 
+// serveGroup shows the group with a path, on one of its tabs.
 func (p *Page) serveGroup(w http.ResponseWriter, r *http.Request, path string) error {
-	asked := r.URL.Query()
-	limit, err := strconv.Atoi(asked.Get("limit"))
-	if err != nil || limit < 1 {
-		limit = defaultMetrics
+	v := groupView{Tab: r.URL.Query().Get("tab")}
+	limit := 1 // the other tabs show no metrics
+	if v.Tab != tabHistory && v.Tab != tabPush {
+		v.Tab, limit = tabMetrics, metricsLimit(r.URL.Query())
 	}
-	limit = min(limit, mostMetrics)
-	if asked.Get("tab") == tabPush || asked.Get("tab") == tabHistory {
-		limit = 1 // metrics are not shown there
-	}
-	one, err := ask[oneGroup](r.Context(), p.cfg.API, "/group", url.Values{"group": {path}, "limit": {strconv.Itoa(limit)}})
-	if err != nil {
-		if no := (*refused)(nil); asRefused(err, &no) && no.code == http.StatusNotFound {
-			return &refused{http.StatusNotFound, fmt.Sprintf("There is no group %s: it was deleted or forgotten, or never pushed.", path)}
-		}
+	var err error
+	var no *api.Error
+	v.GroupDetail, err = p.cfg.API.Group(path, limit)
+	switch {
+	case errors.As(err, &no) && no.Status == http.StatusNotFound:
+		return &api.Error{Status: no.Status, Kind: no.Kind, Message: fmt.Sprintf("There is no group %s: it was deleted or forgotten, or never pushed.", path)}
+	case err != nil:
 		return err
 	}
-	status, err := ask[status](r.Context(), p.cfg.API, "/status", nil)
-	if err != nil {
-		return err
-	}
-	one.group.Families = len(one.Families)
-	v := groupView{frame: p.frame(r, "groups", one.Group), group: one.group, Fams: one.Families, Truncated: one.Truncated, Tab: asked.Get("tab")}
-	v.Admin = status.admin()
-	v.Pushers = byTime(v.Pushers)
-	v.Lines = p.lines(r, status, one.Group)
+	v.frame = p.frame("groups", v.Group)
+	v.Pushers = newestFirst(v.Pushers)
+	v.Tabs = tabsOf(path, v.Tab)
 	switch v.Tab {
+	case tabMetrics:
+		v.addMetrics(path, limit)
 	case tabHistory:
-		h, err := ask[history](r.Context(), p.cfg.API, "/history", url.Values{"group": {path}, "limit": {"20"}})
-		switch no := (*refused)(nil); {
-		case err == nil:
-			v.History = &h
-		case asRefused(err, &no):
-			v.NoData = no.text
-		default:
+		if err := v.addHistory(r.Context(), p.cfg.API, path); err != nil {
 			return err
 		}
 	case tabPush:
-	default:
-		v.Tab = tabMetrics
-		for _, f := range v.Fams {
-			v.Returned += len(f.Metrics)
-		}
-		if v.Truncated && limit < mostMetrics {
-			v.More = link("", url.Values{"group": {path}, "limit": {strconv.Itoa(mostMetrics)}})
-		}
-	}
-	for _, t := range []tab{{Key: tabMetrics, Text: "Metrics"}, {Key: tabHistory, Text: "History"}, {Key: tabPush, Text: "Push and delete"}} {
-		query := url.Values{"group": {path}}
-		if t.Key != tabMetrics {
-			query.Set("tab", t.Key)
-		}
-		t.Link, t.Current = link("", query), t.Key == v.Tab
-		v.Tabs = append(v.Tabs, t)
+		v.Lines = p.lines(r, p.cfg.API.Status().Flags, v.Group)
 	}
 	return p.send(w, http.StatusOK, "group", v)
 }
 
-// Failing tells whether the last push was refused.
-func (v groupView) Failing() bool {
-	return v.State == "failing" || v.State == "never"
+// metricsLimit is how many metrics a request asks for.
+func metricsLimit(query url.Values) int {
+	limit, err := strconv.Atoi(query.Get("limit"))
+	if err != nil || limit < 1 {
+		limit = defaultMetrics
+	}
+	return min(limit, maxMetrics)
 }
 
-// Own are the labels of a metric without those of the group.
-func (v groupView) Own(m metric) map[string]string {
-	own := map[string]string{}
+func tabsOf(path, current string) []tab {
+	tabs := []tab{{Key: tabMetrics, Text: "Metrics"}, {Key: tabHistory, Text: "History"}, {Key: tabPush, Text: "Push and delete"}}
+	for i := range tabs {
+		t := &tabs[i]
+		query := url.Values{"group": {path}}
+		if t.Key != tabMetrics {
+			query.Set("tab", t.Key)
+		}
+		t.Link, t.Current = link("", query), t.Key == current
+	}
+	return tabs
+}
+
+// addMetrics counts the metrics that are shown, and links to more.
+func (v *groupView) addMetrics(path string, limit int) {
+	for _, f := range v.Families {
+		v.Returned += len(f.Metrics)
+	}
+	if v.Truncated && limit < maxMetrics {
+		v.More = link("", url.Values{"group": {path}, "limit": {strconv.Itoa(maxMetrics)}})
+	}
+}
+
+// addHistory reads the history. The page says why there is none.
+func (v *groupView) addHistory(ctx context.Context, from API, path string) error {
+	h, err := from.History(ctx, path, historyEntries)
+	var no *api.Error
+	switch {
+	case errors.As(err, &no):
+		v.NoData = no.Message
+	case err != nil:
+		return err
+	default:
+		v.History = &h
+	}
+	return nil
+}
+
+// Refused is when a push to the group was last refused, nil if never.
+func (v groupView) Refused() *time.Time {
+	if v.RefusalTime != nil {
+		return v.RefusalTime
+	}
+	return v.FailureTime
+}
+
+// Failing tells whether the last push was refused.
+func (v groupView) Failing() bool {
+	return v.State == api.StateFailing || v.State == api.StateNever
+}
+
+// LabelsOf are the labels of a metric without those of the group.
+func (v groupView) LabelsOf(m api.Metric) map[string]string {
+	labels := map[string]string{}
 	for name, value := range m.Labels {
 		if of, ok := v.Labels[name]; (!ok || of != value) && value != "" {
-			own[name] = value
+			labels[name] = value
 		}
 	}
-	return own
+	return labels
 }
 
 // Brief is the text of a series without the labels of the group.
@@ -126,39 +155,38 @@ func (v groupView) Brief(series string) string {
 	if !ok {
 		return series
 	}
-	var own []string
+	var kept []string
 	for rest != "}" {
 		label, after, ok := strings.Cut(rest, "=")
-		value, err := strconv.QuotedPrefix(after)
+		quoted, err := strconv.QuotedPrefix(after) // has the escapes of the text format, and more
 		if !ok || err != nil {
 			return series
 		}
-		rest = strings.TrimPrefix(after[len(value):], ",")
-		if of, ok := v.Labels[label]; value != `""` && (!ok || value != `"`+labelEscapes.Replace(of)+`"`) {
-			own = append(own, label+"="+value)
+		rest = strings.TrimPrefix(after[len(quoted):], ",")
+		value, err := strconv.Unquote(quoted)
+		if err != nil {
+			return series
+		}
+		if of, ok := v.Labels[label]; value != "" && (!ok || value != of) {
+			kept = append(kept, label+"="+quoted)
 		}
 	}
-	if len(own) == 0 {
+	if len(kept) == 0 {
 		return name
 	}
-	return name + "{" + strings.Join(own, ",") + "}"
+	return name + "{" + strings.Join(kept, ",") + "}"
 }
 
 // Histogram draws a metric, nil if it is no histogram.
-func (v groupView) Histogram(m metric) *histogramPlot {
+func (v groupView) Histogram(m api.Metric) *histogramPlot {
 	h := histogramOf(m)
 	if h != nil {
-		h.Labels = v.Own(m)
+		h.Labels = v.LabelsOf(m)
 	}
 	return h
 }
 
 // Older tells whether a family has been pushed before the group's last push.
-func (v groupView) Older(f family) bool {
-	return v.PushTime != nil && !f.PushTime.IsZero() && v.PushTime.Sub(f.PushTime) >= time.Second
+func (v groupView) Older(f api.Family) bool {
+	return v.PushTime != nil && f.PushTime != nil && v.PushTime.Sub(*f.PushTime) >= time.Second
 }
-
-// One is the group alone, for the template.
-func (v groupView) One() group { return v.group }
-
-func asRefused(err error, target **refused) bool { return errors.As(err, target) }

@@ -2,12 +2,15 @@ package page
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"sluice/exposer/api"
 	"sluice/store/search"
 )
 
@@ -21,14 +24,14 @@ const firstSort = "state"
 // groupsView is the page of the groups.
 type groupsView struct {
 	frame
-	groupList
+	api.GroupList
 	Search, State, Sort string
 	Bad                 string // why the search cannot be understood
 	Filters             []filter
 	Columns             map[string]column
 	First, Last         int // of the groups shown, from 1
 	Previous, Next      string
-	Deletable           bool   // whether all that the search shows can be deleted by it
+	Deletable           bool   // all that the search shows can be deleted by it
 	Lines               lines  // of a first push
 	Back                string // this view, to come back to
 }
@@ -49,36 +52,19 @@ type column struct {
 func (p *Page) serveGroups(w http.ResponseWriter, r *http.Request) error {
 	asked := r.URL.Query()
 	v := groupsView{
-		frame:  p.frame(r, "groups", "Groups"),
+		frame:  p.frame("groups", "Groups"),
 		Search: strings.TrimSpace(asked.Get("search")), State: asked.Get("state"), Sort: cmp.Or(asked.Get("sort"), firstSort),
+		Lines: p.lines(r, p.cfg.API.Status().Flags, "/job/demo/instance/laptop"), Back: link("", asked),
 	}
 	offset, _ := strconv.Atoi(asked.Get("offset"))
 	offset = max(0, offset)
-	query := url.Values{"limit": {strconv.Itoa(perPage)}, "sort": {v.Sort}}
-	if v.Search != "" {
-		query.Set("search", v.Search)
-	}
-	if v.State != "" {
-		query.Set("state", v.State)
-	}
-	if offset > 0 {
-		query.Set("offset", strconv.Itoa(offset))
-	}
-	var err error
-	v.groupList, err = ask[groupList](r.Context(), p.cfg.API, "/groups", query)
-	switch no := (*refused)(nil); {
-	case asRefused(err, &no) && no.code == http.StatusBadRequest:
-		v.Bad = no.text // the page is as good as any: people are still typing
+	var no *api.Error
+	switch err := v.ask(r.Context(), p.cfg.API, offset); {
+	case errors.As(err, &no) && no.Status == http.StatusBadRequest:
+		v.Bad = no.Message // not an error page: people are still typing
 	case err != nil:
 		return err
 	}
-	status, err := ask[status](r.Context(), p.cfg.API, "/status", nil)
-	if err != nil {
-		return err
-	}
-	v.Admin = status.admin()
-	v.Lines = p.lines(r, status, "/job/demo/instance/laptop")
-	v.Back = link("", asked)
 	if len(v.Groups) > 0 {
 		v.First, v.Last = offset+1, offset+len(v.Groups)
 	}
@@ -87,7 +73,7 @@ func (p *Page) serveGroups(w http.ResponseWriter, r *http.Request) error {
 	if offset > 0 {
 		v.Previous = v.link("offset", strconv.Itoa(max(0, offset-perPage)))
 	}
-	if v.Last > 0 && v.Last < v.shown() {
+	if v.Last > 0 && v.Last < v.Shown() {
 		v.Next = v.link("offset", strconv.Itoa(v.Last))
 	}
 	if v.State == "" && v.Bad == "" {
@@ -97,26 +83,35 @@ func (p *Page) serveGroups(w http.ResponseWriter, r *http.Request) error {
 	return p.send(w, http.StatusOK, "groups", v)
 }
 
-// shown counts the groups on all pages of the view.
-func (v groupsView) shown() int {
-	switch v.State {
-	case "failing":
+// ask gets the groups of the view from an offset on.
+func (v *groupsView) ask(ctx context.Context, from API, offset int) error {
+	filter, err := api.ParseFilter(nil, v.Search)
+	if err != nil {
+		return err
+	}
+	v.GroupList, err = from.Groups(ctx, api.GroupsRequest{
+		Filter: filter, State: api.State(v.State), Sort: v.Sort, Limit: perPage, Offset: offset,
+	})
+	return err
+}
+
+// Shown counts the groups on all pages of the view.
+func (v groupsView) Shown() int {
+	switch api.State(v.State) {
+	case api.StateFailing:
 		return v.Counts.Failing
-	case "dead":
+	case api.StateDead:
 		return v.Counts.Dead
-	case "never":
+	case api.StateNever:
 		return v.Counts.Never
-	case "up":
+	case api.StateUp:
 		return v.Counts.Up
 	}
 	return v.Counts.All
 }
 
-// Shown is for the template.
-func (v groupsView) Shown() int { return v.shown() }
-
-// link is the view with one parameter changed. What is as it always is is left
-// out, and a change of anything but the offset begins at the first page.
+// link is the view with one parameter changed. Defaults are left out. A change of
+// anything but the offset begins at the first page.
 func (v groupsView) link(name, value string) string {
 	query := url.Values{}
 	for key, have := range map[string]string{"search": v.Search, "state": v.State, "sort": v.Sort} {
@@ -179,8 +174,21 @@ func labelLink(name, value string) string {
 // groupLink is the page of a group.
 func groupLink(path string) string { return link("", url.Values{"group": {path}}) }
 
-// byTime sorts pushers, the newest first.
-func byTime(all []pusher) []pusher {
-	slices.SortStableFunc(all, func(a, b pusher) int { return b.Time.Compare(a.Time) })
+// newestFirst sorts pushers.
+func newestFirst(all []api.Pusher) []api.Pusher {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b api.Pusher) int { return b.Time.Compare(a.Time) })
 	return all
+}
+
+// lastOrigin is the last known origin that has pushed a group. The origin of an
+// event that made a group dead is no pusher.
+func lastOrigin(g api.GroupSummary) string {
+	switch {
+	case len(g.Pushers) > 0:
+		return newestFirst(g.Pushers)[0].Origin
+	case g.State == api.StateDead:
+		return ""
+	}
+	return g.Origin
 }

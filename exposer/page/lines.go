@@ -47,10 +47,10 @@ func (c command) Line() string { return c.Before + c.URL + c.After }
 const sample = `echo "demo_last_success_seconds $(date +%s)" | `
 
 // lines are the commands for a group.
-func (p *Page) lines(r *http.Request, s status, group string) lines {
+func (p *Page) lines(r *http.Request, flags map[string]string, group string) lines {
 	base, sure := p.reached(r)
 	l := lines{Base: base, Sure: sure, Group: group}
-	prefix := cmp.Or(s.Flags["bus.prefix"], "sluice")
+	prefix := cmp.Or(flags["bus.prefix"], "sluice")
 	header := shellQuote("Sluice-Group:" + group)
 	l.Push = []command{
 		{"push-curl", "curl", sample + "curl --data-binary @- ", shellQuote(base + "/metrics" + group), ""},
@@ -60,7 +60,7 @@ func (p *Page) lines(r *http.Request, s status, group string) lines {
 		{"delete-curl", "curl", "curl -X DELETE ", shellQuote(base + "/metrics" + group), ""},
 		{"delete-sluice", "sluice", "sluice delete --url ", shellQuote(base), " --group " + shellQuote(group)},
 	}
-	server, note := natsAddress(s, base)
+	server, note := natsAddress(flags, base)
 	l.NATSNote = note
 	if note == "" {
 		l.NATS = true
@@ -72,13 +72,13 @@ func (p *Page) lines(r *http.Request, s status, group string) lines {
 }
 
 // natsAddress is where NATS clients reach the servers, or why they do not.
-func natsAddress(s status, base string) (address, note string) {
-	if urls := s.Flags["bus.url"]; urls != "" {
+func natsAddress(flags map[string]string, base string) (address, note string) {
+	if urls := flags["bus.url"]; urls != "" {
 		return urls, "" // the flag is told without names and passwords
 	}
-	listen := s.Flags["bus.listen"]
+	listen := flags["bus.listen"]
 	if listen == "" {
-		if s.Flags["bus.config"] != "" {
+		if flags["bus.config"] != "" {
 			return "", "Where the built-in server takes NATS clients stands in the file of --bus.config."
 		}
 		return "", "The built-in server takes no NATS clients: --bus.listen says where it shall."

@@ -34,7 +34,7 @@ func TestLines(t *testing.T) {
 		t.Helper()
 		p := &Page{cfg: cfg}
 		r := httptest.NewRequest(http.MethodGet, "http://gw:9091/", nil)
-		l := p.lines(r, status{Flags: flags}, key.Path())
+		l := p.lines(r, flags, key.Path())
 		var got []string
 		for _, c := range append(l.Push, l.Delete...) {
 			got = append(got, strings.TrimPrefix(c.Line(), sample))

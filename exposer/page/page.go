@@ -1,12 +1,12 @@
-// Package page is what people see of a gateway in a browser: its groups, one
-// group, what happens, the stream, and the status. Everything on it comes from
-// the JSON API, asked in process, and is written by html/template: the first
-// screen works without JavaScript, which then replaces parts of the page by
+// Package page shows the gateway to people in a browser. All it knows it asks the
+// query API for, by calling its functions. It is written by html/template: the
+// first screen works without JavaScript, which then replaces parts of the page by
 // those of a newer one.
 package page
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -19,6 +19,8 @@ import (
 
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/prometheus/common/route"
+
+	"sluice/exposer/api"
 )
 
 //go:embed templates
@@ -29,12 +31,22 @@ var templateFiles embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// API is what the page asks: the methods of *api.API, where they are documented.
+type API interface {
+	Status() api.Status
+	Stream() api.Stream
+	Groups(context.Context, api.GroupsRequest) (api.GroupList, error)
+	Group(path string, limit int) (api.GroupDetail, error)
+	History(ctx context.Context, path string, limit int) (api.History, error)
+	Cluster(context.Context) api.Cluster
+}
+
 // Config is what the page has to know.
 type Config struct {
-	// API answers what is below /api/v1, without that prefix.
-	API http.Handler
-	// External is where users reach the gateway, nil if nobody has said so: then
-	// it is where a request has come to.
+	// API answers the questions of the page.
+	API API
+	// External is the URL at which users reach the gateway. If it is nil, the page
+	// takes the address of the request.
 	External *url.URL
 	// Prefix is what all paths begin with, "" or "/prefix".
 	Prefix string
@@ -104,18 +116,17 @@ func (p *Page) page(show func(http.ResponseWriter, *http.Request) error) http.Ha
 			return
 		}
 		code := http.StatusInternalServerError
-		var no *refused
-		switch {
-		case errors.As(err, &no):
-			code = no.code
-		default:
+		var no *api.Error
+		if errors.As(err, &no) {
+			code = no.Status
+		} else {
 			p.logger.Error("cannot show a page", "path", r.URL.Path, "err", err)
 		}
 		view := struct {
 			frame
 			Code   int
 			Reason string
-		}{p.frame(r, "", http.StatusText(code)), code, err.Error()}
+		}{p.frame("", http.StatusText(code)), code, err.Error()}
 		if err := p.send(w, code, "error", view); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
@@ -141,25 +152,41 @@ type frame struct {
 	Page   string // in the navigation
 	Title  string
 	Static string // where the static files are
-	Stream *stream
+	Stream api.Stream
 	Busy   string // why the gateway is not ready, "" if it is
 	Now    time.Time
-	Admin  bool
+	Admin  bool // the admin API is enabled
 }
 
-// frame asks for the state of the stream. A page can be shown without it.
-func (p *Page) frame(r *http.Request, page, title string) frame {
-	f := frame{Page: page, Title: title, Static: p.assets.base(), Now: p.now()}
-	if s, err := ask[stream](r.Context(), p.cfg.API, "/stream", nil); err == nil {
-		f.Stream = &s
-		f.Busy = s.busy()
+func (p *Page) frame(page, title string) frame {
+	stream, flags := p.cfg.API.Stream(), p.cfg.API.Status().Flags
+	return frame{
+		Page: page, Title: title, Static: p.assets.base(), Stream: stream, Busy: busy(stream), Now: p.now(),
+		Admin: flags["web.enable-admin-api"] == "true",
 	}
-	return f
+}
+
+// replaying is what a gateway does after its start.
+const replaying = "replaying the stream"
+
+// busy says why the gateway is not ready, "" if it is.
+func busy(s api.Stream) string {
+	switch {
+	case s.Ready && s.Connected:
+		return ""
+	case s.Ready:
+		return "the stream cannot be reached: scrapes go on, pushes are refused"
+	case s.Waiting == "" && s.Replaying != nil, strings.HasPrefix(s.Waiting, replaying):
+		return replaying // how far it is stands beside it
+	case s.Waiting != "":
+		return s.Waiting
+	}
+	return "starting"
 }
 
 // Percent is how far the replay is.
 func (f frame) Percent() float64 {
-	if f.Stream == nil || f.Stream.Replaying == nil || f.Stream.Replaying.Total == 0 {
+	if f.Stream.Replaying == nil || f.Stream.Replaying.Total == 0 {
 		return 0
 	}
 	return min(100, 100*float64(f.Stream.Replaying.Done)/float64(f.Stream.Replaying.Total))
@@ -176,7 +203,7 @@ func (p *Page) serveLive(w http.ResponseWriter, r *http.Request) error {
 	view := struct {
 		frame
 		Search string
-	}{p.frame(r, "live", "Live"), r.URL.Query().Get("search")}
+	}{p.frame("live", "Live"), r.URL.Query().Get("search")}
 	return p.send(w, http.StatusOK, "live", view)
 }
 

@@ -5,9 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+
+	"sluice/exposer/api"
 )
 
 // get returns the answer and its body.
@@ -49,9 +52,9 @@ const twoGroups = `{"ready":true,"total":120,"offset":0,"counts":{"all":120,"fai
 
 // Without a script the first screen says who has pushed, when, and what fails.
 func TestGroupsWithoutScript(t *testing.T) {
-	api := newFakeAPI()
-	api.groups = twoGroups
-	s := newServer(t, api, Config{})
+	from := newFakeAPI()
+	from.groups = twoGroups
+	s := newServer(t, from, Config{})
 	answer, page := get(t, s.URL+"/?search=job~.")
 	if got := answer.Header.Get("Content-Type"); got != "text/html; charset=utf-8" {
 		t.Errorf("content type %q", got)
@@ -63,37 +66,51 @@ func TestGroupsWithoutScript(t *testing.T) {
 		"Failing <b>1</b>", "All <b>120</b>", "1–2 of 120", `rel="next" href="./?offset=2&amp;search=job~.`,
 		`href="./?search=job~.&amp;sort=age"`, `aria-sort="ascending"`,
 		`<rect class="part" width="30.0"`, `value="job~."`, "!delete-shown", "!style=", "!id=\"wipe\"")
-	if got := api.asked["/groups"].Encode(); got != "limit=50&search=job~.&sort=state" {
-		t.Errorf("asked for %s", got)
+	if want := groupsRequest(t, "job~.", api.GroupsRequest{Sort: "state"}); !reflect.DeepEqual(from.askedGroups, want) {
+		t.Errorf("asked for %+v", from.askedGroups)
 	}
 }
 
+// groupsRequest is what the page asks for, with a search and its other parts.
+func groupsRequest(t *testing.T, search string, q api.GroupsRequest) api.GroupsRequest {
+	t.Helper()
+	filter, err := api.ParseFilter(nil, search)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Filter, q.Limit = filter, 50
+	return q
+}
+
 func TestGroupsParameters(t *testing.T) {
-	f := func(query, want string) {
+	f := func(query, search string, q api.GroupsRequest) {
 		t.Helper()
-		api := newFakeAPI()
-		s := newServer(t, api, Config{})
-		get(t, s.URL+"/"+query)
-		if got, _ := url.QueryUnescape(api.asked["/groups"].Encode()); got != want {
-			t.Errorf("%s: asked for %s, want %s", query, got, want)
+		from := newFakeAPI()
+		get(t, newServer(t, from, Config{}).URL+"/"+query)
+		if want := groupsRequest(t, search, q); !reflect.DeepEqual(from.askedGroups, want) {
+			t.Errorf("%s: asked for %+v, want %+v", query, from.askedGroups, want)
 		}
 	}
-	f("", "limit=50&sort=state")
-	f("?sort=-age&state=dead", "limit=50&sort=-age&state=dead")
-	f("?offset=100&search=+a++b+", "limit=50&offset=100&search=a  b&sort=state")
-	f("?offset=-3", "limit=50&sort=state")
+	f("", "", api.GroupsRequest{Sort: "state"})
+	f("?sort=-age&state=dead", "", api.GroupsRequest{Sort: "-age", State: api.StateDead})
+	f("?offset=100&search=+a++b+", "a  b", api.GroupsRequest{Sort: "state", Offset: 100})
+	f("?offset=-3", "", api.GroupsRequest{Sort: "state"})
 }
 
 // A search that cannot be read leaves the page as it is, and says why.
 func TestBadSearch(t *testing.T) {
-	api := newFakeAPI()
-	api.groups = "!parameter search: missing )"
-	s := newServer(t, api, Config{})
-	answer, page := get(t, s.URL+"/?search=~%28")
-	if answer.StatusCode != http.StatusOK {
-		t.Errorf("status %d", answer.StatusCode)
+	f := func(groups, query string, texts ...string) {
+		t.Helper()
+		from := newFakeAPI()
+		from.groups = groups
+		answer, page := get(t, newServer(t, from, Config{}).URL+"/"+query)
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("status %d", answer.StatusCode)
+		}
+		wants(t, page, append(texts, "!There are no groups")...)
 	}
-	wants(t, page, "parameter search: missing )", `value="~("`, "!There are no groups")
+	f(newFakeAPI().groups, "?search=~%28", "parameter search: ", "missing closing )", `value="~("`)
+	f("!parameter sort: it is none", "?sort=x", "parameter sort: it is none")
 }
 
 // Who has pushed nothing yet is shown how.
@@ -108,12 +125,12 @@ func TestEmpty(t *testing.T) {
 func TestDeleteShown(t *testing.T) {
 	f := func(admin bool, query string, texts ...string) {
 		t.Helper()
-		api := newFakeAPI()
-		api.groups = twoGroups
+		from := newFakeAPI()
+		from.groups = twoGroups
 		if admin {
-			api.status = strings.Replace(api.status, `api":"false"`, `api":"true"`, 1)
+			from.status = strings.Replace(from.status, `api":"false"`, `api":"true"`, 1)
 		}
-		_, page := get(t, newServer(t, api, Config{}).URL+"/"+query)
+		_, page := get(t, newServer(t, from, Config{}).URL+"/"+query)
 		wants(t, page, texts...)
 	}
 	f(false, "?search=job=backup", "!id=\"delete-shown\"", "!id=\"wipe\"")
@@ -135,23 +152,23 @@ func TestHostileTexts(t *testing.T) {
 		}
 		return string(quoted)
 	}
-	api := newFakeAPI()
+	from := newFakeAPI()
 	labels := `{"job":` + text(hostile) + `,` + text(hostile) + `:"x"}`
 	one := `{"group":` + text("/job/"+hostile) + `,"labels":` + labels + `,"state":"failing","push_failure_time":"2026-11-25T11:59:00Z","last_refusal":` + text(hostile) +
 		`,"origin":` + text(hostile) + `,"pushers":[{"origin":` + text(hostile) + `,"time":"2026-11-25T11:59:00Z","pushes":3}]`
-	api.groups = `{"ready":true,"total":1,"counts":{"all":1,"failing":1},"groups":[` + one + `}]}`
-	api.group = one + `,"families":[{"name":` + text(hostile) + `,"type":` + text(hostile) + `,"help":` + text(hostile) + `,"unit":` + text(hostile) +
+	from.groups = `{"ready":true,"total":1,"counts":{"all":1,"failing":1},"groups":[` + one + `}]}`
+	from.group = one + `,"families":[{"name":` + text(hostile) + `,"type":` + text(hostile) + `,"help":` + text(hostile) + `,"unit":` + text(hostile) +
 		`,"metrics":[{"labels":` + labels + `,"value":` + text(hostile) + `},{"labels":{},"sum":"1","count":"2","buckets":[{"le":` + text(hostile) + `,"count":"2"}]},
 		 {"labels":{},"quantiles":[{"quantile":` + text(hostile) + `,"value":` + text(hostile) + `}],"sum":"1","count":"2"}]}]}`
-	api.history = `{"kept":3,"entries":[{"sequence":3,"time":"2026-11-25T11:59:00Z","op":` + text(hostile) + `,"origin":` + text(hostile) + `,"refusal":` + text(hostile) +
+	from.history = `{"kept":3,"entries":[{"sequence":3,"time":"2026-11-25T11:59:00Z","op":` + text(hostile) + `,"origin":` + text(hostile) + `,"refusal":` + text(hostile) +
 		`,"added":[` + text(hostile) + `],"removed":[` + text(hostile) + `],"added_total":1,"removed_total":1,"changed":1},{"sequence":2,"time":"2026-11-25T11:58:00Z","op":"put"}],
 		"values":{"series":[{"name":` + text(hostile) + `,"points":[["2026-11-25T11:58:00Z","1"],["2026-11-25T11:59:00Z",` + text(hostile) + `]]}]}}`
-	api.status = `{"build_information":{"version":` + text(hostile) + `},"start_time":"2026-11-25T06:00:00Z","flags":{` + text(hostile) + `:` + text(hostile) + `,"bus.prefix":` + text(hostile) + `,"bus.listen":` + text(hostile+":4222") + `}}`
-	api.stream = strings.Replace(api.stream, `"server":"embedded"`, `"server":`+text(hostile)+`,"url":`+text(hostile), 1)
-	api.stream = strings.Replace(api.stream, `"waiting":""`, `"waiting":`+text(hostile), 1)
-	api.stream = strings.Replace(api.stream, `"ready":true`, `"ready":false`, 1)
-	api.cluster = strings.ReplaceAll(api.cluster, `"node-a"`, text(hostile))
-	s := newServer(t, api, Config{})
+	from.status = `{"build_information":{"version":` + text(hostile) + `},"start_time":"2026-11-25T06:00:00Z","flags":{` + text(hostile) + `:` + text(hostile) + `,"bus.prefix":` + text(hostile) + `,"bus.listen":` + text(hostile+":4222") + `}}`
+	from.stream = strings.Replace(from.stream, `"server":"embedded"`, `"server":`+text(hostile)+`,"url":`+text(hostile), 1)
+	from.stream = strings.Replace(from.stream, `"waiting":""`, `"waiting":`+text(hostile), 1)
+	from.stream = strings.Replace(from.stream, `"ready":true`, `"ready":false`, 1)
+	from.cluster = strings.ReplaceAll(from.cluster, `"node-a"`, text(hostile))
+	s := newServer(t, from, Config{})
 	group := url.QueryEscape("/job/" + hostile)
 	for _, path := range []string{
 		"/?search=" + url.QueryEscape(hostile), "/?sort=" + url.QueryEscape(hostile), "/?state=" + url.QueryEscape(hostile),
@@ -164,7 +181,7 @@ func TestHostileTexts(t *testing.T) {
 		}
 		wants(t, page, "!<script>", "!<img src=x", "!ZgotmplZ")
 	}
-	api.group = ""
+	from.group = ""
 	answer, page := get(t, s.URL+"/?group="+group)
 	if answer.StatusCode != http.StatusNotFound {
 		t.Errorf("status %d", answer.StatusCode)
@@ -174,9 +191,9 @@ func TestHostileTexts(t *testing.T) {
 
 // No page has a script, a style or a handler in it, and its policy allows none.
 func TestPolicy(t *testing.T) {
-	api := newFakeAPI()
-	api.groups = twoGroups
-	s := newServer(t, api, Config{})
+	from := newFakeAPI()
+	from.groups = twoGroups
+	s := newServer(t, from, Config{})
 	inline := regexp.MustCompile(`(?i)<style|style=|\son\w+=|<script>|javascript:|https?://[^"<]*\.(js|css)`)
 	for _, path := range []string{"/", "/live", "/stream", "/status", "/?group=/job/absent"} {
 		answer, page := get(t, s.URL+path)
@@ -197,9 +214,9 @@ func TestPolicy(t *testing.T) {
 
 // All that a page links to is relative, so that it works below any prefix.
 func TestRelative(t *testing.T) {
-	api := newFakeAPI()
-	api.groups = twoGroups
-	s := newServer(t, api, Config{Prefix: "/some/prefix"})
+	from := newFakeAPI()
+	from.groups = twoGroups
+	s := newServer(t, from, Config{Prefix: "/some/prefix"})
 	links := regexp.MustCompile(`(?:href|src|action)="([^"]*)"`)
 	for _, path := range []string{"/", "/live", "/stream", "/status"} {
 		_, page := get(t, s.URL+"/some/prefix"+path)
@@ -224,9 +241,9 @@ func TestRelative(t *testing.T) {
 // While the stream is replayed the page answers, shows how far it is, and comes
 // again by itself without a script.
 func TestReplay(t *testing.T) {
-	api := newFakeAPI()
-	api.stream = `{"ready":false,"connected":true,"waiting":"replaying the stream: 2500 of 10000 events","replaying":{"done":2500,"total":10000},"sequence":10000,"applied":2500,"lag":7500,"server":"embedded"}`
-	s := newServer(t, api, Config{})
+	from := newFakeAPI()
+	from.stream = `{"ready":false,"connected":true,"waiting":"replaying the stream: 2500 of 10000 events","replaying":{"done":2500,"total":10000},"sequence":10000,"applied":2500,"lag":7500,"server":"embedded"}`
+	s := newServer(t, from, Config{})
 	for _, path := range []string{"/", "/live", "/stream", "/status"} {
 		answer, page := get(t, s.URL+path)
 		if answer.StatusCode != http.StatusOK {
@@ -238,9 +255,9 @@ func TestReplay(t *testing.T) {
 
 // A stream that cannot be reached is said on all pages.
 func TestNotConnected(t *testing.T) {
-	api := newFakeAPI()
-	api.stream = strings.Replace(api.stream, `"connected":true`, `"connected":false`, 1)
-	_, page := get(t, newServer(t, api, Config{}).URL+"/")
+	from := newFakeAPI()
+	from.stream = strings.Replace(from.stream, `"connected":true`, `"connected":false`, 1)
+	_, page := get(t, newServer(t, from, Config{}).URL+"/")
 	wants(t, page, "the stream cannot be reached")
 }
 

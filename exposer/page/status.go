@@ -6,13 +6,16 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+
+	"sluice/exposer/api"
 )
 
 // statusView is the page of the status.
 type statusView struct {
 	frame
-	status
+	api.Status
 	Builds      []pair
 	Limits      []limit
 	Flags       []pair
@@ -45,12 +48,8 @@ var limits = [...]pair{
 }
 
 func (p *Page) serveStatus(w http.ResponseWriter, r *http.Request) error {
-	s, err := ask[status](r.Context(), p.cfg.API, "/status", nil)
-	if err != nil {
-		return err
-	}
-	v := statusView{frame: p.frame(r, "status", "Status"), status: s}
-	v.Admin = s.admin()
+	s := p.cfg.API.Status()
+	v := statusView{frame: p.frame("status", "Status"), Status: s}
 	for _, name := range []string{"version", "revision", "branch", "buildUser", "buildDate", "goVersion"} {
 		if value := s.Build[name]; value != "" {
 			v.Builds = append(v.Builds, pair{name, value})
@@ -72,8 +71,8 @@ func (p *Page) serveStatus(w http.ResponseWriter, r *http.Request) error {
 	return p.send(w, http.StatusOK, "status", v)
 }
 
-// scrapeConfig is what Prometheus needs to scrape the gateway. What is as
-// Prometheus has it anyway is left out.
+// scrapeConfig is the YAML that Prometheus needs to scrape the gateway, without what
+// is the default there. All that strconv.Quote writes YAML reads back.
 func scrapeConfig(base, metrics string) string {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -85,9 +84,9 @@ func scrapeConfig(base, metrics string) string {
 		b.WriteString("    scheme: https\n")
 	}
 	if path := u.Path + cmp.Or(metrics, "/metrics"); path != "/metrics" {
-		fmt.Fprintf(&b, "    metrics_path: %s\n", yamlQuote(path))
+		fmt.Fprintf(&b, "    metrics_path: %s\n", strconv.Quote(path))
 	}
-	fmt.Fprintf(&b, "    static_configs:\n      - targets: [%s]\n", yamlQuote(hostPort(u)))
+	fmt.Fprintf(&b, "    static_configs:\n      - targets: [%s]\n", strconv.Quote(hostPort(u)))
 	return b.String()
 }
 
@@ -100,9 +99,4 @@ func hostPort(u *url.URL) string {
 		return u.Host + ":443"
 	}
 	return u.Host + ":80"
-}
-
-// yamlQuote writes a text as YAML reads it back.
-func yamlQuote(text string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice/exposer/api"
 )
 
 // functions are what the templates call.
@@ -33,9 +35,10 @@ func (p *Page) functions() template.FuncMap {
 			}
 			return thousands(strconv.Itoa(n)) + " " + more
 		},
-		"deref": func(b *bool) bool { return *b },
-		"bar":   newTTLBar(func() time.Time { return p.now() }),
-		"plot":  plotOf,
+		"deref":      func(b *bool) bool { return *b },
+		"lastOrigin": lastOrigin,
+		"bar":        func(g api.GroupSummary) *ttlBar { return ttlBarOf(g, p.now()) },
+		"plot":       plotOf,
 	}
 }
 
@@ -133,20 +136,19 @@ type ttlBar struct {
 	Text  string
 }
 
-func newTTLBar(now func() time.Time) func(group) *ttlBar {
-	return func(g group) *ttlBar {
-		if g.TTL <= 0 || g.PushTime == nil {
-			return nil
-		}
-		age := now().Sub(*g.PushTime).Seconds()
-		share := min(1, max(0, age/g.TTL))
-		b := &ttlBar{Width: 100 * share, Class: "fresh", Text: "of " + span(time.Duration(g.TTL*float64(time.Second)))}
-		switch {
-		case g.State == "dead" || share >= 1:
-			b.Class = "over"
-		case share > 2./3: // less than one push of three is left
-			b.Class = "late"
-		}
-		return b
+// ttlBarOf draws the bar of a group, nil if it never expires.
+func ttlBarOf(g api.GroupSummary, now time.Time) *ttlBar {
+	if g.TTL <= 0 || g.PushTime == nil {
+		return nil
 	}
+	age := now.Sub(*g.PushTime).Seconds()
+	share := min(1, max(0, age/g.TTL))
+	b := &ttlBar{Width: 100 * share, Class: "fresh", Text: "of " + span(time.Duration(g.TTL*float64(time.Second)))}
+	switch {
+	case g.State == api.StateDead || share >= 1:
+		b.Class = "over"
+	case share > 2./3: // less than one push of three is left
+		b.Class = "late"
+	}
+	return b
 }

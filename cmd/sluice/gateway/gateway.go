@@ -143,21 +143,21 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 	if err := b.Introduce(bus.Introduction{Store: s, Version: version.Version, Started: start, Ready: ready}); err != nil {
 		return err
 	}
-	live := api.NewLive()
-	b.Observe(live.Event)
-	refusals.Observe(live.Refusal)
+	events := api.NewBroadcaster()
+	b.Observe(events.Event)
+	refusals.Observe(events.Refusal)
 	judge := exposer.NewJudge(s, scraped, logger.With("component", "scrape"))
 	handler, err := routes(cfg, handlers{
 		front:   front,
 		paths:   ingest.NewPaths(cfg.Prefix(), ingestMetrics, logger.With("component", "http")),
 		scraper: exposer.NewScraper(s, scraped, ready, judge, logger.With("component", "scrape")),
-		api: api.NewAPI(s, api.APIConfig{
-			Ready: ready, Recent: refusals.Latest,
-			Reached: api.Reached{External: cfg.external(), Prefix: cfg.Prefix()},
+		api: api.New(s, api.Config{
+			Ready: ready, Refusals: refusals.Latest,
+			Address: api.Address{External: cfg.external(), Prefix: cfg.Prefix()},
 			Status:  api.Status{Build: buildInfo(), Flags: flags, Start: start},
-			Cluster: api.Cluster{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways},
-			Stream:  api.Stream{Status: b.Status, Known: b.Known, Waiting: waiting},
-			Live:    live,
+			Cluster: api.ClusterSource{Name: b.ClusterName, Stream: b.StreamState, Gateways: b.Gateways},
+			Stream:  api.StreamSource{Status: b.Status, Known: b.Known, NotReady: waiting},
+			Events:  events,
 			History: b.History,
 		}, logger.With("component", "api")),
 		own:     own,
@@ -190,7 +190,7 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 		Handler:           ingest.BodyDeadline(handler, cfg.ReadTimeout),
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout, IdleTimeout: cfg.IdleTimeout, MaxHeaderBytes: cfg.MaxHeaderBytes,
 	}
-	server.RegisterOnShutdown(live.Close) // who watches would never end by himself
+	server.RegisterOnShutdown(events.Close) // requests that watch events would not end
 
 	inner, stopInner := context.WithCancel(context.Background()) // outlives ctx: the front ends need it to answer
 	defer stopInner()

@@ -82,10 +82,7 @@ func routes(cfg *Config, h handlers) (http.Handler, error) {
 		deleteSelected = h.api.DeleteGroups(front)
 	}
 	v1.Del("/groups", own.Instrument("delete_selected", deleteSelected))
-	// What the page asks itself is no request of anybody.
-	uncounted := route.New()
-	h.api.Register(uncounted, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
-	pages, err := page.New(page.Config{API: uncounted, External: cfg.external(), Prefix: prefix, Metrics: cfg.TelemetryPath}, h.logger.With("component", "page"))
+	pages, err := page.New(page.Config{API: h.api, External: cfg.external(), Prefix: prefix, Metrics: cfg.TelemetryPath}, h.logger.With("component", "page"))
 	if err != nil {
 		return nil, err
 	}

@@ -27,12 +27,12 @@ import (
 // something is broken.
 const patience = 30 * time.Second
 
-// liveAPI serves the events of a live over a real connection.
-func liveAPI(t *testing.T, live *Live) *httptest.Server {
+// eventsAPI serves the events of a live over a real connection.
+func eventsAPI(t *testing.T, live *Broadcaster) *httptest.Server {
 	t.Helper()
 	r := route.New()
-	cfg := APIConfig{Ready: func() bool { return true }, Recent: func() []store.Refusal { return nil }, Live: live}
-	NewAPI(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, exposer.NewOwnMetrics().Instrument)
+	cfg := Config{Ready: func() bool { return true }, Refusals: func() []store.Refusal { return nil }, Events: live}
+	New(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, exposer.NewOwnMetrics().Instrument)
 	server := httptest.NewUnstartedServer(r)
 	server.Config.RegisterOnShutdown(live.Close)
 	server.Start()
@@ -118,8 +118,8 @@ func nextEvent(t *testing.T, events <-chan sent) sent {
 
 // What the stream has is told in the words of people.
 func TestLiveKinds(t *testing.T) {
-	live := NewLive()
-	events := watch(t, liveAPI(t, live).URL+"/events")
+	live := NewBroadcaster()
+	events := watch(t, eventsAPI(t, live).URL+"/events")
 	key := keyOf(t, "/job/x/instance/<b>")
 	families, err := store.ParseText([]byte("# TYPE m gauge\nm{instance=\"\",job=\"x\"} 1\nm{instance=\"\",job=\"x\",n=\"1\"} 2\n"))
 	if err != nil {
@@ -163,8 +163,8 @@ func TestLiveKinds(t *testing.T) {
 
 // Each reader gets the groups that it asks for; the rate is of all.
 func TestLiveFilter(t *testing.T) {
-	live := NewLive()
-	server := liveAPI(t, live)
+	live := NewBroadcaster()
+	server := eventsAPI(t, live)
 	for _, query := range []string{"match[]=up", "search=~(", "search=" + strings.Repeat("a", 10<<10)} {
 		response, err := http.Get(server.URL + "/events?" + query)
 		if err != nil {
@@ -204,9 +204,9 @@ func TestLiveFilter(t *testing.T) {
 // While nobody reads nothing is kept, and what was kept for readers goes with the
 // last of them.
 func TestLiveWithoutReaders(t *testing.T) {
-	live := NewLive()
+	live := NewBroadcaster()
 	event := &store.Event{Op: store.OpPut, Key: keyOf(t, "/job/a")}
-	kept := func() bool { return live.ring != [liveRing]*liveEvent{} }
+	kept := func() bool { return live.ring != [eventRing]*broadcast{} }
 	live.Event(1, event)
 	if kept() || live.next != 0 {
 		t.Error("an event is kept for nobody")
@@ -214,7 +214,7 @@ func TestLiveWithoutReaders(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { live.Event(1, event) }); n != 0 {
 		t.Errorf("an event for nobody takes %v allocations", n)
 	}
-	reader, err := live.join()
+	reader, err := live.watch()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestLiveWithoutReaders(t *testing.T) {
 	if !kept() {
 		t.Error("an event is not kept for its reader")
 	}
-	reader.leave()
+	reader.stop()
 	if kept() {
 		t.Error("an event is kept for a reader that has left")
 	}
@@ -230,10 +230,10 @@ func TestLiveWithoutReaders(t *testing.T) {
 
 // Over HTTP/2, too, readers get what happens, and end with the server.
 func TestLiveOverHTTP2(t *testing.T) {
-	live := NewLive()
+	live := NewBroadcaster()
 	r := route.New()
-	cfg := APIConfig{Ready: func() bool { return true }, Recent: func() []store.Refusal { return nil }, Live: live}
-	NewAPI(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, exposer.NewOwnMetrics().Instrument)
+	cfg := Config{Ready: func() bool { return true }, Refusals: func() []store.Refusal { return nil }, Events: live}
+	New(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, exposer.NewOwnMetrics().Instrument)
 	server := httptest.NewUnstartedServer(r)
 	server.EnableHTTP2 = true
 	server.StartTLS()
@@ -263,17 +263,17 @@ func TestLiveOverHTTP2(t *testing.T) {
 
 // A costly filter does not hold up the end.
 func TestLiveEndsASearch(t *testing.T) {
-	live := NewLive()
-	reader, err := live.join()
+	live := NewBroadcaster()
+	reader, err := live.watch()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.leave()
+	defer reader.stop()
 	key, err := store.NewKey("x", store.Label{Name: "instance", Value: strings.Repeat("a", 16<<10)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range liveRing { // hours of work
+	for i := range eventRing { // hours of work
 		live.Event(uint64(i+1), &store.Event{Op: store.OpPut, Key: key})
 	}
 	costly, err := search.Parse(strings.TrimSpace(strings.Repeat("~(a.?){90}(a.?){90}b ", 16)))
@@ -283,7 +283,7 @@ func TestLiveEndsASearch(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		reader.collect(t.Context(), nil, nil, groupFilter{search: costly})
+		reader.collect(t.Context(), nil, nil, Filter{search: costly})
 	}()
 	live.Close()
 	select {
@@ -295,10 +295,10 @@ func TestLiveEndsASearch(t *testing.T) {
 
 // There are only so many readers.
 func TestLiveIsFull(t *testing.T) {
-	live := NewLive()
-	server := liveAPI(t, live)
-	for range maxReaders - 1 {
-		if _, err := live.join(); err != nil {
+	live := NewBroadcaster()
+	server := eventsAPI(t, live)
+	for range maxWatchers - 1 {
+		if _, err := live.watch(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -316,33 +316,33 @@ func TestLiveIsFull(t *testing.T) {
 // A reader that comes too late is told how much it has lost, and gets the last of
 // what there is. What makes events does not wait for it.
 func TestLiveLoses(t *testing.T) {
-	live := NewLive()
-	reader, err := live.join()
+	live := NewBroadcaster()
+	reader, err := live.watch()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.leave()
-	const n = 3 * liveRing
+	defer reader.stop()
+	const n = 3 * eventRing
 	for i := range n {
 		live.Event(uint64(i+1), &store.Event{Op: store.OpPut, Key: keyOf(t, fmt.Sprintf("/job/%d", i%2))})
 	}
-	text, _ := reader.collect(t.Context(), nil, nil, groupFilter{})
+	text, _ := reader.collect(t.Context(), nil, nil, Filter{})
 	first, rest, _ := strings.Cut(string(text), "\n\n")
-	if want := fmt.Sprintf("event: lost\ndata: {\"events\":%d}", n-liveBatch); first != want || strings.Count(rest, "event: push") != liveBatch {
+	if want := fmt.Sprintf("event: lost\ndata: {\"events\":%d}", n-watchBatch); first != want || strings.Count(rest, "event: push") != watchBatch {
 		t.Errorf("got %s and %d events", first, strings.Count(rest, "event: push"))
 	}
 	if !strings.Contains(rest, fmt.Sprintf("id: %d\n", n)) {
 		t.Error("the last event is not among those that are left")
 	}
-	if text, _ := reader.collect(t.Context(), nil, nil, groupFilter{}); len(text) != 0 {
+	if text, _ := reader.collect(t.Context(), nil, nil, Filter{}); len(text) != 0 {
 		t.Errorf("a second time: got %.100s", text)
 	}
 }
 
 // A connection that is never read holds up nobody: neither the events nor the end.
 func TestLiveNeverRead(t *testing.T) {
-	live := NewLive()
-	server := liveAPI(t, live)
+	live := NewBroadcaster()
+	server := eventsAPI(t, live)
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -354,17 +354,17 @@ func TestLiveNeverRead(t *testing.T) {
 	if _, err := fmt.Fprintf(conn, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(patience); live.readers.Load() == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); live.watchers.Load() == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("no reader")
 		}
 	}
 	other := watch(t, server.URL+"/events")
 	event := &store.Event{Op: store.OpFail, Key: keyOf(t, "/job/a"), Refusal: strings.Repeat("x", 4096)}
-	for i := range 5 * liveRing {
+	for i := range 5 * eventRing {
 		live.Event(uint64(i+1), event)
 	}
-	for nextEvent(t, other).id != fmt.Sprint(5*liveRing) {
+	for nextEvent(t, other).id != fmt.Sprint(5*eventRing) {
 	}
 }
 
@@ -377,7 +377,7 @@ type stuckWriter struct {
 }
 
 func (w *stuckWriter) SetWriteDeadline(at time.Time) error {
-	if !at.IsZero() && time.Until(at) < liveWrite/2 {
+	if !at.IsZero() && time.Until(at) < writeTime/2 {
 		w.once.Do(func() { close(w.expired) })
 	}
 	return nil
@@ -391,9 +391,9 @@ func (w *stuckWriter) Write([]byte) (int, error) {
 
 // The end does not wait for a write that is under way.
 func TestLiveEndsAWrite(t *testing.T) {
-	live := NewLive()
+	live := NewBroadcaster()
 	w := &stuckWriter{ResponseWriter: httptest.NewRecorder(), began: make(chan struct{}), expired: make(chan struct{})}
-	out := newLiveWriter(w, live.closed)
+	out := newEventWriter(w, live.closed)
 	result := make(chan error, 1)
 	go func() { result <- out.write([]byte("x")) }()
 	<-w.began
@@ -410,7 +410,7 @@ func TestLiveEndsAWrite(t *testing.T) {
 		t.Errorf("afterwards: got %v", err)
 	}
 	out.end()
-	if _, err := live.join(); !errors.Is(err, errClosed) {
+	if _, err := live.watch(); !errors.Is(err, errClosed) {
 		t.Errorf("a new reader: got %v", err)
 	}
 }
@@ -424,9 +424,9 @@ func BenchmarkLive(b *testing.B) {
 	event := &store.Event{Op: store.OpPut, Key: keyOf(b, "/job/a"), PushTime: 1, Families: families}
 	for _, readers := range []int{0, 1} {
 		b.Run(fmt.Sprintf("readers=%d", readers), func(b *testing.B) {
-			live := NewLive()
+			live := NewBroadcaster()
 			for range readers {
-				if _, err := live.join(); err != nil {
+				if _, err := live.watch(); err != nil {
 					b.Fatal(err)
 				}
 			}

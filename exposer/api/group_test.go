@@ -61,7 +61,7 @@ func detailed(tb testing.TB) *store.Store {
 }
 
 func TestGroupInDetail(t *testing.T) {
-	api := apiOf(detailed(t), true, Reached{})
+	api := apiOf(detailed(t), true, Address{})
 	group := func(truncated, families string) string {
 		return `{"status":"success","data":{"ready":true,"group":"/job/a","labels":{"job":"a"},"state":"up","up":true,"push_time":"1970-01-01T00:00:01Z","expires":"1970-01-01T00:01:01Z","ttl_seconds":60,
 			"series":` + "12" + `,"origin":"http 192.0.2.1","pushers":[{"origin":"http 192.0.2.1","time":"1970-01-01T00:00:01Z","pushes":1}],"sequence":1,"truncated":` + truncated + `,"families_total":4,"families":[` + families + `]}}`
@@ -93,7 +93,7 @@ func TestGroupInDetail(t *testing.T) {
 		}
 	}
 	w := httptest.NewRecorder()
-	apiOf(detailed(t), false, Reached{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/group?group=/job/none", nil))
+	apiOf(detailed(t), false, Address{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/group?group=/job/none", nil))
 	if w.Code != 503 {
 		t.Errorf("an unknown group during the replay: got %d, want 503", w.Code)
 	}
@@ -104,12 +104,12 @@ func TestLastBucket(t *testing.T) {
 	bucket := func(bound float64, count uint64) *dto.Bucket {
 		return &dto.Bucket{UpperBound: &bound, CumulativeCount: &count}
 	}
-	want := []bucketDetail{{"0.5", "1"}, {"+Inf", "3"}}
+	want := []Bucket{{"0.5", "1"}, {"+Inf", "3"}}
 	for name, buckets := range map[string][]*dto.Bucket{
 		"left out": {bucket(0.5, 1)},
 		"there":    {bucket(0.5, 1), bucket(math.Inf(+1), 3)},
 	} {
-		var d metricDetail
+		var d Metric
 		d.histogram(&dto.Histogram{SampleCount: proto.Uint64(3), Bucket: buckets})
 		if !slices.Equal(d.Buckets, want) {
 			t.Errorf("%s: got %v, want %v", name, d.Buckets, want)
@@ -133,10 +133,10 @@ func TestStream(t *testing.T) {
 			`"ready":false,"connected":false,"waiting":"away","replaying":null,"sequence":4,"applied":5,"lag":0,"bytes":0,"events":0,"history":0,"conflicts":0,"damaged":0,"holes":0,"missing":0,"server":"embedded","cluster":null`},
 	} {
 		r := route.New()
-		NewAPI(store.New(store.Settings{}), APIConfig{
+		New(store.New(store.Settings{}), Config{
 			Ready:   func() bool { return c.waiting == "" },
-			Cluster: Cluster{Name: func() string { return c.cluster }},
-			Stream:  Stream{Status: func() bus.Status { return c.status }, Known: func() bus.Known { return c.known }, Waiting: func() string { return c.waiting }},
+			Cluster: ClusterSource{Name: func() string { return c.cluster }},
+			Stream:  StreamSource{Status: func() bus.Status { return c.status }, Known: func() bus.Known { return c.known }, NotReady: func() string { return c.waiting }},
 		}, promslog.NewNopLogger()).Register(r, func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
 		t.Run(name, func(t *testing.T) { wantJSON(t, getJSON(t, r, "/stream"), `{"status":"success","data":{`+c.want+`}}`) })
 	}

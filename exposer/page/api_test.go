@@ -1,16 +1,17 @@
 package page
 
 import (
+	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"testing"
 	"time"
 
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/route"
+
+	"sluice/exposer/api"
 )
 
 // now is the time of all tests.
@@ -19,12 +20,12 @@ var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 // fakeAPI answers with the data of its fields, and keeps what it was asked.
 type fakeAPI struct {
 	groups, group, history, stream, cluster, status string // data, as JSON
-	asked                                           map[string]url.Values
+	askedGroups                                     api.GroupsRequest
+	askedLimit                                      int // of metrics
 }
 
 func newFakeAPI() *fakeAPI {
 	return &fakeAPI{
-		asked: map[string]url.Values{},
 		groups: `{"ready":true,"groups":[],"total":0,"offset":0,
 			"counts":{"all":0,"failing":0,"dead":0,"never":0,"up":0}}`,
 		stream: `{"ready":true,"connected":true,"waiting":"","replaying":null,"sequence":12345,"applied":12345,"lag":0,
@@ -38,29 +39,49 @@ func newFakeAPI() *fakeAPI {
 	}
 }
 
-func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.asked[r.URL.Path] = r.URL.Query()
-	data := map[string]string{
-		"/groups": f.groups, "/group": f.group, "/history": f.history,
-		"/stream": f.stream, "/cluster": f.cluster, "/status": f.status,
-	}[r.URL.Path]
-	w.Header().Set("Content-Type", "application/json")
+// answerOf reads data as a client does. Without any there is no such thing, and
+// what begins with an exclamation mark is an error.
+func answerOf[T any](data string) (answer T, err error) {
 	switch {
 	case data == "":
-		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprint(w, `{"status":"error","errorType":"not_found","error":"there is none"}`)
+		return answer, &api.Error{Status: http.StatusNotFound, Kind: "not_found", Message: "there is none"}
 	case data[0] == '!':
-		w.WriteHeader(http.StatusBadRequest)
-		json.NewEncoder(w).Encode(map[string]string{"status": "error", "errorType": "bad_data", "error": data[1:]})
-	default:
-		fmt.Fprintf(w, `{"status":"success","data":%s}`, data)
+		return answer, &api.Error{Status: http.StatusBadRequest, Kind: "bad_data", Message: data[1:]}
 	}
+	return answer, json.Unmarshal([]byte(data), &answer)
+}
+
+// must is for what cannot fail in the gateway.
+func must[T any](data string) T {
+	answer, err := answerOf[T](data)
+	if err != nil {
+		panic(err)
+	}
+	return answer
+}
+
+func (f *fakeAPI) Status() api.Status                  { return must[api.Status](f.status) }
+func (f *fakeAPI) Stream() api.Stream                  { return must[api.Stream](f.stream) }
+func (f *fakeAPI) Cluster(context.Context) api.Cluster { return must[api.Cluster](f.cluster) }
+
+func (f *fakeAPI) Groups(_ context.Context, q api.GroupsRequest) (api.GroupList, error) {
+	f.askedGroups = q
+	return answerOf[api.GroupList](f.groups)
+}
+
+func (f *fakeAPI) Group(_ string, limit int) (api.GroupDetail, error) {
+	f.askedLimit = limit
+	return answerOf[api.GroupDetail](f.group)
+}
+
+func (f *fakeAPI) History(context.Context, string, int) (api.History, error) {
+	return answerOf[api.History](f.history)
 }
 
 // newServer serves the page over an API, below a prefix.
-func newServer(t *testing.T, api http.Handler, cfg Config) *httptest.Server {
+func newServer(t *testing.T, from API, cfg Config) *httptest.Server {
 	t.Helper()
-	cfg.API = api
+	cfg.API = from
 	p, err := New(cfg, promslog.NewNopLogger())
 	if err != nil {
 		t.Fatal(err)

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"sluice/exposer/api"
 )
 
 func TestHistogram(t *testing.T) {
 	f := func(text string, want ...string) {
 		t.Helper()
-		var m metric
+		var m api.Metric
 		if err := json.Unmarshal([]byte(text), &m); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +47,7 @@ func TestHistogram(t *testing.T) {
 func TestPlot(t *testing.T) {
 	f := func(points string, want string) {
 		t.Helper()
-		var s valueSeries
+		var s api.Series
 		if err := json.Unmarshal([]byte(`{"points":[`+points+`]}`), &s); err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +69,7 @@ func TestPlot(t *testing.T) {
 
 // The labels of the group stand above all of its series.
 func TestBrief(t *testing.T) {
-	v := groupView{group: group{Labels: map[string]string{"job": "x", "path": "a\"b\\\nc"}}}
+	v := groupView{GroupDetail: api.GroupDetail{GroupSummary: api.GroupSummary{Labels: map[string]string{"job": "x", "path": "a\"b\\\nc"}}}}
 	f := func(series, want string) {
 		t.Helper()
 		if got := v.Brief(series); got != want {
