@@ -9,36 +9,19 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"sluice/e2e/testkit"
 )
-
-// logBuffer is a log that is read while it is written.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
 
 // gatewayOf runs a whole gateway until the test ends, and returns where it is
 // reached over HTTP and over NATS.
 func gatewayOf(t *testing.T, flags ...string) (url, natsURL string) {
 	t.Helper()
-	log := &logBuffer{}
+	log := &testkit.Log{}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	args := append([]string{"sluice", "--web.listen-address=127.0.0.1:0", "--bus.listen=127.0.0.1:0", "--bus.data-dir=" + t.TempDir(), "--bus.sync=interval"}, flags...)

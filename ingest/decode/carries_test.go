@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/model"
 	"google.golang.org/protobuf/proto"
 
+	"sluice/e2e/testkit"
 	"sluice/ingest/decode/seeds"
 )
 
@@ -21,7 +22,7 @@ func TestTextCarries(t *testing.T) {
 	carried := strings.Split("no value,no type,line feed as help,quotes in help,empty help,unit,classic,quantile label,no count,no sum,"+
 		"zero bound,bucket twice,summary,summary le,empty summary,odd names,odd histogram name,suffix as name,sum as name,odd values,odd label values", ",")
 	for name, mf := range oddFamilies() {
-		got, err := Families(delimited(mf), protobufContentType, mustKey("j"), Options{})
+		got, err := Families(delimited(mf), protobufContentType, testkit.NewKey("j"), Options{})
 		if err != nil || len(got) != 1 {
 			t.Errorf("%s: %v, %v", name, got, err)
 			continue
@@ -37,7 +38,7 @@ func TestTextCarries(t *testing.T) {
 func TestTextMatchesExpfmt(t *testing.T) {
 	check := func(name string, families map[string]*dto.MetricFamily) {
 		t.Helper()
-		got, err := canonical(families, mustKey("j"), Options{})
+		got, err := canonical(families, testkit.NewKey("j"), Options{})
 		if err != nil {
 			return
 		}
