@@ -72,7 +72,7 @@ func (a *acks) receive(m *nats.Msg) {
 		return
 	}
 	i, err := strconv.Atoi(index)
-	if err != nil || i >= len(a.answers) || a.left == 0 {
+	if err != nil || i < 0 || i >= len(a.answers) || a.left == 0 {
 		return
 	}
 	a.answers[i] = got

@@ -13,9 +13,9 @@ const (
 	zstded   = "zstd"
 )
 
-// acceptedEncoding returns the content encoding of a scrape. It is
-// Pushgateway's choice between identity and gzip. zstd, which it does not have,
-// is offered where the header names it and not gzip.
+// acceptedEncoding returns the content encoding of a scrape. It chooses between
+// identity and gzip as Pushgateway does. Pushgateway does not have zstd: it is
+// offered if the header names it and does not name gzip.
 func acceptedEncoding(header http.Header) string {
 	wishes := encodingWishes(header)
 	named := func(encoding string) bool {
@@ -34,7 +34,7 @@ func acceptedEncoding(header http.Header) string {
 		}
 	}
 	if quality == 0 {
-		return identity // nothing at all is wanted; promhttp sends it plain then, too
+		return identity // nothing is accepted; promhttp sends it plain then, too
 	}
 	return best
 }
@@ -45,8 +45,8 @@ type encodingWish struct {
 	quality  float64
 }
 
-// encodingWishes reads the header as promhttp does: an item that it cannot read
-// ends the line. Names are told apart by case.
+// encodingWishes reads the header as promhttp does: an item that it cannot read ends
+// the line, and names are case-sensitive.
 func encodingWishes(header http.Header) []encodingWish {
 	var wishes []encodingWish
 	for _, line := range header.Values("Accept-Encoding") {
@@ -87,8 +87,8 @@ func isEncodingByte(c byte) bool {
 
 func trimSpace(text string) string { return strings.TrimLeft(text, " \t\r\n") }
 
-// cutQuality reads a quality: 0 or 1, perhaps with a fraction. As in promhttp
-// nobody minds how long it is, nor that it may be above 1.
+// cutQuality reads a quality: 0 or 1, perhaps with a fraction. As in promhttp it may
+// be of any length, and above 1.
 func cutQuality(text string) (quality float64, rest string, ok bool) {
 	if text == "" || text[0] != '0' && text[0] != '1' {
 		return 0, "", false

@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// gzipLevel is the fastest one: of a scrape that Prometheus takes from
-	// nearby the processor time matters more than the last bytes.
+	// gzipLevel is the fastest one: Prometheus mostly scrapes from nearby, where
+	// processor time matters more than the last bytes.
 	gzipLevel = flate.BestSpeed
-	// minPiece is the least text, in bytes, that is compressed by itself and
-	// kept. Ending a piece costs some 5 bytes and what it could have referred to.
+	// minPiece is the least text, in bytes, that is compressed by itself and kept.
+	// Ending a piece costs some 5 bytes, and the next one cannot refer to it.
 	minPiece = 4 << 10
 	// maxLoose bounds the text that waits to be compressed.
 	maxLoose = 64 << 10
 )
 
 // gzips makes gzip streams (RFC 1952) of one member out of pieces: deflate
-// blocks (RFC 1951) that end at a byte and refer to nothing before them. So the
-// piece of a chunk that has not changed since the last scrape is sent again as
-// it is, and only its checksum has to be combined with the others.
+// blocks (RFC 1951) that end at a byte and refer to nothing before them. If a chunk
+// has not changed since the last scrape, its piece is sent again as it is, and only
+// its checksum is combined with the others.
 type gzips struct {
 	writers sync.Pool // of *flate.Writer: one has tables of some hundred kB
 	crc     crcCombiner

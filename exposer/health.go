@@ -10,10 +10,10 @@ func Healthy(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, "OK")
 }
 
-// Ready answers 200 if the gateway is ready for what the parameter "for" says,
-// else 503 with the reason. "push", which is also meant without the parameter, needs
-// the stream; for "scrape" it is enough that the replay has caught up once. Any
-// other value is 400. Both functions return the reason, "" for none.
+// Ready answers 200 if the gateway is ready for what the parameter "for" names, else
+// 503 with the reason. "push", the default, needs the stream. "scrape" needs a replay
+// that has caught up once. Any other value is 400. Both functions return the reason,
+// "" for none.
 func Ready(notForPush, notForScrape func() string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		notReady := notForPush

@@ -14,22 +14,22 @@ import (
 	"sluice/store"
 )
 
-// maxVerdict bounds the text of an inconsistency in bytes: it names metric after
-// metric.
+// maxVerdict bounds the text of an inconsistency in bytes: it names each metric.
 const maxVerdict = 4 << 10
 
-// sampleValues are what differs in the texts of one cause from push to push.
+// sampleValues matches what differs from push to push in texts of the same cause.
 var sampleValues = regexp.MustCompile(`(value|sample_sum|sample_count):[^" }]+`)
 
-// Judge tells whether a view is consistent. It costs nothing where pushes are
-// checked. Where they are not (--push.disable-consistency-check), and one of
-// them looked wrong, it gathers everything, as Pushgateway does in each scrape.
+// Judge tells whether a view is consistent. If pushes are checked that costs nothing.
+// If they are not (--push.disable-consistency-check) and one of them looked wrong, it
+// gathers everything, as Pushgateway does in each scrape. Its methods may be called
+// concurrently, and wait for each other while it gathers.
 type Judge struct {
 	store  *store.Store
-	own    *OwnMetrics
+	self   *SelfMetrics
 	logger *slog.Logger
 
-	mu       sync.Mutex // held while gathering: once is enough for all who ask
+	mu       sync.Mutex // held while gathering, so that it is done once for all callers
 	judged   bool
 	sequence uint64 // of the view that the verdict is about
 	verdict  error
@@ -37,8 +37,8 @@ type Judge struct {
 }
 
 // NewJudge returns a judge of the store's views beside the gateway's own metrics.
-func NewJudge(s *store.Store, own *OwnMetrics, logger *slog.Logger) *Judge {
-	return &Judge{store: s, own: own, logger: logger}
+func NewJudge(s *store.Store, self *SelfMetrics, logger *slog.Logger) *Judge {
+	return &Judge{store: s, self: self, logger: logger}
 }
 
 // Check returns why the view is inconsistent, nil if it is not. Each new cause
@@ -66,7 +66,7 @@ func (j *Judge) Check(view *store.View) error {
 	return j.verdict
 }
 
-// Inconsistent returns why scrapes fail now, "" if they do not.
+// Inconsistent returns why scrapes fail now, "" if they do not. It may gather.
 func (j *Judge) Inconsistent() string {
 	if err := j.Check(j.store.View()); err != nil {
 		gist, _, _ := strings.Cut(err.Error(), "\n")
@@ -75,10 +75,10 @@ func (j *Judge) Inconsistent() string {
 	return ""
 }
 
-// gather asks the judge of the client library.
+// gather checks the view with the rules of client_golang.
 func (j *Judge) gather(view *store.View) error {
 	_, err := prometheus.Gatherers{
-		prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return j.own.gather(view) }),
+		prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return j.self.gather(view) }),
 		prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
 			var all []*dto.MetricFamily
 			for _, f := range view.Families() {

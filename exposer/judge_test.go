@@ -30,9 +30,9 @@ func TestInconsistentScrape(t *testing.T) {
 		s.Apply(seq, store.Event{Op: op, Key: key, PushTime: 1, Families: families})
 	}
 	var log bytes.Buffer
-	own := NewOwnMetrics()
-	judge := NewJudge(s, own, slog.New(slog.NewTextHandler(&log, nil)))
-	scraper := NewScraper(s, own, func() bool { return true }, judge, promslog.NewNopLogger())
+	self := NewSelfMetrics()
+	judge := NewJudge(s, self, slog.New(slog.NewTextHandler(&log, nil)))
+	scraper := NewScraper(s, self, func() bool { return true }, judge, promslog.NewNopLogger())
 	check := func(code int, text string) {
 		t.Helper()
 		for range 2 {

@@ -1,5 +1,5 @@
-// Package exposer serves scrapes of what the store holds, health,
-// and the gateway's own metrics. It never changes the store.
+// Package exposer serves scrapes of what the store holds, the gateway's own metrics,
+// and health. It never changes the store.
 package exposer
 
 import (
@@ -12,13 +12,13 @@ import (
 )
 
 // negotiate returns the format of a scrape. It is Pushgateway's choice (that of
-// expfmt.Negotiate in common v0.67, which later releases have changed): the
-// first wish for text or protobuf, else text; and the escaping of names is the
-// last that has been asked for up to there, whichever format with.
+// expfmt.Negotiate in common v0.67, which later releases have changed): the first
+// clause for text or protobuf, else text. The escaping of names is the last one that
+// a clause up to there asks for, whatever its format.
 //
-// OpenMetrics, which Pushgateway never serves, is served where the header names
-// it and no other format that there is, wildcards included. So no scraper gets
-// another format than from Pushgateway that has said it would take one.
+// Pushgateway never serves OpenMetrics. It is served here if the header names it and
+// no other known format, wildcards included. So a scraper that accepts a format of
+// Pushgateway gets the same format as from Pushgateway.
 func negotiate(header http.Header) expfmt.Format {
 	escaping := model.NameEscapingScheme.String()
 	accept := header.Get("Accept") // the first line only, as there
@@ -65,8 +65,8 @@ func formatOf(clause goautoneg.Accept) (expfmt.Format, bool) {
 	return "", false
 }
 
-// acceptsOnlyOpenMetrics tells whether OpenMetrics is all that the client takes
-// of what there is. In doubt it says no.
+// acceptsOnlyOpenMetrics tells whether OpenMetrics is the only known format that the
+// client accepts. In doubt it returns false.
 func acceptsOnlyOpenMetrics(header http.Header) bool {
 	named := false
 	for _, clause := range goautoneg.ParseAccept(wholeAccept(header)) {

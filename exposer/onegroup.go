@@ -8,10 +8,10 @@ import (
 	"sluice/store"
 )
 
-// Group returns the handler that serves one group alone, as a target of its own:
-// 404 if there is no such group, 410 if it has expired and is not forgotten. So
-// Prometheus' up of that target speaks of the host that pushes. keyOf reads the
-// grouping key from a request; its error is answered by 400.
+// Group returns the handler that serves one group alone, as a separate target. It
+// answers 404 if there is no such group, and 410 if it has expired and is not yet
+// forgotten. So the metric up of that target tells whether its host still pushes.
+// keyOf reads the grouping key from a request; its error is answered by 400.
 func (s *Scraper) Group(keyOf func(*http.Request) (store.Key, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, err := keyOf(r)

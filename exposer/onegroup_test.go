@@ -78,7 +78,7 @@ func TestOneGroup(t *testing.T) {
 func TestGroupsAreCounted(t *testing.T) {
 	s := withDead(t)
 	w := httptest.NewRecorder()
-	OwnHandler(NewOwnMetrics(), s, promslog.NewNopLogger()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/-/metrics", nil))
+	SelfHandler(NewSelfMetrics(), s, promslog.NewNopLogger()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/-/metrics", nil))
 	for name, text := range map[string]string{"/-/metrics": w.Body.String(), "/metrics": scrape(newTestScraper(s, true)).Body.String()} {
 		if !strings.Contains(text, "\nsluice_groups 2\n") || !strings.Contains(text, "\nsluice_groups_dead 1\n") {
 			t.Errorf("%s does not count two groups and a dead one", name)

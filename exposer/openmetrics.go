@@ -15,13 +15,13 @@ import (
 	"sluice/store"
 )
 
-// openMetrics writes a scrape as OpenMetrics 1.0. Not everything that can be
-// pushed is allowed there: a counter x_total is the family x, which another
-// family may be called; a histogram h must not stand beside a family h_created;
-// no counter is below zero. What would break the format gives up its type: it
-// is written as families of type unknown, one for each name of a series, so
-// that every series keeps its name and value. (client_golang's own
-// go_memstats_alloc_bytes_total is such a counter.)
+// openMetrics writes a scrape as OpenMetrics 1.0. That does not allow everything that
+// can be pushed. A counter x_total is the family x there, and another family may have
+// that name. A histogram h must not stand beside a family h_created. No counter is
+// below zero. A family that would break the format gives up its type: it is written
+// as families of type unknown, one for each name of a series, so that every series
+// keeps its name and value. (go_memstats_alloc_bytes_total of client_golang is such a
+// counter.)
 type openMetrics struct {
 	w      io.Writer
 	scheme model.EscapingScheme
@@ -45,8 +45,8 @@ func writeOpenMetrics(w io.Writer, families []exposed, scheme model.EscapingSche
 	return err
 }
 
-// plan tells which families must give up their type because of their names.
-// Counters come first: what they clash with is then in nobody's way.
+// plan tells which families must give up their type because of their names. Counters
+// give it up first, so that the families they clash with can keep theirs.
 func (o *openMetrics) plan(families []exposed) []bool {
 	untyped := make([]bool, len(families))
 	for i := range families {
@@ -103,8 +103,8 @@ func (o *openMetrics) needs(e *exposed) []string {
 
 // typ is the type of the family.
 func (e *exposed) typ() dto.MetricType {
-	if e.own != nil {
-		return e.own.GetType()
+	if e.self != nil {
+		return e.self.GetType()
 	}
 	return e.stored.Type()
 }

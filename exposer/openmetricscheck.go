@@ -16,9 +16,9 @@ import (
 // (OpenMetrics 1.0, section "Exemplars").
 const maxExemplarLabels = 128
 
-// trim removes what a family can do without and OpenMetrics does not allow: an
-// exemplar that is too long, the created time of a gauge histogram, and a label
-// le of a histogram that is not of its buckets, which no text has either.
+// trim removes what OpenMetrics does not allow and a family does not need: an
+// exemplar that is too long, the created time of a gauge histogram, and a label le
+// of a histogram itself, which the text format does not have either.
 func trim(message *dto.MetricFamily) {
 	for _, m := range message.Metric {
 		if c := m.Counter; c != nil && isTooLong(c.Exemplar) {
@@ -35,7 +35,7 @@ func trim(message *dto.MetricFamily) {
 		}
 		isLe := func(l *dto.LabelPair) bool { return l.GetName() == model.BucketLabel }
 		if slices.ContainsFunc(m.Label, isLe) {
-			m.Label = slices.DeleteFunc(slices.Clone(m.Label), isLe) // own metrics share theirs
+			m.Label = slices.DeleteFunc(slices.Clone(m.Label), isLe) // the gateway's own metrics share theirs
 		}
 	}
 }
@@ -71,7 +71,7 @@ func isAllowed(message *dto.MetricFamily) bool {
 	}
 }
 
-// isCount tells whether a value can be that of a counter.
+// isCount tells whether a counter may have a value.
 func isCount(value float64) bool { return value >= 0 } // which NaN is not
 
 func isSummary(s *dto.Summary) bool {
@@ -86,9 +86,9 @@ func isSummary(s *dto.Summary) bool {
 	return isCount(s.GetSampleSum())
 }
 
-// isHistogram tells whether the buckets go up to the count, and the sum is one
-// that a histogram may have: with buckets below zero it may have none, which
-// cannot be said in a message. There are no fractions of an observation.
+// isHistogram tells whether the buckets go up to the count, and whether the sum is
+// allowed. A histogram with buckets below zero must not have a sum, but a message
+// always has one. Counts must be whole numbers.
 func isHistogram(h *dto.Histogram, gauge bool) bool {
 	if h.GetSampleCountFloat() != 0 {
 		return false

@@ -11,8 +11,8 @@ import (
 	"sluice/store"
 )
 
-// writeProtobuf sends a family as one delimited message. Encodings of a
-// message merge when they follow each other, so it is made part by part: the
+// writeProtobuf sends a family as one delimited message. Encodings of messages that
+// follow each other are the encoding of both merged. So it is made part by part: the
 // header of the family, then the metrics of each group, behind one length.
 func writeProtobuf(w io.Writer, e *exposed, scheme model.EscapingScheme) error {
 	parts, size := make([][]byte, 0, 64), 0
@@ -31,8 +31,8 @@ func writeProtobuf(w io.Writer, e *exposed, scheme model.EscapingScheme) error {
 		parts, size = append(parts, part), size+len(part)
 		return err
 	}
-	if e.own != nil {
-		if err := add(e.own); err != nil {
+	if e.self != nil {
+		if err := add(e.self); err != nil {
 			return err
 		}
 	}

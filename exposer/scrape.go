@@ -22,11 +22,11 @@ import (
 // bufferSize is how many bytes of a scrape are sent at once.
 const bufferSize = 64 << 10
 
-// Scraper serves the telemetry path: all groups and the gateway's own
-// families, in one list sorted by name.
+// Scraper serves the telemetry path: all groups and the gateway's own families, in
+// one list sorted by name. Its methods may be called concurrently.
 type Scraper struct {
 	store  *store.Store
-	own    *OwnMetrics
+	self   *SelfMetrics
 	ready  func() bool
 	judge  *Judge
 	logger *slog.Logger
@@ -37,13 +37,13 @@ type Scraper struct {
 	buffers sync.Pool
 }
 
-// NewScraper returns a scraper of the store and of the gateway's own metrics,
-// unless these are nil. Until ready says so scrapes are answered by 503: half a
-// replay would look like groups that have gone. The judge is asked before every
-// scrape.
-func NewScraper(s *store.Store, own *OwnMetrics, ready func() bool, judge *Judge, logger *slog.Logger) *Scraper {
+// NewScraper returns a scraper of the store and of the gateway's own metrics, unless
+// these are nil. Until ready returns true scrapes are answered by 503: after half a
+// replay groups would seem to be gone. The judge checks each view before it is
+// served.
+func NewScraper(s *store.Store, self *SelfMetrics, ready func() bool, judge *Judge, logger *slog.Logger) *Scraper {
 	return &Scraper{
-		store: s, own: own, ready: ready, judge: judge, logger: logger,
+		store: s, self: self, ready: ready, judge: judge, logger: logger,
 		gzips:   newGzips(),
 		zstds:   newZstds(),
 		buffers: sync.Pool{New: func() any { return bufio.NewWriterSize(nil, bufferSize) }},
@@ -58,7 +58,7 @@ func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view := s.store.View()
-	own, err := s.own.gather(view)
+	self, err := s.self.gather(view)
 	if err != nil {
 		http.Error(w, fmt.Sprintf("An error has occurred while serving metrics:\n\n%v", err), http.StatusInternalServerError)
 		return
@@ -67,7 +67,7 @@ func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "An error has occurred while serving metrics:\n\n"+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	s.send(w, r, merge(own, view.Families()))
+	s.send(w, r, merge(self, view.Families()))
 }
 
 // refuse answers while the gateway is not ready.
@@ -107,26 +107,26 @@ func (s *Scraper) send(w http.ResponseWriter, r *http.Request, families []expose
 // or both.
 type exposed struct {
 	name   string
-	own    *dto.MetricFamily
+	self   *dto.MetricFamily
 	stored store.ViewFamily
 	both   bool // stored is there, too
 }
 
-// merge lists the gateway's own and the stored families by name. Own families
-// that stored ones contradict are left out.
-func merge(own []*dto.MetricFamily, stored []store.ViewFamily) []exposed {
-	all := make([]exposed, 0, len(own)+len(stored))
+// merge lists the gateway's own and the stored families by name. It leaves out those
+// of the gateway that conflict with stored ones.
+func merge(self []*dto.MetricFamily, stored []store.ViewFamily) []exposed {
+	all := make([]exposed, 0, len(self)+len(stored))
 	for _, f := range stored {
 		all = append(all, exposed{name: f.Name(), stored: f, both: true})
 	}
-	for _, f := range agreeing(own, stored) {
+	for _, f := range withoutConflicts(self, stored) {
 		i, found := slices.BinarySearchFunc(all, f.GetName(), func(e exposed, name string) int {
 			return strings.Compare(e.name, name)
 		})
 		if found {
-			all[i].own = f
+			all[i].self = f
 		} else {
-			all = slices.Insert(all, i, exposed{name: f.GetName(), own: f})
+			all = slices.Insert(all, i, exposed{name: f.GetName(), self: f})
 		}
 	}
 	return all
@@ -145,7 +145,7 @@ func (s *Scraper) write(w io.Writer, format expfmt.Format, families []exposed) e
 			err = writeProtobuf(w, &families[i], scheme)
 		case expfmt.TypeTextPlain:
 			err = writeText(w, &families[i], scheme)
-		default: // formats for people: not streamed, and rarely asked for
+		default: // the text forms of protobuf, which are rarely asked for
 			err = writeMessage(w, &families[i], format)
 		}
 		if err != nil {
@@ -155,8 +155,8 @@ func (s *Scraper) write(w io.Writer, format expfmt.Format, families []exposed) e
 	return nil
 }
 
-// writeText sends a family by its stored bytes. Names that need escaping take
-// the slow way over a message.
+// writeText sends the stored bytes of a family. If names need escaping it has to
+// make a message first.
 func writeText(w io.Writer, e *exposed, scheme model.EscapingScheme) error {
 	if scheme != model.NoEscaping && e.both && e.stored.HasQuotedNames() {
 		message, err := e.message()
@@ -166,9 +166,9 @@ func writeText(w io.Writer, e *exposed, scheme model.EscapingScheme) error {
 		_, err = expfmt.MetricFamilyToText(w, model.EscapeMetricFamily(message, scheme))
 		return err
 	}
-	if e.own != nil {
+	if e.self != nil {
 		var text bytes.Buffer
-		if _, err := expfmt.MetricFamilyToText(&text, e.own); err != nil {
+		if _, err := expfmt.MetricFamilyToText(&text, e.self); err != nil {
 			return err
 		}
 		if _, err := w.Write(text.Bytes()); err != nil {
@@ -209,8 +209,8 @@ func writeMessage(w io.Writer, e *exposed, format expfmt.Format) error {
 // message returns the whole family as one message.
 func (e *exposed) message() (*dto.MetricFamily, error) {
 	var whole *dto.MetricFamily
-	if e.own != nil {
-		whole = &dto.MetricFamily{Name: e.own.Name, Help: e.own.Help, Type: e.own.Type, Metric: slices.Clone(e.own.Metric)}
+	if e.self != nil {
+		whole = &dto.MetricFamily{Name: e.self.Name, Help: e.self.Help, Type: e.self.Type, Metric: slices.Clone(e.self.Metric)}
 	}
 	if !e.both {
 		return whole, nil

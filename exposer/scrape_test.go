@@ -39,8 +39,8 @@ func filled(tb testing.TB, groups map[string]string) *store.Store {
 }
 
 func newTestScraper(s *store.Store, ready bool) *Scraper {
-	own := NewOwnMetrics()
-	return NewScraper(s, own, func() bool { return ready }, NewJudge(s, own, promslog.NewNopLogger()), promslog.NewNopLogger())
+	self := NewSelfMetrics()
+	return NewScraper(s, self, func() bool { return ready }, NewJudge(s, self, promslog.NewNopLogger()), promslog.NewNopLogger())
 }
 
 func scrape(s *Scraper, header ...string) *httptest.ResponseRecorder {
@@ -159,9 +159,9 @@ func TestScrapeProtobuf(t *testing.T) {
 	if a.GetHelp() != "first" || a.GetType() != dto.MetricType_COUNTER || len(a.Metric) != 3 {
 		t.Errorf("got %v", a)
 	}
-	own := families["go_goroutines"]
-	if own.GetHelp() != "Number of goroutines that currently exist." || len(own.Metric) != 2 {
-		t.Errorf("got %v", own)
+	self := families["go_goroutines"]
+	if self.GetHelp() != "Number of goroutines that currently exist." || len(self.Metric) != 2 {
+		t.Errorf("got %v", self)
 	}
 }
 
@@ -221,14 +221,14 @@ func TestScrapeBeforeReady(t *testing.T) {
 }
 
 // What is reserved has the type that is gathered, also after requests.
-func TestReservedCoversOwnMetrics(t *testing.T) {
-	own := NewOwnMetrics()
-	reserved, err := own.Reserved()
+func TestReservedCoversSelfMetrics(t *testing.T) {
+	self := NewSelfMetrics()
+	reserved, err := self.Reserved()
 	if err != nil {
 		t.Fatal(err)
 	}
-	own.InstrumentPush(http.MethodPut, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) })(httptest.NewRecorder(), httptest.NewRequest(http.MethodPut, "/", nil))
-	after, err := own.Reserved()
+	self.InstrumentPush(http.MethodPut, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) })(httptest.NewRecorder(), httptest.NewRequest(http.MethodPut, "/", nil))
+	after, err := self.Reserved()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,13 +7,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdWindow is how far back an encoder looks, in bytes, and with it what it
-// holds: some 600 kB. Lines that resemble each other stand close together, so a
-// larger window finds hardly more.
+// zstdWindow is how far back an encoder looks, in bytes. With it an encoder holds some
+// 600 kB. Similar lines stand close together, so a larger window finds hardly more.
 const zstdWindow = 128 << 10
 
 // zstds makes zstd streams (RFC 8878). Unlike those of gzip their pieces are
-// not kept: zstd is what few ask for.
+// not kept, since few clients ask for zstd.
 type zstds struct {
 	encoders sync.Pool // of *zstd.Encoder
 }
@@ -21,7 +20,7 @@ type zstds struct {
 func newZstds() *zstds {
 	return &zstds{encoders: sync.Pool{New: func() any {
 		z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(zstdWindow),
-			zstd.WithEncoderConcurrency(1), // no goroutine that somebody would have to wait for
+			zstd.WithEncoderConcurrency(1), // starts no goroutines
 			zstd.WithLowerEncoderMem(true))
 		if err != nil {
 			panic("BUG: bad options for zstd: " + err.Error())
@@ -39,7 +38,7 @@ func (z *zstds) stream(w io.Writer, write func(io.Writer) error) error {
 	}()
 	encoder.Reset(w)
 	if err := write(encoder); err != nil {
-		return err // the stream stays without its end, so that it is seen to be broken
+		return err // without its end the client sees that the stream is broken
 	}
 	return encoder.Close()
 }

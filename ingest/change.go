@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"sluice/ingest/decode"
 	"sluice/store"
 )
 
@@ -21,6 +22,8 @@ type Change struct {
 	// Refusal is why a push cannot be accepted, whatever is stored. Then the change
 	// only records the failure.
 	Refusal error
+	// Format is how the body was read. Only texts of refusals depend on it.
+	Format decode.Format
 	// Time is when the change was received: the push time of the group.
 	Time time.Time
 	// Expires is when the group expires if the push is accepted, in nanoseconds

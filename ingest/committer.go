@@ -18,6 +18,10 @@ const (
 	maxBatchBytes = 8 << 20
 	// retryPause is the pause before a stream that does not answer is asked again.
 	retryPause = 100 * time.Millisecond
+	// hangupGrace is how long a change may wait after its client has hung up. Clients
+	// that have given up push again, perhaps to another gateway, and a late commit
+	// would overwrite the newer push. Their timeouts are seldom shorter than this.
+	hangupGrace = 3 * time.Second
 )
 
 // Committer commits changes. One goroutine takes all changes that wait, judges them
@@ -66,10 +70,9 @@ func NewCommitter(b *bus.Bus, s *store.Store, cfg CommitterConfig, logger *slog.
 	}
 }
 
-// Submit asks for a change and waits for the verdict: nil if it is in the
-// stream and visible, else an *Error. That takes no longer than the configured
-// wait. It returns when ctx ends, too; then the outcome is unknown, unless the
-// change was not judged yet: then it is dropped.
+// Submit asks for a change and blocks until its verdict: nil if it is in the stream
+// and visible, else an *Error. That takes no longer than the configured wait. The
+// end of ctx means that the client has hung up, as for Enqueue.
 func (c *Committer) Submit(ctx context.Context, change Change) error {
 	verdict := make(chan error, 1)
 	if err := c.Enqueue(ctx, change, func(err error) { verdict <- err }); err != nil {
@@ -78,17 +81,24 @@ func (c *Committer) Submit(ctx context.Context, change Change) error {
 	select {
 	case err := <-verdict:
 		return err
-	case <-ctx.Done():
-		return refuse(CodeUnavailable, "the client has gone").withReason(reasonGone)
 	case <-c.ended:
+	}
+	select {
+	case err := <-verdict: // whatever was judged has its verdict by now
+		return err
+	default:
 		return refuse(CodeUnavailable, "the gateway is stopping")
 	}
 }
 
 // Enqueue asks for a change and returns at once. If it returns nil, done is called
 // exactly once with the verdict, by the goroutine of the committer. done must not
-// block. A change whose ctx ends or whose time is over before it is judged
-// is dropped.
+// block. A change whose time is over before it is judged is dropped.
+//
+// The end of ctx means that the client has hung up. It does not mean that nobody
+// listens: a client may close its own side of the connection as soon as its request
+// is complete (RFC 9112, section 9.6), and net/http ends the context of a request
+// then. So the change is judged all the same, unless it has waited for long.
 func (c *Committer) Enqueue(ctx context.Context, change Change, done func(error)) error {
 	if err := c.ready(change.Op); err != nil {
 		return err
@@ -199,7 +209,7 @@ func (c *Committer) dropAbandoned(batch []*pending) []*pending {
 	kept := batch[:0]
 	for _, p := range batch {
 		switch {
-		case p.ctx.Err() != nil:
+		case c.isAbandoned(p, now):
 			c.metrics.abandoned.Inc()
 			c.answer(p, refuse(CodeUnavailable, "nobody waits for this push any more").withReason(reasonGone))
 		case now.After(p.deadline):
@@ -209,4 +219,15 @@ func (c *Committer) dropAbandoned(batch []*pending) []*pending {
 		}
 	}
 	return kept
+}
+
+// isAbandoned tells whether the client of a change has hung up and has probably
+// pushed again since: the change has waited for long, or over a freeze, in which
+// nobody knows how long it has waited.
+func (c *Committer) isAbandoned(p *pending, now time.Time) bool {
+	if p.ctx.Err() == nil {
+		return false
+	}
+	waited := now.Sub(p.deadline.Add(-c.wait))
+	return waited > hangupGrace || c.freezes.recently(now)
 }

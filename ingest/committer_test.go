@@ -115,6 +115,7 @@ func TestAbandonedChangeIsDropped(t *testing.T) {
 	g := startGateway(t, bus.Config{}, defaultCommitter)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	g.committer.freezes.ended.Store(time.Now().Add(time.Hour).UnixNano()) // it has waited over a freeze
 	verdict := make(chan error, 1)
 	if err := g.committer.Enqueue(ctx, putChange(t, "/job/gone", "a 1\n"), func(err error) { verdict <- err }); err != nil {
 		t.Fatal(err)

@@ -83,7 +83,7 @@ func (f *Front) readPush(op store.Op, key store.Key, from source) (Change, error
 		return Change{}, err
 	}
 	defer free()
-	c := Change{Op: op, Key: key, Origin: from.origin}
+	c := Change{Op: op, Key: key, Origin: from.origin, Format: decode.FormatOf(raw, from.contentType)}
 	families, err := decode.Families(raw, from.contentType, key, f.options)
 	if err != nil {
 		err = explain.Explain(err, raw, explain.Request{

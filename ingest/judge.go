@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/ingest/decode"
+	"sluice/ingest/explain"
 	"sluice/store"
 )
 
@@ -20,6 +21,7 @@ func judge(draft *store.Draft, p *pending, forgetAfter time.Duration) (e store.E
 	}
 	push := store.Push{Key: p.Key, Families: p.Families, Time: now, Expires: p.Expires, MaxOfJob: p.MaxOfJob, Origin: p.Origin}
 	refusal := p.Refusal
+	hint := ""
 	if refusal == nil {
 		e, err := propose(draft, p.Op, push)
 		var tooMany *store.TooManyGroups
@@ -31,13 +33,13 @@ func judge(draft *store.Draft, p *pending, forgetAfter time.Duration) (e store.E
 			p.err = tooManyGroups(tooMany)
 			return store.Event{}, false, nil // there is no group that could note it
 		case errors.As(err, &conflict):
-			refusal = conflict
+			refusal, hint = conflict, explain.Conflict(conflict, p.Format)
 		default:
 			return store.Event{}, false, err
 		}
 	}
 	// The words at the front are Pushgateway's.
-	refused := refuse(CodeInconsistent, "pushed metrics are invalid or inconsistent with existing metrics: %v", refusal).withReason(reasonOf(refusal))
+	refused := refuse(CodeInconsistent, "pushed metrics are invalid or inconsistent with existing metrics: %v%s", refusal, hint).withReason(reasonOf(refusal))
 	p.err = refused
 	return draft.Fail(push, refused.Message)
 }

@@ -20,7 +20,13 @@ func (d *Draft) check(key Key, old *Group, all, pushed []Family) *Conflict {
 			return c
 		}
 	}
+	if o, bad := d.keyAlias(key); bad {
+		c.add(o)
+		return c
+	}
 	s := shapeCheck{draft: d, key: key}
+	a := aliasCheck{draft: d, key: key, old: old, all: all, pushed: pushed, series: &s}
+	a.prepare()
 	for i := range pushed {
 		f := &pushed[i]
 		others := d.others(f.Name, old)
@@ -32,10 +38,19 @@ func (d *Draft) check(key Key, old *Group, all, pushed []Family) *Conflict {
 			c.add(o)
 			continue
 		}
-		if others.total() > 0 {
+		if o, bad := a.family(f); bad {
+			c.add(o)
+			continue
+		}
+		shared := others.total() > 0
+		if shared {
 			if o, bad := s.family(f); bad {
 				c.add(o)
+				continue
 			}
+		}
+		if o, bad := a.labels(f, shared); bad {
+			c.add(o)
 		}
 	}
 	if c.Count > 0 {

@@ -75,6 +75,9 @@ func (s *Store) invariants() error {
 			return fmt.Errorf("family %s: %d members, want %d", f.name, n, f.types.total())
 		}
 	}
+	if err := s.aliasInvariants(); err != nil {
+		return err
+	}
 	return s.shapesInvariants(shapeCounts)
 }
 
@@ -108,6 +111,15 @@ func (s *Store) scheduleInvariants() error {
 func (s *Store) shapesInvariants(want map[string]int) error {
 	if len(s.shapes.byNames) != len(want) {
 		return fmt.Errorf("%d shapes, want %d", len(s.shapes.byNames), len(want))
+	}
+	utf8 := aliases[labelNames]{}
+	for _, sh := range s.shapes.byNames {
+		if !joinNames(sh.names).legacy() {
+			utf8.add(sh.scraped())
+		}
+	}
+	if !utf8.equal(&s.shapes.utf8) {
+		return fmt.Errorf("aliases of shapes: %v, want %v", s.shapes.utf8, utf8)
 	}
 	filed := 0
 	for filingName, list := range s.shapes.byFilingName {

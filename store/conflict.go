@@ -38,6 +38,9 @@ type Offender struct {
 	Labels string
 	// Self says that the gateway exposes the family in the way itself.
 	Self bool
+	// Alias says that the names become the same only when they are escaped, nil that
+	// they are the same.
+	Alias *Alias
 }
 
 // Bounds in bytes of what a text quotes. The first offender always fits.
@@ -58,6 +61,8 @@ func (o Offender) String() string {
 	}
 	name := nameText(o.Name)
 	switch {
+	case o.Alias != nil:
+		return o.Alias.text(o, where)
 	case o.Labels != "":
 		return fmt.Sprintf("series %s{%s} is already in %s", name, clip(o.Labels, maxLabelsText), where)
 	case o.Other == o.Name:
@@ -130,6 +135,8 @@ func (c *Conflict) cure() string {
 		return ""
 	}
 	switch first := c.Offenders[0]; {
+	case first.Alias != nil:
+		return first.Alias.cure(first)
 	case first.Self:
 		return "Keep the TYPE lines, or leave out what the gateway exposes itself, such as go_... and process_..."
 	case first.Group.IsZero():

@@ -51,7 +51,7 @@ func drawHistory(t *rapid.T) []placed {
 	now := int64(1e9)
 	for range rapid.IntRange(1, 40).Draw(t, "changes") {
 		now += rapid.SampledFrom([]int64{0, 1, 15, 40}).Draw(t, "seconds") * 1e9
-		key, draft := drawKey(t), s.Draft()
+		key, draft := legacyPools.drawKey(t), s.Draft()
 		if instance, has := key.Get(InstanceLabel); has && instance == "" {
 			// A dead group that made room for its twin comes back in a replay once
 			// the twin is deleted: then the states differ, and so do the digests.
@@ -71,7 +71,7 @@ func drawHistory(t *rapid.T) []placed {
 				e.Op = OpImport
 			}
 		default:
-			push := Push{Key: key, Families: canonical(t, drawFamilies(t, key)), Time: now}
+			push := Push{Key: key, Families: canonical(t, legacyPools.drawFamilies(t, key)), Time: now}
 			if rapid.Bool().Draw(t, "has a time to live") {
 				push.Expires = now + rapid.Int64Range(1, 20).Draw(t, "time to live")*1e9
 			}

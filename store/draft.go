@@ -14,6 +14,10 @@ type Draft struct {
 	shapes   map[string]*shape      // of the draft's groups, by namesID
 	added    int                    // how many more groups there are than in the store, or than none if wiped
 	jobs     map[string]int         // the same for each job
+
+	names  aliases[metricName]             // of families that the draft has accepted
+	labels map[string]*aliases[labelNames] // of these, by family
+	keys   aliases[labelNames]             // of the draft's groups
 }
 
 // Draft begins a draft at the store's present sequence.
@@ -71,6 +75,7 @@ func (d *Draft) push(op Op, p Push) (Event, error) {
 		if conflict := d.check(p.Key, old, e.Families, p.Families); conflict != nil {
 			return Event{}, conflict
 		}
+		d.noteAliases(p.Key, p.Families)
 	}
 	d.set(p.Key, old, draftGroup(e))
 	return e, nil
@@ -129,8 +134,10 @@ func (d *Draft) Fail(p Push, reason string) (Event, bool, error) {
 		e.Op, e.PushTime, e.Expires, e.Forget = OpExpire, old.pushTime, old.expires, old.forget
 	case old != nil:
 		e.PushTime, e.Expires, e.Families = old.pushTime, old.expires, old.pushed()
-	case d.checkLimits(p) != nil || d.twin(p.Key) != nil && !d.store.settings.Unchecked:
+	case d.checkLimits(p) != nil || !d.store.settings.Unchecked && d.collides(p.Key):
 		return Event{}, false, nil
+	default:
+		d.noteAliases(p.Key, nil)
 	}
 	d.set(p.Key, old, draftGroup(e))
 	return e, true, nil
@@ -153,7 +160,7 @@ func (d *Draft) Due(key Key, now, forgetAfter int64) (Event, bool, error) {
 	}
 	e := Event{Op: OpDelete, Key: key, Origin: originExpiry}
 	limit := d.store.settings.MaxGroups
-	if forget := old.expires + forgetAfter; !old.Dead() && forget > now && (limit == 0 || d.store.dead < limit) && d.twin(key) == nil {
+	if forget := old.expires + forgetAfter; !old.Dead() && forget > now && (limit == 0 || d.store.dead < limit) && !d.collides(key) {
 		e.Op, e.PushTime, e.FailTime = OpExpire, old.pushTime, old.failTime
 		e.Expires, e.Forget, e.Refusal = old.expires, forget, old.refusal
 		d.set(key, old, draftGroup(e))

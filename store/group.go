@@ -47,6 +47,7 @@ type held struct {
 type extra struct {
 	proto    []byte
 	pushTime int64
+	labels   []labelNames // those of the family that have names which escaping changes
 }
 
 // draftGroup returns the event's group as a draft needs it: without derived families.
@@ -74,7 +75,9 @@ func newGroup(seq uint64, e Event) *Group {
 		}
 		g.hold(f)
 		h := &g.held[len(g.held)-1]
-		h.quoted = h.quoted && mayQuoteNames(h.text)
+		if h.quoted = h.quoted && mayQuoteNames(h.text); h.quoted {
+			h.setLabelNames(f.utf8LabelNames())
+		}
 		h.series = int32(bytes.Count(h.text[h.head:], []byte{'\n'}))
 	}
 	g.held = append(g.held, derived...)

@@ -17,6 +17,9 @@ type family struct {
 	name  string
 	pages []*page // sorted, none empty
 	types typeCounts
+	// labels has the sets of label names with names that escaping changes, counted
+	// by groups.
+	labels aliases[labelNames]
 }
 
 // typeCounts counts groups by the type that they give to a family. All but one are 0
@@ -87,11 +90,13 @@ func (f *family) replace(generation uint64, old, m member) {
 	m.held().family, m.held().page, m.held().place = f, p, uint16(at)
 	f.types[old.held().typ]--
 	f.types[m.held().typ]++
+	f.noteLabels(old.held(), m.held())
 }
 
 // insert adds a group that did not hold the family.
 func (f *family) insert(generation uint64, m member) {
 	f.types[m.held().typ]++
+	f.noteLabels(nil, m.held())
 	m.held().family = f
 	if len(f.pages) == 0 {
 		p := newPage([]member{m}, generation)
@@ -142,6 +147,7 @@ func (f *family) split(generation uint64, i int, path string) *page {
 // remove removes a group.
 func (f *family) remove(generation uint64, m member) {
 	f.types[m.held().typ]--
+	f.noteLabels(m.held(), nil)
 	p := m.held().page
 	if len(p.members) == 1 {
 		i, _ := slices.BinarySearchFunc(f.pages, m.path(), func(p *page, path string) int {

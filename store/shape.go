@@ -21,6 +21,7 @@ type shape struct {
 type shapes struct {
 	byNames      map[string]*shape
 	byFilingName map[string][]*shape
+	utf8         aliases[labelNames] // of shapes with names that escaping changes
 }
 
 func newShapes() shapes {
@@ -39,6 +40,14 @@ func nameBit[T string | []byte](name T) uint64 {
 	return 1 << (h >> 26)
 }
 
+// writtenBit is the nameBit of a name as it is written, perhaps in quotes.
+func writtenBit(raw []byte) uint64 {
+	if raw[0] == '"' {
+		return nameBit(unquoteName(raw))
+	}
+	return nameBit(raw)
+}
+
 func keyNames(key Key) []string {
 	names := make([]string, len(key.labels))
 	for i, l := range key.labels {
@@ -55,6 +64,15 @@ func newShape(names []string) *shape {
 	return sh
 }
 
+// scraped returns the names that the series of all groups of the shape have.
+func (sh *shape) scraped() labelNames {
+	at, has := slices.BinarySearch(sh.names, InstanceLabel)
+	if has {
+		return joinNames(sh.names)
+	}
+	return joinNames(slices.Insert(slices.Clone(sh.names), at, InstanceLabel))
+}
+
 // add counts one more group of the key's shape.
 func (s *shapes) add(key Key) *shape {
 	names := keyNames(key)
@@ -65,6 +83,9 @@ func (s *shapes) add(key Key) *shape {
 		sh.filingName = slices.MinFunc(names, func(a, b string) int { return len(s.byFilingName[a]) - len(s.byFilingName[b]) })
 		s.byNames[id] = sh
 		s.byFilingName[sh.filingName] = append(s.byFilingName[sh.filingName], sh)
+		if !key.isLegacy() {
+			s.utf8.add(sh.scraped())
+		}
 	}
 	sh.count++
 	return sh
@@ -77,6 +98,9 @@ func (s *shapes) remove(sh *shape) {
 		return
 	}
 	delete(s.byNames, namesID(sh.names))
+	if !joinNames(sh.names).legacy() {
+		s.utf8.remove(sh.scraped())
+	}
 	filed := s.byFilingName[sh.filingName]
 	i := slices.Index(filed, sh)
 	filed = slices.Delete(filed, i, i+1)

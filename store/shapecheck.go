@@ -120,6 +120,23 @@ func (s *shapeCheck) family(f *Family) (Offender, bool) {
 	return Offender{}, false
 }
 
+// elsewhere returns a group that holds a series, nil if none does. The series need not
+// be one of the push, but must have the values of the key where it has its names.
+func (s *shapeCheck) elsewhere(name string, labels []byte) *Group {
+	if !s.prepared {
+		s.prepare()
+	}
+	for _, g := range s.inner {
+		if i, ok := g.find(name); ok && hasMetric(g.held[i].text[g.held[i].head:], g.held[i].typ, labels) {
+			return g
+		}
+	}
+	if s.complete {
+		return nil
+	}
+	return s.outside(name, labels)
+}
+
 // outside returns a group that holds the series and whose shape is not within the
 // key's, nil if there is none.
 func (s *shapeCheck) outside(name string, labels []byte) *Group {
@@ -127,7 +144,7 @@ func (s *shapeCheck) outside(name string, labels []byte) *Group {
 	for rest := labels; len(rest) > 0; {
 		var label []byte
 		label, _, rest = cutLabel(rest)
-		mask |= nameBit(label)
+		mask |= writtenBit(label)
 	}
 	for _, sh := range s.outer {
 		if sh.mask&^mask == 0 {

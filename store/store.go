@@ -42,9 +42,10 @@ type state struct {
 	families  map[string]*family // by name
 	sorted    []*family          // the same, sorted by name
 	shapes    shapes
-	suspect   bool           // unchecked groups may be inconsistent
-	dead      int            // groups that have expired and are not forgotten
-	jobs      map[string]int // living groups by job
+	suspect   bool                // unchecked groups may be inconsistent
+	dead      int                 // groups that have expired and are not forgotten
+	jobs      map[string]int      // living groups by job
+	names     aliases[metricName] // of families
 	schedule  schedule
 }
 
@@ -245,6 +246,9 @@ func (s *Store) family(name string) *family {
 	if f == nil {
 		f = &family{name: strings.Clone(name)}
 		s.families[f.name] = f
+		if !isLegacyMetric(f.name) {
+			s.names.add(metricName(f.name))
+		}
 		i, _ := s.searchFamily(name)
 		s.sorted = slices.Insert(s.sorted, i, f)
 	}
@@ -264,6 +268,9 @@ func (s *Store) removeMember(generation uint64, m member) {
 	f.remove(generation, m)
 	if len(f.pages) == 0 {
 		delete(s.families, f.name)
+		if !isLegacyMetric(f.name) {
+			s.names.remove(metricName(f.name))
+		}
 		i, _ := s.searchFamily(f.name)
 		s.sorted = slices.Delete(s.sorted, i, i+1)
 	}

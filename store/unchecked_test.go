@@ -7,44 +7,47 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Where nobody checks, a view that prometheus.Gatherers finds inconsistent is
-// always suspect, also after it was cleared before.
+// Where nobody checks, a view that prometheus.Gatherers finds inconsistent, perhaps
+// only with its names escaped, is always suspect, also after it was cleared before.
 func TestInconsistentViewsAreSuspect(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		reserved := map[string]dto.MetricType{"own": dto.MetricType_SUMMARY}
-		s, m := New(Settings{Reserved: reserved, Unchecked: true}), plainModel{}
-		for seq := uint64(1); seq <= uint64(rapid.IntRange(1, 15).Draw(t, "changes")); seq++ {
-			key, draft, now := drawKey(t), s.Draft(), int64(seq)*1e9
-			var e Event
-			var err error
-			switch rapid.IntRange(0, 5).Draw(t, "op") {
-			case 0:
-				e, err = draft.Delete(key, "")
-				delete(m, key.Path())
-			case 1:
-				e, _, err = draft.Fail(Push{Key: key, Time: now}, "")
-				m.fail(key, now, 0)
-			default:
-				families := drawFamilies(t, key)
-				m.push(key, families, now, 0, true)
-				e, err = draft.Put(Push{Key: key, Families: canonical(t, families), Time: now})
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.Apply(seq, e)
-			view, verdict := s.View(), m.consistent(reserved)
-			if verdict != nil && !view.Suspect() {
-				t.Fatalf("after %s of %s nothing is suspect, but %v", e.Op, key, verdict)
-			}
-			if verdict == nil && rapid.Bool().Draw(t, "cleared") {
-				s.Cleared(view)
-				if s.View().Suspect() {
-					t.Fatal("suspect although cleared")
-				}
+	t.Run("legacy names", func(t *testing.T) { rapid.Check(t, legacyPools.suspect) })
+	t.Run("UTF-8 names", func(t *testing.T) { rapid.Check(t, utf8Pools.suspect) })
+}
+
+func (p pools) suspect(t *rapid.T) {
+	reserved := map[string]dto.MetricType{"own": dto.MetricType_SUMMARY}
+	s, m := New(Settings{Reserved: reserved, Unchecked: true}), plainModel{}
+	for seq := uint64(1); seq <= uint64(rapid.IntRange(1, 15).Draw(t, "changes")); seq++ {
+		key, draft, now := p.drawKey(t), s.Draft(), int64(seq)*1e9
+		var e Event
+		var err error
+		switch rapid.IntRange(0, 5).Draw(t, "op") {
+		case 0:
+			e, err = draft.Delete(key, "")
+			delete(m, key.Path())
+		case 1:
+			e, _, err = draft.Fail(Push{Key: key, Time: now}, "")
+			m.fail(key, now, 0)
+		default:
+			families := p.drawFamilies(t, key)
+			m.push(key, families, now, 0, true)
+			e, err = draft.Put(Push{Key: key, Families: canonical(t, families), Time: now})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Apply(seq, e)
+		view, verdict := s.View(), p.consistent(m, reserved)
+		if verdict != nil && !view.Suspect() {
+			t.Fatalf("after %s of %s nothing is suspect, but %v", e.Op, key, verdict)
+		}
+		if verdict == nil && rapid.Bool().Draw(t, "cleared") {
+			s.Cleared(view)
+			if s.View().Suspect() {
+				t.Fatal("suspect although cleared")
 			}
 		}
-	})
+	}
 }
 
 // Where pushes are checked no view is suspect, and a clearance that comes too

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"sluice/exposer/api"
+	"sluice/exposer/words"
 )
 
 func clusterFlags() []cli.Flag {
@@ -110,7 +111,7 @@ func agreementText(a api.Agreement) string {
 	case a.Agree == nil:
 		return "not known: there is no sequence at which all gateways have a digest"
 	case *a.Agree:
-		return fmt.Sprintf("%d gateways have the same state at sequence %d", a.Gateways, a.Sequence)
+		return fmt.Sprintf("%s the same state at sequence %d", words.Count(a.Gateways, "gateway has", "gateways have"), a.Sequence)
 	default:
 		return fmt.Sprintf("%d gateways do NOT have the same state at sequence %d", a.Gateways, a.Sequence)
 	}

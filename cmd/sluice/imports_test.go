@@ -19,7 +19,7 @@ func TestImports(t *testing.T) {
 		"ingest/decode": {"sluice/ingest/quote", "sluice/store"},
 		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode", "sluice/ingest/explain"},
 		"exposer":       {"sluice/store"},
-		"cmd/sluice":    {"sluice/bus", "sluice/bus/embed", "sluice/store", "sluice/ingest", "sluice/exposer/api", "sluice/cmd/sluice/gateway", "sluice/cmd/sluice/client"},
+		"cmd/sluice":    {"sluice/bus", "sluice/bus/embed", "sluice/store", "sluice/ingest", "sluice/exposer/api", "sluice/exposer/words", "sluice/cmd/sluice/gateway", "sluice/cmd/sluice/client"},
 
 		"bus/embed":    {"sluice/bus/limitlog"},
 		"bus/event":    {"sluice/store"},
@@ -29,8 +29,9 @@ func TestImports(t *testing.T) {
 
 		"cmd/sluice/client": {"sluice/ingest"},
 
-		"exposer/api":  {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
-		"exposer/page": {"sluice/exposer/api", "sluice/store/search"},
+		"exposer/api":   {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search"},
+		"exposer/page":  {"sluice/exposer/api", "sluice/exposer/words", "sluice/store/search"},
+		"exposer/words": {},
 
 		"ingest/explain":    {"sluice/ingest/decode", "sluice/ingest/quote", "sluice/store"},
 		"ingest/quote":      {},

@@ -32,7 +32,7 @@ func eventsAPI(t *testing.T, live *Broadcaster) *httptest.Server {
 	t.Helper()
 	r := route.New()
 	cfg := Config{Ready: func() bool { return true }, Refusals: func() []store.Refusal { return nil }, Events: live}
-	New(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, exposer.NewOwnMetrics().Instrument)
+	New(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, exposer.NewSelfMetrics().Instrument)
 	server := httptest.NewUnstartedServer(r)
 	server.Config.RegisterOnShutdown(live.Close)
 	server.Start()
@@ -233,7 +233,7 @@ func TestLiveOverHTTP2(t *testing.T) {
 	live := NewBroadcaster()
 	r := route.New()
 	cfg := Config{Ready: func() bool { return true }, Refusals: func() []store.Refusal { return nil }, Events: live}
-	New(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, exposer.NewOwnMetrics().Instrument)
+	New(store.New(store.Settings{}), cfg, promslog.NewNopLogger()).Register(r, exposer.NewSelfMetrics().Instrument)
 	server := httptest.NewUnstartedServer(r)
 	server.EnableHTTP2 = true
 	server.StartTLS()

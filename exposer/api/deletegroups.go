@@ -64,9 +64,6 @@ func (a *API) DeleteGroups(d Deleter) http.HandlerFunc {
 		}
 		var keys []store.Key
 		for g := range a.store.View().All() {
-			if r.Context().Err() != nil {
-				return // the client has gone
-			}
 			if filter.matches(g.Key()) {
 				keys = append(keys, g.Key())
 			}

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"sluice/store"
 )
@@ -71,21 +70,4 @@ func TestScrapeConfig(t *testing.T) {
 	}
 	f("http://gw:9091", "/metrics", "    static_configs:\n      - targets: [\"gw:9091\"]\n")
 	f("https://gw/pg", "/scrape", "    scheme: https\n    metrics_path: \"/pg/scrape\"\n    static_configs:\n      - targets: [\"gw:443\"]\n")
-}
-
-func TestSpan(t *testing.T) {
-	f := func(seconds int, want string) {
-		t.Helper()
-		if got := span(time.Duration(seconds) * time.Second); got != want {
-			t.Errorf("%d: %s, want %s", seconds, got, want)
-		}
-	}
-	f(-5, "0 s")
-	f(59, "59 s")
-	f(60, "1 min")
-	f(61, "1 min 1 s")
-	f(3599, "59 min")
-	f(3660, "1 h 1 min")
-	f(90000, "1 d 1 h")
-	f(40*86400, "40 d")
 }

@@ -10,20 +10,16 @@
 // pass and takes only what it is sure about; all else, and with it every error,
 // comes from the slow one, which is the parser of Prometheus.
 //
-// The one deviation is OpenMetrics, which Pushgateway reads as plain text.
+// The one deviation is OpenMetrics, which Pushgateway reads as text format. Here a
+// body is OpenMetrics if its content type says so and it has the line # EOF.
 package decode
 
 import (
-	"mime"
-	"strings"
-
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
 
 	"sluice/store"
 )
-
-// ProtobufType is the media type of a delimited protobuf body.
-const ProtobufType = "application/vnd.google.protobuf"
 
 // Options say how a body is read. The zero value is Pushgateway's default.
 type Options struct {
@@ -40,8 +36,8 @@ type Options struct {
 // Families returns what body pushes to the group of key, in canonical form:
 // sorted by name, each name once, without the two families that the gateway
 // adds itself (store.PushTimeName and store.PushFailureName). PushTime is left
-// at 0. contentType is the Content-Type header as it came; a body that by its
-// type is neither delimited protobuf nor OpenMetrics is text format 0.0.4.
+// at 0. contentType is the Content-Type header as it came; FormatOf says how a
+// body is read.
 //
 // The families share memory with each other, but not with body. They are the
 // caller's. Families may be called concurrently.
@@ -52,17 +48,22 @@ func Families(body []byte, contentType string, key store.Key, opts Options) ([]s
 	if opts.Scheme == model.UnsetValidation {
 		opts.Scheme = model.LegacyValidation
 	}
-	if IsDelimitedProtobuf(contentType) {
-		families, err := parseProtobuf(body)
-		if err != nil {
-			return nil, err
-		}
-		return canonical(families, key, opts)
+	var families map[string]*dto.MetricFamily
+	var err error
+	switch FormatOf(body, contentType) {
+	case Protobuf:
+		families, err = parseProtobuf(body)
+	case OpenMetrics:
+		families, err = parseOpenMetrics(body, opts.Scheme, opts.Limits)
+	case TextInstead:
+		return textInstead(body, key, opts)
+	default:
+		return textFamilies(body, key, opts)
 	}
-	if isOpenMetrics(contentType) {
-		return openMetricsFamilies(body, key, opts)
+	if err != nil {
+		return nil, err
 	}
-	return textFamilies(body, key, opts)
+	return canonical(families, key, opts)
 }
 
 // textFamilies reads text format 0.0.4.
@@ -75,17 +76,4 @@ func textFamilies(body []byte, key store.Key, opts Options) ([]store.Family, err
 		return nil, err
 	}
 	return canonical(families, key, opts)
-}
-
-// IsDelimitedProtobuf tells what Pushgateway takes for protobuf. A type that
-// cannot be parsed is none.
-func IsDelimitedProtobuf(contentType string) bool {
-	base, _, _ := strings.Cut(contentType, ";")
-	if !strings.EqualFold(strings.TrimSpace(base), ProtobufType) {
-		return false // without the price of parsing all of it
-	}
-	mediaType, params, err := mime.ParseMediaType(contentType)
-	return err == nil && mediaType == ProtobufType &&
-		params["proto"] == "io.prometheus.client.MetricFamily" &&
-		params["encoding"] == "delimited"
 }

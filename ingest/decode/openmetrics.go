@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
-	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
@@ -17,45 +15,19 @@ import (
 	"sluice/store"
 )
 
-// openMetricsType is the media type of an OpenMetrics text body.
-const openMetricsType = "application/openmetrics-text"
-
-// isOpenMetrics tells whether a body is meant as OpenMetrics text of a version
-// that is read: 1.0.0, 0.0.1, which differs in nothing that matters here, or
-// none. A later version is another format.
-func isOpenMetrics(contentType string) bool {
-	base, _, _ := strings.Cut(contentType, ";")
-	if !strings.EqualFold(strings.TrimSpace(base), openMetricsType) {
-		return false // without the price of parsing all of it
+// textInstead reads a body that is said to be OpenMetrics but has no # EOF, so
+// that it cannot be: Pushgateway takes no notice of the content type, so there are
+// clients that send plain text under it. What is no text format either gets the
+// error of OpenMetrics, which is what was meant.
+func textInstead(body []byte, key store.Key, opts Options) ([]store.Family, error) {
+	families, err := textFamilies(body, key, opts)
+	if _, unreadable := errors.AsType[*SyntaxError](err); !unreadable {
+		return families, err
 	}
-	_, params, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		return false // as with protobuf: a type that cannot be parsed is none
-	}
-	switch params["version"] {
-	case "", "0.0.1", "1.0.0":
-		return true
-	}
-	return false
-}
-
-// openMetricsFamilies reads a body that is said to be OpenMetrics. One that is
-// not, but is text format 0.0.4, is read as that: Pushgateway takes no notice of
-// the content type, so there are clients that send plain text under it. What is
-// neither gets the error of OpenMetrics, which is what was meant.
-func openMetricsFamilies(body []byte, key store.Key, opts Options) ([]store.Family, error) {
-	families, meant := parseOpenMetrics(body, opts.Scheme, opts.Limits)
-	if meant == nil {
-		return canonical(families, key, opts)
-	}
-	if _, limited := errors.AsType[*LimitError](meant); limited {
+	if _, meant := parseOpenMetrics(body, opts.Scheme, opts.Limits); meant != nil {
 		return nil, meant
 	}
-	plain, err := textFamilies(body, key, opts)
-	if _, unreadable := errors.AsType[*SyntaxError](err); unreadable {
-		return nil, meant
-	}
-	return plain, err
+	return nil, err
 }
 
 // parseOpenMetrics reads OpenMetrics 1.0 text. The grammar of a line is the

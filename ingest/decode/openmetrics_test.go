@@ -217,8 +217,8 @@ func TestOpenMetricsLimits(t *testing.T) {
 	}
 }
 
-// A body that is not OpenMetrics may be plain text, which Pushgateway takes it
-// for in any case.
+// A body without # EOF may be plain text, which Pushgateway takes it for in any
+// case.
 func TestOpenMetricsFallsBackToText(t *testing.T) {
 	f := func(body, want string) {
 		t.Helper()
@@ -228,13 +228,56 @@ func TestOpenMetricsFallsBackToText(t *testing.T) {
 	}
 	f("", "")
 	f("# TYPE a gauge\na 1\n", "# TYPE a gauge\na{@} 1\n")
-	f("# TYPE a_total counter\na_total 1\n# EOF\n", "# TYPE a_total counter\na_total{@} 1\n")
-	f("# TYPE a untyped\na 1\n# EOF\n", "# TYPE a untyped\na{@} 1\n")
-	f("# TYPE a counter\na_total -1\n# EOF\n", "# TYPE a_total untyped\na_total{@} -1\n")
+	f("# TYPE a_total counter\na_total 1\n", "# TYPE a_total counter\na_total{@} 1\n")
+	f("# TYPE a untyped\na 1\n", "# TYPE a untyped\na{@} 1\n")
+	f("# TYPE a counter\na_total -1\n# EOFX\n#EOF\n", "# TYPE a_total untyped\na_total{@} -1\n")
 	f("a 1\n# comment\n\n", "# TYPE a untyped\na{@} 1\n")
 	// Valid as both: as OpenMetrics it is a counter.
 	f("# TYPE a counter\na_total 1\n# EOF\n", "# TYPE a_total counter\na_total{@} 1\n")
 	f("# TYPE a counter\na_total 1\n", "# TYPE a_total untyped\na_total{@} 1\n")
+}
+
+// A body that says twice that it is OpenMetrics, by its content type and by
+// # EOF, is judged as OpenMetrics only.
+func TestOpenMetricsWithEOFIsNeverText(t *testing.T) {
+	f := func(body, want string) {
+		t.Helper()
+		_, err := Families([]byte(body), openMetricsContentType, mustKey("j"), Options{})
+		if _, unreadable := errors.AsType[*SyntaxError](err); !unreadable || !strings.HasPrefix(err.Error(), "OpenMetrics parsing error in line "+want) {
+			t.Errorf("%q: got %T %v, want line %s", body, err, err, want)
+		}
+	}
+	f("# TYPE req counter\nreq_total -1\n# EOF\n", "2: counter \"req\" must not be -1")
+	f("# TYPE a_total counter\na_total 1\n# EOF\n", "2: ")
+	f("# TYPE a untyped\na 1\n# EOF\n", "1: ")
+	f("a 1\n# EOF\n\n", "2: unexpected data after # EOF")
+	f("a 1\n# EOF\nb 1\n", "2: unexpected data after # EOF")
+	f("a 1\n# comment\n# EOF\n", "2: ")
+	f("a 1\n\n# EOF\n", "2: ")
+	f("a 1\n# EOF \n", "2: ")
+	f("a 1 \n# EOF\n", "2: ")
+	f("a  1\n# EOF\n", "1: ")
+	f("a 1\nb 1\na{x=\"1\"} 1\n# EOF\n", "3: ")
+}
+
+func TestFormatOf(t *testing.T) {
+	f := func(body, contentType string, want Format) {
+		t.Helper()
+		if got := FormatOf([]byte(body), contentType); got != want {
+			t.Errorf("%q as %q: got %v, want %v", body, contentType, got, want)
+		}
+	}
+	f("a 1\n", "", Text)
+	f("a 1\n# EOF\n", "text/plain", Text)
+	f("a 1\n# EOF\n", openMetricsContentType, OpenMetrics)
+	f("a 1\n# EOF", openMetricsContentType, OpenMetrics)
+	f("# EOF\na 1\n", openMetricsContentType, OpenMetrics)
+	f("a 1\n \t# EOF\r\n", openMetricsContentType, OpenMetrics)
+	f("a 1\n", openMetricsContentType, TextInstead)
+	f("a{x=\"# EOF\"} 1\n# EOFS\n", openMetricsContentType, TextInstead)
+	f("", openMetricsContentType, TextInstead)
+	f("", protobufContentType, Protobuf)
+	f("a 1\n# EOF\n", "application/openmetrics-text; version=2.0.0", Text)
 }
 
 func TestOpenMetricsRefusals(t *testing.T) {

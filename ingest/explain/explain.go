@@ -8,6 +8,7 @@ package explain
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -86,10 +87,7 @@ func (d *diagnosis) syntax(err *decode.SyntaxError) string {
 	}
 	f := d.whole()
 	if !isText {
-		if !f.found() {
-			return err.Message
-		}
-		return compose(err.Message, f.gist, f.cure)
+		return compose(err.Message, f.gist, cmp.Or(f.cure, d.openMetricsCure()))
 	}
 	number := err.Line
 	line, last := lineAt(d.body, number)
@@ -122,18 +120,11 @@ func (d *diagnosis) ignoredEncoding() string {
 	return fmt.Sprintf("Content-Encoding %s is not supported and was ignored. Use gzip, zstd or framed snappy.", quote.Short(d.req.Encoding))
 }
 
-// openMetrics is a line about a body that looks like OpenMetrics, unless the cure
-// says so already.
-func (d *diagnosis) openMetrics(cure string) string {
-	isOM := bytes.HasSuffix(bytes.TrimRight(d.body[max(0, len(d.body)-16):], "\r\n"), []byte("# EOF")) || bytes.Contains(d.body, []byte("\n# UNIT "))
-	if !isOM || strings.Contains(cure, "OpenMetrics") {
-		return ""
-	}
-	return "The body looks like OpenMetrics (# EOF or # UNIT). Send OpenMetrics with the header Content-Type: application/openmetrics-text; version=1.0.0"
-}
-
 // compose puts the first line and the others together, within bounds.
 func compose(said, gist, cure string) string {
+	if gist == "" && cure == "" {
+		return said
+	}
 	first := quote.Clip(quote.Printable(said), quote.MaxMessage/2)
 	if gist != "" {
 		first += "; " + quote.Clip(quote.Printable(gist), quote.MaxMessage/2-2)
@@ -199,10 +190,7 @@ func (d *diagnosis) refused(err *decode.RefusedError, key store.Key) string {
 		}
 		cure = "Push each series once. Labels of the group replace pushed labels of the same name."
 	}
-	if where == "" && cure == "" {
-		return err.Message
-	}
-	return compose(err.Message, where, cure)
+	return compose(err.Message, where, join(cure, d.readAsText()))
 }
 
 // limit adds to the text of a limit the line.

@@ -114,6 +114,75 @@ func TestExplainMissingLineFeed(t *testing.T) {
 	f("a 1b 2", form, "curl -d removes", "")
 }
 
+// A body under the content type of OpenMetrics is told how it was read, and
+// whether # EOF is missing.
+func TestExplainOpenMetrics(t *testing.T) {
+	const om = "application/openmetrics-text; version=1.0.0"
+	f := func(body string, wants ...string) {
+		t.Helper()
+		text := explained(t, body, Request{ContentType: om}, decode.Options{})
+		checkMessage(t, text)
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q: %q lacks %q", body, text, want)
+			}
+		}
+	}
+	f("# TYPE req counter\nreq_total -1\n# EOF\n", `OpenMetrics parsing error in line 2: counter "req" must not be -1`+"\n",
+		"read as OpenMetrics", "Content-Type: text/plain; version=0.0.4")
+	f("# TYPE a info\na_info 1\n", "OpenMetrics parsing error in line 3: data does not end with # EOF\n", "must end with the line # EOF")
+	f("# TYPE a info\na_info one\n", "OpenMetrics parsing error in line 2: ", "must end with the line # EOF")
+	f("a 1 1000\n", "must not have timestamps", "line 1, column 5", "read as text format, since it has no line # EOF")
+	f("a 1\na 1\n", "line 2, column 1: the same series as in line 1", "read as text format, since it has no line # EOF")
+	f("\x1f\x8b\x08\x00\x00", "looks like gzip")
+	if text := explained(t, "a 1 1000\n", Request{}, decode.Options{}); strings.Contains(text, "EOF") {
+		t.Errorf("text format: %q", text)
+	}
+	if text := explained(t, "a 1 1000\n# EOF\n", Request{ContentType: om}, decode.Options{}); strings.Contains(text, "EOF") {
+		t.Errorf("OpenMetrics: %q", text)
+	}
+}
+
+// A push that another group's types are in the way of is told if # EOF was missing,
+// in this push or perhaps in that one.
+func TestConflict(t *testing.T) {
+	f := func(first, second, secondType, want string) {
+		t.Helper()
+		s := store.New(store.Settings{})
+		families, err := decode.Families([]byte(first), "", mustKey("a"), decode.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		event, err := s.Draft().Put(store.Push{Key: mustKey("a"), Families: families, Time: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Apply(1, event)
+		families, err = decode.Families([]byte(second), secondType, mustKey("b"), decode.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Draft().Put(store.Push{Key: mustKey("b"), Families: families, Time: 2})
+		conflict, ok := errors.AsType[*store.Conflict](err)
+		if !ok {
+			t.Fatalf("%q after %q: %v is no conflict", second, first, err)
+		}
+		got := Conflict(conflict, decode.FormatOf([]byte(second), secondType))
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%q after %q: got %q, want %q", second, first, got, want)
+		}
+	}
+	const om = "application/openmetrics-text"
+	const good = "# TYPE req counter\nreq_total 1\n# EOF\n"
+	const early = "The group /job/a may have been pushed as OpenMetrics without the line # EOF"
+	f("req_total 1\n", good, om, early)
+	f("req_total 1\n", "# TYPE req_total counter\nreq_total 1\n", "", early)
+	f("a 1\n", "# TYPE a gauge\na 1\n", "", "")
+	f("# TYPE req_total gauge\nreq_total 1\n", good, om, "")
+	f("# TYPE req_total counter\nreq_total 1\n", "# TYPE req counter\nreq_total 1\n", om, "This push was read as text format, since it has no line # EOF")
+	f("# TYPE req_total counter\nreq_total 1\n", "# TYPE req counter\nreq_total 1\n", "", "")
+}
+
 // Errors of other kinds, and those of which nothing more is known, stay.
 func TestExplainKeepsWhatItDoesNotKnow(t *testing.T) {
 	other := errors.New("other")

@@ -91,7 +91,7 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 
 	notify := newNotifier(logger.With("component", "notify"))
 	notify.opening()
-	own := exposer.NewOwnMetrics()
+	own := exposer.NewSelfMetrics()
 	terms, err := rules.Load(cfg.GroupRules, cfg.GroupTTL, logger.With("component", "rules"), own.Registerer())
 	if err != nil {
 		return fmt.Errorf("--group.rules: %w", err)
@@ -161,7 +161,7 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 			History: b.History,
 		}, logger.With("component", "api")),
 		own:     own,
-		ownOnly: exposer.OwnHandler(own, s, logger.With("component", "own-metrics")),
+		ownOnly: exposer.SelfHandler(own, s, logger.With("component", "own-metrics")),
 		notReady: func() string {
 			if reason := waiting(); reason != "" {
 				return reason
@@ -233,7 +233,7 @@ func Serve(ctx context.Context, cfg *Config, flags map[string]string, hangups <-
 
 // scrapedOwn returns the own metrics that scrapes show, and their types, which
 // pushed families may not contradict then: none if they are kept apart.
-func scrapedOwn(own *exposer.OwnMetrics, where string) (*exposer.OwnMetrics, map[string]dto.MetricType, error) {
+func scrapedOwn(own *exposer.SelfMetrics, where string) (*exposer.SelfMetrics, map[string]dto.MetricType, error) {
 	if where == SelfSeparate {
 		return nil, nil, nil
 	}

@@ -25,7 +25,7 @@ type handlers struct {
 	paths        *ingest.Paths
 	scraper      *exposer.Scraper
 	api          *api.API
-	own          *exposer.OwnMetrics
+	own          *exposer.SelfMetrics
 	ownOnly      http.Handler
 	notReady     func() string // the reason why the gateway is not ready for pushes, "" for none
 	notScrapable func() string // likewise for scrapes

@@ -15,9 +15,10 @@ import (
 	"sluice/store"
 )
 
-// OwnMetrics are the gateway's own families: those of the Go runtime, of the
-// process, of Pushgateway under their names there, and Sluice's.
-type OwnMetrics struct {
+// SelfMetrics are the gateway's own families: those of the Go runtime, of the
+// process, of Pushgateway under their names there, and those of Sluice. Its methods
+// may be called concurrently.
+type SelfMetrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	size     *prometheus.SummaryVec
@@ -26,11 +27,10 @@ type OwnMetrics struct {
 	dead     prometheus.Gauge
 }
 
-// NewOwnMetrics returns the own metrics in a registry that others may add
-// theirs to.
-func NewOwnMetrics() *OwnMetrics {
+// NewSelfMetrics returns metrics in a new registry, to which other parts add theirs.
+func NewSelfMetrics() *SelfMetrics {
 	objectives := map[float64]float64{0.1: 0.01, 0.5: 0.05, 0.9: 0.01}
-	m := &OwnMetrics{
+	m := &SelfMetrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "pushgateway_http_requests_total",
@@ -60,8 +60,8 @@ func NewOwnMetrics() *OwnMetrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		version.NewCollector("pushgateway"),
 	)
-	// From the start, so that the families are there before the first push:
-	// their types are reserved then.
+	// The families must be there before the first push, so that Reserved has their
+	// types.
 	for _, method := range []string{"put", "post"} {
 		m.requests.WithLabelValues("push", "200", method)
 		m.size.WithLabelValues(method)
@@ -71,11 +71,11 @@ func NewOwnMetrics() *OwnMetrics {
 }
 
 // Registerer is where other parts add their metrics.
-func (m *OwnMetrics) Registerer() prometheus.Registerer { return m.registry }
+func (m *SelfMetrics) Registerer() prometheus.Registerer { return m.registry }
 
-// Reserved returns the types of all own families by name. All parts must have
-// added theirs.
-func (m *OwnMetrics) Reserved() (map[string]dto.MetricType, error) {
+// Reserved returns the types of all families by name. It is called once all parts
+// have added their metrics.
+func (m *SelfMetrics) Reserved() (map[string]dto.MetricType, error) {
 	families, err := m.registry.Gather()
 	if err != nil {
 		return nil, err
@@ -87,30 +87,30 @@ func (m *OwnMetrics) Reserved() (map[string]dto.MetricType, error) {
 	return reserved, nil
 }
 
-// gather returns the own families at the time of a view, none of nil.
-func (m *OwnMetrics) gather(view *store.View) ([]*dto.MetricFamily, error) {
+// gather returns the families at the time of a view. A nil *SelfMetrics has none.
+func (m *SelfMetrics) gather(view *store.View) ([]*dto.MetricFamily, error) {
 	if m == nil {
 		return nil, nil
 	}
 	return m.count(view.Len(), view.LenDead())
 }
 
-// count returns the own families beside so many living and dead groups.
-func (m *OwnMetrics) count(living, dead int) ([]*dto.MetricFamily, error) {
+// count returns the families for a number of living and dead groups.
+func (m *SelfMetrics) count(living, dead int) ([]*dto.MetricFamily, error) {
 	m.groups.Set(float64(living))
 	m.dead.Set(float64(dead))
 	return m.registry.Gather()
 }
 
 // Instrument counts the requests of a handler under its name.
-func (m *OwnMetrics) Instrument(handler string, h http.HandlerFunc) http.HandlerFunc {
+func (m *SelfMetrics) Instrument(handler string, h http.HandlerFunc) http.HandlerFunc {
 	return promhttp.InstrumentHandlerCounter(m.requests.MustCurryWith(prometheus.Labels{"handler": handler}), h)
 }
 
 // InstrumentPush counts and measures the pushes of one method. It does what
-// promhttp's wrappers do, but finds its metrics once: on the way of every push
-// their look-ups would take as long as judging it.
-func (m *OwnMetrics) InstrumentPush(method string, h http.HandlerFunc) http.HandlerFunc {
+// promhttp's wrappers do, but looks its metrics up once. For each push the wrappers'
+// look-ups would take as long as judging it.
+func (m *SelfMetrics) InstrumentPush(method string, h http.HandlerFunc) http.HandlerFunc {
 	method = strings.ToLower(method)
 	requests := m.requests.MustCurryWith(prometheus.Labels{"handler": "push", "method": method})
 	ok := requests.WithLabelValues("200")
@@ -140,10 +140,10 @@ func (w *statusRecorder) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController reach what is beneath.
+// Unwrap lets http.ResponseController reach the writer beneath.
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// requestSize is about what a request has on the wire, in bytes.
+// requestSize is the approximate size of a request on the wire, in bytes.
 func requestSize(r *http.Request) int64 {
 	n := len(r.Method) + len(r.RequestURI) + len(r.Proto) + len(r.Host)
 	for name, values := range r.Header {

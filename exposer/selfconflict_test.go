@@ -9,7 +9,7 @@ import (
 )
 
 func TestOwnFamiliesYieldToThoseTheyContradict(t *testing.T) {
-	f := func(own dto.MetricType, ownName, pushed string, want bool) {
+	f := func(self dto.MetricType, ownName, pushed string, want bool) {
 		t.Helper()
 		name := strings.Fields(pushed)[0]
 		text := "# TYPE " + pushed + "\n"
@@ -22,9 +22,9 @@ func TestOwnFamiliesYieldToThoseTheyContradict(t *testing.T) {
 			text += name + `{instance="",job="a"} 1` + "\n"
 		}
 		view := filled(t, map[string]string{"/job/a": text}).View()
-		family := &dto.MetricFamily{Name: proto.String(ownName), Type: own.Enum()}
-		if got := len(agreeing([]*dto.MetricFamily{family}, view.Families())) == 1; got != want {
-			t.Errorf("%s %s beside %s: got %t, want %t", own, ownName, pushed, got, want)
+		family := &dto.MetricFamily{Name: proto.String(ownName), Type: self.Enum()}
+		if got := len(withoutConflicts([]*dto.MetricFamily{family}, view.Families())) == 1; got != want {
+			t.Errorf("%s %s beside %s: got %t, want %t", self, ownName, pushed, got, want)
 		}
 	}
 	const gauge, summary, histogram = dto.MetricType_GAUGE, dto.MetricType_SUMMARY, dto.MetricType_HISTOGRAM

@@ -11,12 +11,11 @@ import (
 	"sluice/store"
 )
 
-// OwnHandler returns a handler that serves the gateway's own families alone, in
-// the formats of every exporter. It answers from the start, so that a replay can
-// be watched.
-func OwnHandler(own *OwnMetrics, s *store.Store, logger *slog.Logger) http.Handler {
+// SelfHandler returns a handler that serves the gateway's own families alone, in the
+// formats of every exporter. It also answers during a replay.
+func SelfHandler(self *SelfMetrics, s *store.Store, logger *slog.Logger) http.Handler {
 	gather := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
-		return own.count(s.Groups(), s.Dead())
+		return self.count(s.Groups(), s.Dead())
 	})
 	return promhttp.HandlerFor(gather, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError),
