@@ -242,7 +242,7 @@ func TestOpenMetricsFallsBackToText(t *testing.T) {
 func TestOpenMetricsWithEOFIsNeverText(t *testing.T) {
 	f := func(body, want string) {
 		t.Helper()
-		_, err := Families([]byte(body), openMetricsContentType, mustKey("j"), Options{})
+		_, err := Families([]byte(body), openMetricsContentType, testkit.NewKey("j"), Options{})
 		if _, unreadable := errors.AsType[*SyntaxError](err); !unreadable || !strings.HasPrefix(err.Error(), "OpenMetrics parsing error in line "+want) {
 			t.Errorf("%q: got %T %v, want line %s", body, err, err, want)
 		}

@@ -149,20 +149,20 @@ func TestConflict(t *testing.T) {
 	f := func(first, second, secondType, want string) {
 		t.Helper()
 		s := store.New(store.Settings{})
-		families, err := decode.Families([]byte(first), "", mustKey("a"), decode.Options{})
+		families, err := decode.Families([]byte(first), "", testkit.NewKey("a"), decode.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		event, err := s.Draft().Put(store.Push{Key: mustKey("a"), Families: families, Time: 1})
+		event, err := s.Draft().Put(store.Push{Key: testkit.NewKey("a"), Families: families, Time: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.Apply(1, event)
-		families, err = decode.Families([]byte(second), secondType, mustKey("b"), decode.Options{})
+		families, err = decode.Families([]byte(second), secondType, testkit.NewKey("b"), decode.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = s.Draft().Put(store.Push{Key: mustKey("b"), Families: families, Time: 2})
+		_, err = s.Draft().Put(store.Push{Key: testkit.NewKey("b"), Families: families, Time: 2})
 		conflict, ok := errors.AsType[*store.Conflict](err)
 		if !ok {
 			t.Fatalf("%q after %q: %v is no conflict", second, first, err)
