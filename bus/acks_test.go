@@ -1,48 +1,45 @@
 package bus
 
 import (
-	"context"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
+
+	"sluice/e2e/testkit"
 )
 
 // Whoever may publish on the server may send an answer: one that belongs to no message
-// of the round is ignored.
+// is ignored.
 func TestForgedAnswersAreIgnored(t *testing.T) {
 	server := startServer(t)
-	g, err := openGateway(Config{URL: server.ClientURL()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := g.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}()
+	g := startGateway(t, Config{URL: server.ClientURL()})
 	nc, err := nats.Connect(server.ClientURL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	g.acks.begin(2)
-	lost := make(chan struct{})
-	for _, end := range []string{
-		"1.-1", "1.2", "1.-9223372036854775808", "1.99999999999999999999", "1.x", "1.", "0.0", "2.0", "-1.0", "x.0", ".",
-	} {
-		if err := nc.Publish(g.acks.inbox+end, []byte(`{"stream":"SLUICE","seq":7}`)); err != nil {
-			t.Fatal(err)
+	replies := make(chan string, 16)
+	if _, err := nc.Subscribe("sluice.log.>", func(m *nats.Msg) { replies <- m.Reply }); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	g.push(t, testkit.Put("/job/a", 1))
+	inbox := (<-replies)
+	inbox = inbox[:strings.LastIndexByte(inbox, '.')+1]
+	for _, end := range []string{"-1", "0", "1.-1", "1.0", "1.99999999999999999999", "x", "......"} {
+		for _, data := range []string{"", "?", `{"stream":"SLUICE","seq":7}`, `{"error":{"code":400,"err_code":10071}}`} {
+			if err := nc.PublishMsg(&nats.Msg{Subject: inbox + end, Data: []byte(data)}); err != nil && !strings.Contains(end, "..") {
+				t.Fatal(err)
+			}
 		}
 	}
-	for i, data := range []string{`{"stream":"SLUICE","seq":1}`, `{"stream":"SLUICE","seq":2}`} {
-		if err := nc.Publish(g.acks.reply(i), []byte(data)); err != nil {
-			t.Fatal(err)
-		}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
 	}
-	answers := g.acks.wait(t.Context(), lost)
-	for i, a := range answers {
-		if !a.known || a.refuse != nil || a.seq != uint64(i)+1 {
-			t.Errorf("answer %d: got %s", i, a)
-		}
+	if seqs := g.push(t, testkit.Put("/job/a", 2), testkit.Put("/job/b", 3)); len(seqs) != 2 || seqs[0] != 2 || seqs[1] != 3 {
+		t.Errorf("got %d, want 2 and 3", seqs)
 	}
 }

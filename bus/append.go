@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/bus/embed"
 	"sluice/bus/event"
@@ -196,7 +197,7 @@ func (b *Bus) publishChain(ctx context.Context, c *chunk, first bool) (settled b
 	if !connected {
 		return false, nil
 	}
-	b.acks.begin(len(rest))
+	published := make([]jetstream.PubAckFuture, 0, len(rest))
 	for i, m := range rest {
 		delete(m.Header, headerBatchID)
 		delete(m.Header, headerBatchSeq)
@@ -208,15 +209,16 @@ func (b *Bus) publishChain(ctx context.Context, c *chunk, first bool) (settled b
 		} else {
 			m.Header[headerExpectedID] = rest[i-1].Header[headerMsgID]
 		}
-		m.Reply = b.acks.reply(i)
-		if err := b.nc.PublishMsg(m); err != nil {
-			if errors.Is(err, nats.ErrMaxPayload) {
-				return true, fmt.Errorf("%w: %w", ErrUnavailable, err) // the server has changed its mind
-			}
+		p, err := b.publisher.publish(m)
+		if errors.Is(err, nats.ErrMaxPayload) {
+			return true, fmt.Errorf("%w: %w", ErrUnavailable, err) // the server has changed its mind
+		}
+		if err != nil {
 			break // the answers will be missing
 		}
+		published = append(published, p)
 	}
-	answers := b.acks.wait(ctx, lost)
+	answers := await(ctx, published, lost)
 	before := c.landed
 	// What landed last takes all before it with it, answered or not.
 	for i, a := range slices.Backward(answers) {
@@ -227,6 +229,9 @@ func (b *Bus) publishChain(ctx context.Context, c *chunk, first bool) (settled b
 	}
 	if c.landed == len(c.messages) {
 		return true, nil
+	}
+	if c.landed-before >= len(answers) {
+		return false, nil
 	}
 	a := answers[c.landed-before]
 	if !a.known || a.refuse == nil {

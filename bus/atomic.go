@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"sluice/bus/embed"
@@ -66,7 +67,6 @@ func (b *Bus) publishAtomic(ctx context.Context, c *chunk, _ bool) (settled bool
 	if !connected {
 		return false, nil
 	}
-	b.acks.begin(1) // for the last message, which commits
 	id := []string{nuid.Next()}
 	last := len(c.messages) - 1
 	for i, m := range c.messages {
@@ -75,15 +75,17 @@ func (b *Bus) publishAtomic(ctx context.Context, c *chunk, _ bool) (settled bool
 		if i == 0 {
 			m.Header[headerExpectedSeq] = []string{strconv.FormatUint(c.after, 10)}
 		}
-		if i == last {
-			m.Header[headerBatchCommit] = []string{"1"}
-			m.Reply = b.acks.reply(0)
-		}
-		if b.nc.PublishMsg(m) != nil {
-			break // the answer will be missing
+		if i < last && b.nc.PublishMsg(m) != nil {
+			return false, nil
 		}
 	}
-	a := b.acks.wait(ctx, lost)[0]
+	commit := c.messages[last]
+	commit.Header[headerBatchCommit] = []string{"1"}
+	p, err := b.publisher.publish(commit)
+	if err != nil {
+		return false, nil
+	}
+	a := await(ctx, []jetstream.PubAckFuture{p}, lost)[0]
 	switch {
 	case !a.known:
 		return false, nil

@@ -45,7 +45,7 @@ type Bus struct {
 	nudges    chan uint64 // from CatchUp: sequences that may be holes
 
 	appending sync.Mutex // one Append at a time
-	acks      *acks
+	publisher *publisher
 	migration *migration // what is to be brought into the cluster; for ensureStream
 	opened    time.Time  // when a member of a cluster has come up
 	instance  string     // makes message ids unique among gateways
@@ -105,8 +105,8 @@ func (b *Bus) open(ctx context.Context) error {
 	if b.js, err = jetstream.New(b.nc); err != nil {
 		return fmt.Errorf("cannot use JetStream: %w", err)
 	}
-	if b.acks, err = newAcks(b.nc); err != nil {
-		return fmt.Errorf("cannot listen for acknowledgements: %w", err)
+	if b.publisher, err = newPublisher(b.nc, b.cfg.PublishTimeout); err != nil {
+		return fmt.Errorf("cannot use JetStream: %w", err)
 	}
 	if b.quorum.watched {
 		if err := b.fairness.listen(b.nc, b.cfg.Prefix); err != nil {

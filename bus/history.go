@@ -39,18 +39,33 @@ type HistoryEntry struct {
 
 // History returns the newest events that the stream has of a group, n of them at
 // most and 32 MiB, the newest first, and how many it has in all. It asks the
-// stream, and waits two seconds at most, or until ctx ends.
+// stream, and waits two seconds at most, or until ctx ends. Within that time it asks
+// again if nobody answers, as in a cluster that has just formed.
 func (b *Bus) History(ctx context.Context, key store.Key, n int) (events []HistoryEntry, kept uint64, err error) {
 	ctx, cancel := b.bounded(ctx, historyTime)
 	defer cancel()
-	subject := event.Subject(b.cfg.Prefix, key)
-	s, err := b.js.Stream(ctx, streamName(b.cfg.Prefix))
-	if err != nil {
-		return nil, 0, fmt.Errorf("cannot read the history of a group: %w", streamError(err))
+	for {
+		events, kept, err = b.readHistory(ctx, key, n)
+		if err == nil {
+			return events, kept, nil
+		}
+		if connected, _ := b.link.state(); !connected || !unanswered(err) || !pause(ctx, askAgain) {
+			return nil, 0, fmt.Errorf("cannot read the history of a group: %w", streamError(err))
+		}
 	}
-	places, kept, err := b.newest(ctx, s.CachedInfo().State, subject, n)
+}
+
+// readHistory tries once what History does.
+func (b *Bus) readHistory(ctx context.Context, key store.Key, n int) (events []HistoryEntry, kept uint64, err error) {
+	ask, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	s, err := b.js.Stream(ask, streamName(b.cfg.Prefix))
 	if err != nil {
-		return nil, 0, fmt.Errorf("cannot read the history of a group: %w", streamError(err))
+		return nil, 0, err
+	}
+	places, kept, err := b.newest(ctx, s.CachedInfo().State, event.Subject(b.cfg.Prefix, key), n)
+	if err != nil {
+		return nil, 0, err
 	}
 	bytes := 0
 	for _, at := range places {
@@ -62,7 +77,7 @@ func (b *Bus) History(ctx context.Context, key store.Key, n int) (events []Histo
 			continue // replaced meanwhile
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("cannot read event %d: %w", at.seq, streamError(err))
+			return nil, 0, fmt.Errorf("event %d: %w", at.seq, err)
 		}
 		events = append(events, b.historyEntry(key, raw))
 	}

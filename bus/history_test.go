@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"sluice/bus/embed"
@@ -21,7 +23,7 @@ func (g *gateway) past(t *testing.T, path string, n int) (string, uint64) {
 	var kept uint64
 	testkit.Eventually(t, "the stream answers", func() (ok bool) { // a slow machine may need another try
 		var err error
-		if events, kept, err = g.History(t.Context(), testkit.MustKey(path), n); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		if events, kept, err = g.History(t.Context(), testkit.MustKey(path), n); err != nil && !unanswered(err) {
 			t.Fatal(err)
 		}
 		return err == nil
@@ -143,6 +145,28 @@ func TestHistoryOfAStreamThatIsAway(t *testing.T) {
 	server.start(t)
 	testkit.Eventually(t, "the stream is back", func() bool {
 		events, _, err := g.History(t.Context(), testkit.MustKey("/job/a"), 1)
+		return err == nil && len(events) == 1
+	})
+}
+
+// A question that nobody has heard, as when a cluster forms, is asked again until the
+// time is over.
+func TestHistoryWaitsForJetStream(t *testing.T) {
+	server := startServer(t)
+	g := startGateway(t, Config{URL: server.ClientURL()})
+	g.push(t, testkit.Put("/job/a", 1))
+	testkit.Eventually(t, "History outlasts a short absence", func() bool { // a slow machine may need another try
+		if err := server.DisableJetStream(); err != nil {
+			t.Fatal(err)
+		}
+		enabled := make(chan error, 1)
+		time.AfterFunc(100*time.Millisecond, func() {
+			enabled <- server.EnableJetStream(&natsserver.JetStreamConfig{StoreDir: server.opts.StoreDir})
+		})
+		events, _, err := g.History(t.Context(), testkit.MustKey("/job/a"), 1)
+		if err := <-enabled; err != nil {
+			t.Fatal(err)
+		}
 		return err == nil && len(events) == 1
 	})
 }

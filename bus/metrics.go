@@ -20,38 +20,34 @@ type metrics struct {
 // What the status says anyway is read from there.
 func newMetrics(reg prometheus.Registerer, cfg Config, status func() Status) *metrics {
 	m := &metrics{
-		reg: reg,
-		replaySeconds: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "sluice_replay_seconds", Help: "Seconds that the last replay of the stream took.",
-		}),
+		reg:           reg,
+		replaySeconds: newGauge("sluice_replay_seconds", "Seconds that the last replay of the stream took."),
 		batchEvents: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "sluice_batch_events", Help: "Events in a batch that was to be appended to the stream.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 11),
 		}),
-		bytes: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "sluice_stream_bytes", Help: "Size of the stream in bytes, as it was a few seconds ago.",
-		}),
-		copies: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "sluice_stream_copies", Help: "Copies of the stream that there are to be, by its settings.",
-		}),
-		copiesCurrent: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "sluice_stream_copies_current", Help: "Copies of the stream that have all of it, as it was a few seconds ago.",
-		}),
-		members: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "sluice_cluster_members", Help: "Members of the cluster, this one included, by its settings.",
-		}),
-		connected: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "sluice_cluster_members_connected", Help: "Members of the cluster that are connected with this one, itself included.",
-		}),
+		bytes:         newGauge("sluice_stream_bytes", "Size of the stream in bytes, as it was a few seconds ago."),
+		copies:        newGauge("sluice_stream_copies", "Copies of the stream that there are to be, by its settings."),
+		copiesCurrent: newGauge("sluice_stream_copies_current", "Copies of the stream that have all of it, as it was a few seconds ago."),
+		members:       newGauge("sluice_cluster_members", "Members of the cluster, this one included, by its settings."),
+		connected:     newGauge("sluice_cluster_members_connected", "Members of the cluster that are connected with this one, itself included."),
 	}
-	most := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "sluice_stream_limit_bytes", Help: "Bytes that the stream may have (--bus.max-bytes), 0 for no limit.",
-	})
-	most.Set(float64(cfg.MaxBytes))
-	m.register(m.replaySeconds, m.batchEvents, m.bytes, m.copies, m.copiesCurrent, most)
+	limit := newGauge("sluice_stream_limit_bytes", "Bytes that the stream may have (--bus.max-bytes), 0 for no limit.")
+	limit.Set(float64(cfg.MaxBytes))
+	m.register(m.replaySeconds, m.batchEvents, m.bytes, m.copies, m.copiesCurrent, limit)
 	if cfg.Server.Cluster.On() {
 		m.register(m.members, m.connected)
 	}
+	m.registerStatus(status)
+	return m
+}
+
+func newGauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+}
+
+// registerStatus registers what the status says.
+func (m *metrics) registerStatus(status func() Status) {
 	gauge := func(name, help string, value func(Status) uint64) {
 		m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
 			func() float64 { return float64(value(status())) }))
@@ -64,18 +60,10 @@ func newMetrics(reg prometheus.Registerer, cfg Config, status func() Status) *me
 		func(s Status) uint64 { return s.Last })
 	gauge("sluice_stream_applied_sequence", "Sequence up to which the stream has been applied.",
 		func(s Status) uint64 { return s.Applied })
-	gauge("sluice_replaying", "1 if the stream has not been replayed yet, or is being replayed again, else 0.", func(s Status) uint64 {
-		if s.Ready && !s.Replaying {
-			return 0
-		}
-		return 1
-	})
-	gauge("sluice_bus_connected", "1 if the NATS server is connected, else 0.", func(s Status) uint64 {
-		if s.Connected {
-			return 1
-		}
-		return 0
-	})
+	gauge("sluice_replaying", "1 if the stream has not been replayed yet, or is being replayed again, else 0.",
+		func(s Status) uint64 { return one(!s.Ready || s.Replaying) })
+	gauge("sluice_bus_connected", "1 if the NATS server is connected, else 0.",
+		func(s Status) uint64 { return one(s.Connected) })
 	counter("sluice_batches_total", "Batches of events that were to be appended to the stream.",
 		func(s Status) uint64 { return s.Batches })
 	counter("sluice_batch_conflicts_total", "Batches that were refused, at least in part, because another gateway had been faster.",
@@ -86,7 +74,14 @@ func newMetrics(reg prometheus.Registerer, cfg Config, status func() Status) *me
 		func(s Status) uint64 { return s.Holes })
 	counter("sluice_replay_missing_events_total", "Events that the stream promised for a replay but did not deliver.",
 		func(s Status) uint64 { return s.Missing })
-	return m
+}
+
+// one is 1 for true.
+func one(is bool) uint64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func (m *metrics) register(collectors ...prometheus.Collector) {

@@ -83,40 +83,15 @@ func (r *replayRun) run(ctx context.Context) error {
 		got := r.subscription.take(r.spare)
 		r.spare = got.items
 		r.apply(got.items)
-		switch {
-		case r.into.Sequence() >= r.target:
-			if r.reached(ctx) {
-				return nil
-			}
-			if got.err != nil {
-				return got.err
-			}
-		case (r.done >= r.total && !got.idle.IsZero() || r.total == 0) && !r.quorum.watched:
+		if r.complete(ctx, got) {
 			return nil
-		case got.err != nil:
+		}
+		if got.err != nil {
 			return got.err
-		case quiet && len(got.items) == 0:
-			switch r.look(ctx, r.subscription) {
-			case gone:
-				return fmt.Errorf("%w: its consumer does not answer", errLost)
-			case exhausted:
-				// The server has promised more than it can read, or than there is any
-				// more. Or it has a copy of the stream that is behind.
-				if !r.quorum.watched {
-					return nil
-				}
-				if r.nothingTo(ctx, r.into.Sequence(), r.target) {
-					r.into.Skip(r.target)
-					r.late = time.Time{}
-					break // what has replaced it may be on its way
-				}
-				if r.overdue() {
-					return fmt.Errorf("%w: the copy of the stream that it reads is behind", errLost)
-				}
-			case stuck:
-				if err := r.goRound(ctx); err != nil {
-					return err
-				}
+		}
+		if quiet && len(got.items) == 0 && r.into.Sequence() < r.target {
+			if over, err := r.examine(ctx); over || err != nil {
+				return err
 			}
 		}
 		quiet = false
@@ -124,13 +99,49 @@ func (r *replayRun) run(ctx context.Context) error {
 		case <-r.subscription.news:
 		case <-ticker.C:
 			quiet = true
-		case <-r.nudges: // whoever asks, the replay is what he waits for
+		case <-r.nudges: // CatchUp waits for the replay in any case
 		case <-lost:
 			return errLost
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// complete tells whether the replay is over: the store has the target, or a server
+// whose copy of the stream is the only one has nothing more.
+func (r *replayRun) complete(ctx context.Context, got batch) bool {
+	if r.into.Sequence() >= r.target {
+		return r.reached(ctx)
+	}
+	return !r.quorum.watched && (r.total == 0 || r.done >= r.total && !got.idle.IsZero())
+}
+
+// examine finds out why a subscription that has more to deliver is quiet, and mends
+// that. over tells that the target cannot be reached any more, and that the replay is
+// complete.
+func (r *replayRun) examine(ctx context.Context) (over bool, err error) {
+	switch r.look(ctx, r.subscription) {
+	case gone:
+		return false, fmt.Errorf("%w: its consumer does not answer", errLost)
+	case exhausted:
+		// The server has promised more than it can read, or than there is any more. Or
+		// it has a copy of the stream that is behind.
+		if !r.quorum.watched {
+			return true, nil
+		}
+		if r.nothingTo(ctx, r.into.Sequence(), r.target) {
+			r.into.Skip(r.target)
+			r.late = time.Time{}
+			return false, nil // what has replaced it may be on its way
+		}
+		if r.overdue() {
+			return false, fmt.Errorf("%w: the copy of the stream that it reads is behind", errLost)
+		}
+	case stuck:
+		return false, r.goRound(ctx)
+	}
+	return false, nil
 }
 
 // reached tells whether a store that has the target is complete. What other

@@ -89,13 +89,19 @@ func (b *Bus) askLast(ctx context.Context) (uint64, error) {
 		if err == nil {
 			return info.State.LastSeq, nil
 		}
-		if !errors.Is(err, nats.ErrNoResponders) && !errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		if !unanswered(err) && ctx.Err() == nil {
 			b.limited.Warn("cannot ask for the last sequence of the stream", "err", err)
 		}
 		if !pause(ctx, askAgain) {
 			return 0, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 	}
+}
+
+// unanswered tells whether a question to the stream has failed since nobody was there
+// to answer it, or nobody did in time.
+func unanswered(err error) bool {
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // pause waits, and returns false if ctx ends before.

@@ -115,19 +115,18 @@ func TestManyClashesAreRefusedInAFewWords(t *testing.T) {
 	}
 }
 
-// Pushgateway accepts labels of any size. Sluice has a limit, also for those in the
-// path.
+// Pushgateway accepts labels of any size. Sluice has a limit for names, and for those
+// in the path; label values in a body are bounded by the body, unless the flag is given.
 func TestLabelsHaveALimit(t *testing.T) {
 	g := newSite(t).start()
 	long := strings.Repeat("a", 100_000)
 	for name, s := range map[string]step{
-		"a label value in a body": put("/job/x", "m{a=\""+long+"\"} 1\n"),
-		"a label name in a body":  put("/job/x", "m{"+long+"=\"a\"} 1\n"),
-		"a metric's name":         put("/job/x", long+" 1\n"),
-		"a group's job":           put("/job/"+long, "m 1\n"),
-		"a group's label value":   post("/job/x/a/"+long, "m 1\n"),
-		"a group's label name":    post("/job/x/"+long+"/v", "m 1\n"),
-		"a value in base64":       put("/job/x/a@base64/"+long, "m 1\n"),
+		"a label name in a body": put("/job/x", "m{"+long+"=\"a\"} 1\n"),
+		"a metric's name":        put("/job/x", long+" 1\n"),
+		"a group's job":          put("/job/"+long, "m 1\n"),
+		"a group's label value":  post("/job/x/a/"+long, "m 1\n"),
+		"a group's label name":   post("/job/x/"+long+"/v", "m 1\n"),
+		"a value in base64":      put("/job/x/a@base64/"+long, "m 1\n"),
 	} {
 		a, err := g.exchange(s)
 		if err != nil {
@@ -142,5 +141,9 @@ func TestLabelsHaveALimit(t *testing.T) {
 	}
 	if lines, _ := g.scrape().withoutTimes(); len(lines) > 0 {
 		t.Errorf("%d series are stored", len(lines))
+	}
+	g.must(http.StatusOK, http.MethodPut, "/metrics/job/x", "m{a=\""+long+"\"} 1\n")
+	if lines, _ := g.scrape().withoutTimes(); len(lines) != 1 {
+		t.Errorf("%d series are stored, want the one with a long label value", len(lines))
 	}
 }

@@ -47,7 +47,7 @@ func lines(series int) string {
 // value and its flag, whatever the format of the body is.
 func TestLimits(t *testing.T) {
 	g := startGateway(t, bus.Config{}, defaultCommitter)
-	g.setFront(FrontConfig{MaxBytes: 1 << 20, Limits: Limits{Series: 10, Labels: 4, LabelBytes: 50, TextBytes: 2000}})
+	g.setFront(FrontConfig{MaxBytes: 1 << 20, Limits: Limits{Series: 10, Labels: 4, LabelBytes: 50, ValueBytes: 50, TextBytes: 2000}})
 	f := func(name, path, body string, code int, reason string, wants ...string) {
 		t.Helper()
 		before, stored := g.refused(reason, viaHTTP), g.text()

@@ -4,28 +4,36 @@ package limitlog
 
 import (
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 const (
-	// Burst lines are logged within each period, what exceeds them is counted.
+	// Burst is how many lines are logged at once. After that there are as many in each
+	// period, spread evenly.
 	Burst  = 10
 	period = 10 * time.Second
 )
 
-// Logger logs at a bounded rate. Its methods may be called concurrently.
+// Logger logs at a bounded rate. It counts the lines that exceed it, and logs their
+// number at most once in a period. Its methods may be called concurrently.
 type Logger struct {
-	logger *slog.Logger
-
-	mu      sync.Mutex
-	begun   time.Time // begin of the current period
-	used    int
-	dropped int
+	logger  *slog.Logger
+	lines   *rate.Limiter
+	dropped atomic.Int64
+	reports rate.Sometimes
 }
 
 // New returns one that logs to logger.
-func New(logger *slog.Logger) *Logger { return &Logger{logger: logger} }
+func New(logger *slog.Logger) *Logger {
+	return &Logger{
+		logger:  logger,
+		lines:   rate.NewLimiter(rate.Every(period/Burst), Burst),
+		reports: rate.Sometimes{Interval: period},
+	}
+}
 
 // Warn logs a warning, unless there are too many lines.
 func (l *Logger) Warn(msg string, args ...any) {
@@ -42,18 +50,12 @@ func (l *Logger) Info(msg string, args ...any) {
 }
 
 func (l *Logger) allow() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now := time.Now(); now.Sub(l.begun) >= period {
-		if l.dropped > 0 {
-			l.logger.Warn("log lines were left out", "lines", l.dropped)
-		}
-		l.begun, l.used, l.dropped = now, 0, 0
-	}
-	if l.used >= Burst {
-		l.dropped++
+	if !l.lines.Allow() {
+		l.dropped.Add(1)
 		return false
 	}
-	l.used++
+	if l.dropped.Load() > 0 {
+		l.reports.Do(func() { l.logger.Warn("log lines were left out", "lines", l.dropped.Swap(0)) })
+	}
 	return true
 }

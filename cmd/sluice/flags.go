@@ -78,7 +78,7 @@ func serveFlags() []cli.Flag {
 		&cli.IntFlag{Name: "push.max-groups", Value: defaultMaxGroups, Usage: "most `groups` there may be; a push that would make one more is answered by 429. 0 is no limit"},
 		&cli.IntFlag{Name: "push.max-series", Value: defaultMaxSeries, Usage: "most `series` of a push; 0 is no limit"},
 		&cli.IntFlag{Name: "push.max-labels", Value: defaultMaxLabels, Usage: "most `labels` of a series, those of its group included"},
-		&cli.IntFlag{Name: "push.max-label-bytes", Value: defaultMaxLabelBytes, Usage: "most `bytes` of a metric name, a label name or a label value, and of a grouping key as a whole"},
+		&cli.IntFlag{Name: "push.max-label-bytes", Value: defaultMaxLabelBytes, Usage: "most `bytes` of a metric name or a label name, and of a grouping key as a whole; if given, also of a label value"},
 		&cli.StringFlag{Name: "group.ttl", Value: "never", Usage: "`time` that a group lives after its last push, if the push and the rules do not say"},
 		&cli.StringFlag{Name: "group.rules", Usage: "`file` with rules by grouping key: time to live, and groups of a job"},
 		&cli.DurationFlag{Name: "group.forget-after", Value: defaultForget, Usage: "`time` that a group which has expired is remembered: as down in scrapes and among the targets"},
@@ -211,6 +211,9 @@ func readConfig(c *cli.Context) (*options, error) {
 		},
 	}}
 	cfg := &opts.gateway
+	if c.IsSet("push.max-label-bytes") { // else the body bounds label values, as in Prometheus
+		cfg.Front.Limits.ValueBytes = cfg.Front.Limits.LabelBytes
+	}
 	cfg.Bus.Server.MaxPayload = maxEvent(cfg.Front.MaxBytes)
 	cfg.Front.Limits.TextBytes = cfg.Bus.Server.MaxPayload // what is larger fits into no event
 	return opts, cfg.Check()

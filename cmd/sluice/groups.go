@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"sluice/cmd/sluice/client"
 	"sluice/exposer/api"
 )
 
@@ -50,18 +52,23 @@ func groupsAction(c *cli.Context) error {
 	if c.Bool("json") {
 		out = &groupsJSON{w: c.App.Writer}
 	}
-	query := url.Values{"match[]": listOf(c, "match")}
-	left, after := c.Int("limit"), ""
+	return listGroups(c.Context, h, listOf(c, "match"), c.Int("limit"), out)
+}
+
+// listGroups asks for page after page, until it has limit groups (0 is all).
+func listGroups(ctx context.Context, h *client.HTTP, match []string, limit int, out groupsPrinter) error {
+	query := url.Values{"match[]": match}
+	left, after := limit, ""
 	for {
 		want := groupsPage
-		if c.Int("limit") > 0 {
+		if limit > 0 {
 			want = min(want, left)
 		}
 		query.Set("limit", strconv.Itoa(want))
 		if after != "" {
 			query.Set("after", after)
 		}
-		data, err := apiData(c.Context, h, "/groups", query)
+		data, err := apiData(ctx, h, "/groups", query)
 		if err != nil {
 			return fmt.Errorf("cannot list groups: %w", err)
 		}
@@ -73,17 +80,17 @@ func groupsAction(c *cli.Context) error {
 			return err
 		}
 		left -= len(answer.Groups)
-		if answer.Next == "" || c.Int("limit") > 0 && left <= 0 {
+		if answer.Next == "" || limit > 0 && left <= 0 {
 			return out.end(answer.Total)
 		}
 		if answer.Next <= after {
-			return fmt.Errorf("cannot list groups: behind %s there shall come %s, which is no later one", after, answer.Next)
+			return fmt.Errorf("cannot list groups: the gateway says that %s comes after %s, but it does not", answer.Next, after)
 		}
 		after = answer.Next
 	}
 }
 
-// groupsTable has a line for each group. Columns are as wide as each page needs.
+// groupsTable prints a line for each group. Each page has its own column widths.
 type groupsTable struct {
 	w, notes io.Writer
 	printed  int
@@ -116,7 +123,7 @@ func (t *groupsTable) end(total int) error {
 	return err
 }
 
-// groupsJSON prints one object as the API has it, with all groups in it.
+// groupsJSON prints one object in the form of the API, with all groups in it.
 type groupsJSON struct {
 	w       io.Writer
 	printed int

@@ -68,7 +68,7 @@ func TestGroupsThatDoNotEnd(t *testing.T) {
 	}))
 	defer s.Close()
 	_, _, err := sluice(t, "", "groups", "--url", s.URL)
-	if err == nil || !strings.Contains(err.Error(), "which is no later one") {
+	if err == nil || !strings.Contains(err.Error(), "comes after /job/a, but it does not") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -27,7 +27,7 @@ type Broadcaster struct {
 
 	mu      sync.Mutex
 	ring    [eventRing]*broadcast
-	next    uint64        // events so far: the next one's place is the rest by eventRing
+	next    uint64        // events so far; modulo eventRing it is the place of the next one
 	counts  EventCounts   // of all events so far
 	changed chan struct{} // closed by the next event; nil while nobody waits
 	done    bool
@@ -57,8 +57,10 @@ type broadcast struct {
 
 // Event is the data of an event of /api/v1/events, whose kind is push, delete,
 // refusal, expire, forget, wipe or import.
+// Event is the data of an event of /api/v1/events. Its kind is push, delete, refusal,
+// expire, forget, wipe or import.
 type Event struct {
-	Sequence uint64            `json:"sequence,omitempty"` // 0 for what is not in the stream
+	Sequence uint64            `json:"sequence,omitempty"` // 0 if it is not in the stream
 	Time     time.Time         `json:"time"`
 	Group    string            `json:"group,omitempty"`
 	Labels   map[string]string `json:"labels,omitempty"`

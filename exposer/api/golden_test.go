@@ -48,14 +48,13 @@ func answersOf(t *testing.T, name string, h http.Handler, paths ...string) []byt
 	return out.Bytes()
 }
 
-// all is an API over a store whose other sources answer the same each time.
-func all(s *store.Store, ready bool, status bus.Status, known bus.Known, clusterErr error) http.Handler {
-	key, _ := store.NewKey("x", store.Label{Name: "instance", Value: "<b>"})
+// goldenAPI is an API over a store whose other sources answer the same each time.
+func goldenAPI(t *testing.T, s *store.Store, ready bool, status bus.Status, known bus.Known, clusterErr error) http.Handler {
 	r := route.New()
 	New(s, Config{
 		Ready: func() bool { return ready },
 		Refusals: func() []store.Refusal {
-			return []store.Refusal{{Key: key, Time: 2e9, Status: 413, Reason: "too_large", Message: "big <\n>", Origin: "http 1"}}
+			return []store.Refusal{{Key: keyOf(t, "/job/x/instance/<b>"), Time: 2e9, Status: 413, Reason: "too_large", Message: "big <\n>", Origin: "http 1"}}
 		},
 		Address: Address{External: &url.URL{Scheme: "https", Host: "gw.example.org"}, Prefix: "/pg"},
 		Status:  Status{Build: map[string]string{"version": "1", "a": "2"}, Flags: map[string]string{"z": "<>", "a": "b"}, Start: time.Unix(1, 5).UTC()},
@@ -116,7 +115,7 @@ func TestAnswersStayTheSame(t *testing.T) {
 	dead := withDead(t)
 	status := bus.Status{Connected: true, Ready: true, Last: 9, Applied: 7, Damaged: 1, Holes: 2, Missing: 3, Batches: 4, Conflicts: 5}
 	known := bus.Known{Bytes: 100, Events: 10, History: 7}
-	got.Write(answersOf(t, "dead", all(dead, true, status, known, nil),
+	got.Write(answersOf(t, "dead", goldenAPI(t, dead, true, status, known, nil),
 		"/status", "/metrics", "/refusals", "/refusals?limit=1", "/refusals?limit=x", "/refusals?group=x",
 		"/groups", "/groups?limit=1", "/groups?limit=1&after=/job/a/instance/0", "/groups?sort=-state&offset=1", "/groups?dead=true", "/groups?state=up&search=job=a",
 		"/groups?match[]=up", "/groups?search=~(", "/groups?limit=0", "/groups?offset=-1", "/groups?dead=maybe", "/groups?state=down", "/groups?sort=size",
@@ -124,11 +123,11 @@ func TestAnswersStayTheSame(t *testing.T) {
 		"/group?group=/job/a/instance/0", "/group?group=/job/none", "/group", "/group?group=/job/a&limit=x",
 		"/history?group=/job/a", "/history?group=/job/a&limit=1", "/history?group=x", "/history?group=/job/a&limit=101",
 		"/stream", "/targets", "/targets?match[]=job=\"a\"&shard=1/2", "/targets?shard=9", "/cluster", "/nothing"))
-	got.Write(answersOf(t, "detailed", all(detailed(t), true, status, known, nil),
+	got.Write(answersOf(t, "detailed", goldenAPI(t, detailed(t), true, status, known, nil),
 		"/metrics", "/group?group=/job/a", "/group?group=/job/a&limit=1", "/groups"))
 	status = bus.Status{Waiting: "for <a majority>", Replaying: true, ReplayDone: 1, ReplayTotal: 2}
 	known = bus.Known{External: true, URL: "nats://a:4222"}
-	got.Write(answersOf(t, "not ready", all(store.New(store.Settings{}), false, status, known, errors.New("no <answer>")),
+	got.Write(answersOf(t, "not ready", goldenAPI(t, store.New(store.Settings{}), false, status, known, errors.New("no <answer>")),
 		"/metrics", "/groups", "/group?group=/job/a", "/history?group=/job/a", "/stream", "/targets", "/cluster"))
 	got.WriteString("=== events\n")
 	got.Write(eventsWritten(t))

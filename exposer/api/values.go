@@ -58,8 +58,8 @@ func (c *chosenSeries) changed(f store.Family, m store.Metric) {
 	c.series = append(c.series, Series{Name: nameOf(f.Name, m), Points: [][2]string{}})
 }
 
-// values returns the values that the series have in the pushes among events. The
-// newest event comes first, the oldest value does.
+// values returns the values that the series have in the pushes among events, which
+// are sorted from the newest to the oldest.
 func (c *chosenSeries) values(events []bus.HistoryEntry) Values {
 	pushes := make([]*store.Event, 0, len(events))
 	for i := range slices.Backward(events) {

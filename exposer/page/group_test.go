@@ -71,7 +71,7 @@ func TestHistory(t *testing.T) {
 	s := newServer(t, from, Config{})
 	_, page := get(t, s.URL+"/?tab=history&group=/job/api/instance/web1")
 	wants(t, page, "push (put)", "−70 removed", "− old</li>", "+ m{k=&#34;new&#34;}</li>", "… and more", "+1 added", "1 changed", "it was wrong",
-		"What was before is not kept", `aria-label="m from 1 to 5"`, "more series than are drawn", "!keeps the last event")
+		"The event before is not kept", `aria-label="m from 1 to 5"`, "Not all series are drawn", "!keeps the last event")
 	from.history = `{"kept":1,"entries":[{"sequence":9,"time":"2026-11-25T11:58:00Z","op":"push"}],"values":{"series":[]}}`
 	_, page = get(t, s.URL+"/?tab=history&group=/job/api/instance/web1")
 	wants(t, page, "The stream keeps the last event of each group only")
@@ -89,7 +89,7 @@ func TestStreamAndStatus(t *testing.T) {
 	_, page = get(t, s.URL+"/stream?part=now")
 	wants(t, page, "12,345", "!0123456789abcdef")
 	_, page = get(t, s.URL+"/status")
-	wants(t, page, "1.2.3", "honor_labels: true", "cannot be known", "6 h</time> ago", "--push.max-bytes", "16777216", "bus.prefix", `href="./metrics"`)
+	wants(t, page, "1.2.3", "honor_labels: true", "Sluice cannot know", "6 h</time> ago", "--push.max-bytes", "16777216", "bus.prefix", `href="./metrics"`)
 	from.cluster = strings.Replace(from.cluster, `"agree":true,"gateways":1`, `"agree":false,"gateways":3`, 1)
 	_, page = get(t, s.URL+"/stream")
 	wants(t, page, "differ</span> The states of 3 gateways are not the same")

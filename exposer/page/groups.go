@@ -17,8 +17,8 @@ import (
 // perPage is how many groups a page has.
 const perPage = 50
 
-// firstSort is what the groups are sorted by unless the URL says otherwise: those
-// that fail are first, then the dead.
+// firstSort is the default order of groups: those that fail come first, then the
+// dead ones.
 const firstSort = "state"
 
 // groupsView is the page of the groups.
@@ -26,14 +26,14 @@ type groupsView struct {
 	frame
 	api.GroupList
 	Search, State, Sort string
-	Bad                 string // why the search cannot be understood
+	Bad                 string // why the search cannot be read
 	Filters             []filter
 	Columns             map[string]column
 	First, Last         int // of the groups shown, from 1
 	Previous, Next      string
 	Deletable           bool   // all that the search shows can be deleted by it
 	Lines               lines  // of a first push
-	Back                string // this view, to come back to
+	Back                string // a link to this view
 }
 
 // filter is a link that shows the groups of a state only.

@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// lines are commands that push to a group and delete it, ready for a POSIX
-// shell. Those over HTTP are made of what stands before and behind the address,
-// so that a script can put in the one that the browser has.
+// lines are commands for a POSIX shell that push to a group and delete it. Those over
+// HTTP keep the parts before and after the URL separate, so that a script can insert
+// the URL that the browser has.
 type lines struct {
 	Base     string // the gateway's URL as far as it is known here
-	Sure     bool   // whether it is
+	Sure     bool   // Base is known to be right
 	Group    string
 	Push     []command
 	Delete   []command
-	NATS     bool   // whether NATS clients get in
-	NATSNote string // why not, or what to know
+	NATS     bool   // NATS clients can connect
+	NATSNote string // why not
 }
 
 // commandList is what the template for commands shows.
@@ -33,10 +33,10 @@ func (l lines) ToPush() commandList { return commandList{l, l.Push} }
 // ToDelete are the lines that delete.
 func (l lines) ToDelete() commandList { return commandList{l, l.Delete} }
 
-// command is a line of a shell. Kind is how it goes: http, nats, sluice.
+// command is a line of a shell. Kind is its program: curl, nats or sluice.
 type command struct {
 	ID, Kind string
-	// Before and After are around the URL; URL stands between them, quoted.
+	// URL stands quoted between Before and After. It is empty without HTTP.
 	Before, URL, After string
 }
 
@@ -48,7 +48,7 @@ const sample = `echo "demo_last_success_seconds $(date +%s)" | `
 
 // lines are the commands for a group.
 func (p *Page) lines(r *http.Request, flags map[string]string, group string) lines {
-	base, sure := p.reached(r)
+	base, sure := p.baseURL(r)
 	l := lines{Base: base, Sure: sure, Group: group}
 	prefix := cmp.Or(flags["bus.prefix"], "sluice")
 	header := shellQuote("Sluice-Group:" + group)
@@ -71,17 +71,17 @@ func (p *Page) lines(r *http.Request, flags map[string]string, group string) lin
 	return l
 }
 
-// natsAddress is where NATS clients reach the servers, or why they do not.
+// natsAddress is the address for NATS clients, or a note why they cannot connect.
 func natsAddress(flags map[string]string, base string) (address, note string) {
 	if urls := flags["bus.url"]; urls != "" {
-		return urls, "" // the flag is told without names and passwords
+		return urls, "" // the status has the flag without names and passwords
 	}
 	listen := flags["bus.listen"]
 	if listen == "" {
 		if flags["bus.config"] != "" {
-			return "", "Where the built-in server takes NATS clients stands in the file of --bus.config."
+			return "", "The file of --bus.config says where the built-in server accepts NATS clients."
 		}
-		return "", "The built-in server takes no NATS clients: --bus.listen says where it shall."
+		return "", "The built-in server takes no NATS clients. To accept them, set --bus.listen."
 	}
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -95,7 +95,7 @@ func natsAddress(flags map[string]string, base string) (address, note string) {
 	return "nats://" + net.JoinHostPort(host, port), ""
 }
 
-// shellQuote writes a word as a POSIX shell reads it back.
+// shellQuote quotes a word for a POSIX shell, if it needs quotes.
 func shellQuote(word string) string {
 	plain := func(c rune) bool {
 		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-._~:@/+,=%", c)

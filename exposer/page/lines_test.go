@@ -49,7 +49,7 @@ func TestLines(t *testing.T) {
 		`sluice push --url http://gw:9091/pg --group '`+path+`'`,
 		`curl -X DELETE 'http://gw:9091/pg/metrics`+path+`'`,
 		`sluice delete --url http://gw:9091/pg --group '`+path+`'`,
-		"The built-in server takes no NATS clients: --bus.listen says where it shall.")
+		"The built-in server takes no NATS clients. To accept them, set --bus.listen.")
 	f(Config{External: &url.URL{Scheme: "https", Host: "push.example.org", Path: "/gw/"}, Prefix: "/pg"}, map[string]string{"bus.listen": "0.0.0.0:4222", "bus.prefix": "test"},
 		`curl --data-binary @- 'https://push.example.org/gw/metrics`+path+`'`,
 		`sluice push --url https://push.example.org/gw --group '`+path+`'`,

@@ -1,7 +1,6 @@
-// Package page shows the gateway to people in a browser. All it knows it asks the
-// query API for, by calling its functions. It is written by html/template: the
-// first screen works without JavaScript, which then replaces parts of the page by
-// those of a newer one.
+// Package page shows the gateway to people in a browser. It calls the functions of
+// the query API for all that it shows. html/template writes the pages, which work
+// without JavaScript; scripts then replace parts of a page by newer ones.
 package page
 
 import (
@@ -26,8 +25,7 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// policy lets a page load nothing but the gateway's own files, and run nothing
-// that stands in the page itself.
+// policy lets a page load files of the gateway only, and run no inline scripts.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -54,7 +52,8 @@ type Config struct {
 	Metrics string
 }
 
-// Page serves the pages. All its links are relative.
+// Page serves the pages. All links are relative, so that they work behind any prefix.
+// Its methods may be called concurrently.
 type Page struct {
 	cfg       Config
 	assets    *assets
@@ -177,7 +176,7 @@ func busy(s api.Stream) string {
 	case s.Ready:
 		return "the stream cannot be reached: scrapes go on, pushes are refused"
 	case s.Waiting == "" && s.Replaying != nil, strings.HasPrefix(s.Waiting, replaying):
-		return replaying // how far it is stands beside it
+		return replaying // the page shows beside it how far it is
 	case s.Waiting != "":
 		return s.Waiting
 	}
@@ -207,10 +206,10 @@ func (p *Page) serveLive(w http.ResponseWriter, r *http.Request) error {
 	return p.send(w, http.StatusOK, "live", view)
 }
 
-// reached is the URL that the paths of the gateway are behind, without a slash
-// at the end, and whether that is sure: a script in the page knows better than a
-// request that has come through a proxy.
-func (p *Page) reached(r *http.Request) (base string, sure bool) {
+// baseURL is the URL before the paths of the gateway, without a slash at the end. It
+// is sure if the operator has set it. Otherwise it comes from a request, which may
+// have passed a proxy, and a script in the page replaces it.
+func (p *Page) baseURL(r *http.Request) (base string, sure bool) {
 	if p.cfg.External != nil {
 		return strings.TrimRight(p.cfg.External.String(), "/"), true
 	}
@@ -221,7 +220,7 @@ func (p *Page) reached(r *http.Request) (base string, sure bool) {
 	return scheme + "://" + r.Host + p.cfg.Prefix, false
 }
 
-// link is a relative URL with a query that can be read.
+// link is a relative URL. Its query leaves readable what need not be escaped.
 func link(page string, query url.Values) string {
 	if len(query) == 0 {
 		return "./" + page

@@ -17,9 +17,8 @@ import (
 //go:embed static
 var staticFiles embed.FS
 
-// assets are the static files below a folder that is named after their contents:
-// what a browser has kept is what it would get, modules that import each other
-// included.
+// assets are the static files, below a folder that is named after their contents. So
+// a browser may cache them forever, including modules that import each other.
 type assets struct {
 	hash  string
 	files map[string][]byte // by name
@@ -48,8 +47,8 @@ func newAssets() (*assets, error) {
 // base is the folder of the files, relative to the pages.
 func (a *assets) base() string { return "static/" + a.hash }
 
-// serve answers for static/<hash>/<name>. Another hash belongs to a page of
-// another build: it gets the present file, and may not keep it.
+// serve answers for static/<hash>/<name>. Another hash comes from a page of another
+// build: it gets the file of this build, which must not be cached.
 func (a *assets) serve(w http.ResponseWriter, r *http.Request) {
 	dir, name := path.Split(r.URL.Path)
 	text, ok := a.files[name]
@@ -67,7 +66,7 @@ func (a *assets) serve(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(text))
 }
 
-// mediaType does not ask the machine's tables where they may be wrong.
+// mediaType knows the types of our files itself: the tables of a machine may differ.
 func mediaType(name string) string {
 	switch path.Ext(name) {
 	case ".js":

@@ -28,7 +28,7 @@ type pair struct{ Name, Value string }
 
 type limit struct{ Flag, Value, Text string }
 
-// limits are the flags that bound what a gateway takes, with what they bound.
+// limits are the flags that are limits, with what they limit.
 var limits = [...]pair{
 	{"push.max-bytes", "largest push, on the wire and decompressed"},
 	{"push.max-series", "most series of a push"},
@@ -64,15 +64,15 @@ func (p *Page) serveStatus(w http.ResponseWriter, r *http.Request) error {
 		v.Flags = append(v.Flags, pair{name, value})
 	}
 	slices.SortFunc(v.Flags, func(a, b pair) int { return strings.Compare(a.Name, b.Name) })
-	base, sure := p.reached(r)
+	base, sure := p.baseURL(r)
 	v.Sure = sure
 	v.MetricsLink = strings.TrimPrefix(p.cfg.Metrics, "/")
 	v.Scrape = scrapeConfig(base, p.cfg.Metrics)
 	return p.send(w, http.StatusOK, "status", v)
 }
 
-// scrapeConfig is the YAML that Prometheus needs to scrape the gateway, without what
-// is the default there. All that strconv.Quote writes YAML reads back.
+// scrapeConfig is the configuration with which Prometheus scrapes the gateway, without
+// defaults. YAML has all escapes of strconv.Quote.
 func scrapeConfig(base, metrics string) string {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -90,7 +90,7 @@ func scrapeConfig(base, metrics string) string {
 	return b.String()
 }
 
-// hostPort is the address of a URL as Prometheus has its targets.
+// hostPort is the address of a URL in the form of a Prometheus target.
 func hostPort(u *url.URL) string {
 	if u.Port() != "" {
 		return u.Host

@@ -56,7 +56,7 @@ func (p *Page) hint(name, value string) string {
 	return ""
 }
 
-// chip is a label as it is shown.
+// chip is a label on the page.
 type chip struct{ Name, Value string }
 
 // chips are labels in the order of a group's path: job first, then by name.

@@ -13,7 +13,8 @@ const maxExact = 1 << 53
 
 // textCarries tells whether the canonical text of a family says all that the
 // family does, so that parsing it gives an equal family. In doubt it says no,
-// and the family is kept as protobuf as well. What is absent equals zero here.
+// and the family is kept as protobuf as well. A value that is absent is not zero:
+// a scrape in protobuf shows which of the two was pushed.
 // repeated tells whether a metric is there twice.
 func textCarries(mf *dto.MetricFamily, repeated bool) bool {
 	if len(mf.GetMetric()) == 0 || mf.GetType() == dto.MetricType_GAUGE_HISTOGRAM {
@@ -46,11 +47,11 @@ func textCarriesMetric(typ dto.MetricType, m *dto.Metric) bool {
 	switch typ {
 	case dto.MetricType_COUNTER:
 		c := m.GetCounter()
-		return c.Exemplar == nil && c.CreatedTimestamp == nil && isPlain(c.GetValue())
+		return c.Exemplar == nil && c.CreatedTimestamp == nil && isCarried(c.Value)
 	case dto.MetricType_GAUGE:
-		return isPlain(m.GetGauge().GetValue())
+		return isCarried(m.GetGauge().Value)
 	case dto.MetricType_UNTYPED:
-		return isPlain(m.GetUntyped().GetValue())
+		return isCarried(m.GetUntyped().Value)
 	case dto.MetricType_SUMMARY:
 		return textCarriesSummary(m.GetSummary())
 	default:
@@ -65,22 +66,22 @@ func textCarriesMetric(typ dto.MetricType, m *dto.Metric) bool {
 
 func textCarriesSummary(s *dto.Summary) bool {
 	for _, q := range s.GetQuantile() {
-		if math.IsNaN(q.GetQuantile()) || !isPlain(q.GetQuantile()) || !isPlain(q.GetValue()) {
+		if math.IsNaN(q.GetQuantile()) || !isCarried(q.Quantile) || !isCarried(q.Value) {
 			return false
 		}
 	}
-	return s.CreatedTimestamp == nil && s.GetSampleCount() <= maxExact && isPlain(s.GetSampleSum())
+	return s.CreatedTimestamp == nil && isCarriedCount(s.SampleCount) && isCarried(s.SampleSum)
 }
 
 func textCarriesHistogram(h *dto.Histogram) bool {
 	if h.CreatedTimestamp != nil || h.SampleCountFloat != nil || isNative(h) ||
-		h.GetSampleCount() > maxExact || !isPlain(h.GetSampleSum()) {
+		!isCarriedCount(h.SampleCount) || !isCarried(h.SampleSum) {
 		return false
 	}
 	hasInf := false // else the text has a bucket more
 	for _, b := range h.GetBucket() {
-		if b.Exemplar != nil || b.CumulativeCountFloat != nil || b.GetCumulativeCount() > maxExact ||
-			math.IsNaN(b.GetUpperBound()) || !isPlain(b.GetUpperBound()) {
+		if b.Exemplar != nil || b.CumulativeCountFloat != nil || !isCarriedCount(b.CumulativeCount) ||
+			math.IsNaN(b.GetUpperBound()) || !isCarried(b.UpperBound) {
 			return false
 		}
 		hasInf = hasInf || math.IsInf(b.GetUpperBound(), +1)
@@ -94,6 +95,12 @@ func isNative(h *dto.Histogram) bool {
 		len(h.NegativeSpan) > 0 || len(h.NegativeDelta) > 0 || len(h.NegativeCount) > 0 ||
 		len(h.PositiveSpan) > 0 || len(h.PositiveDelta) > 0 || len(h.PositiveCount) > 0 || len(h.Exemplars) > 0
 }
+
+// isCarried tells whether a number is there and survives being written.
+func isCarried(f *float64) bool { return f != nil && isPlain(*f) }
+
+// isCarriedCount tells whether a count is there and survives being written.
+func isCarriedCount(n *uint64) bool { return n != nil && *n <= maxExact }
 
 // isPlain tells whether a number survives being written: a negative zero loses
 // its sign.

@@ -274,3 +274,30 @@ func TestIsDelimitedProtobuf(t *testing.T) {
 	f("", false)
 	f(";;;/// =", false)
 }
+
+// A label value has a limit of its own, or none but that of the body: a limit on
+// names does not bound it.
+func TestLabelValueLimit(t *testing.T) {
+	f := func(size int, limits Limits, taken bool) {
+		t.Helper()
+		value := strings.Repeat("v", size)
+		text := "m{a=\"" + value + "\"} 1\n"
+		for name, body := range map[string]struct{ body, contentType string }{
+			"fast path":   {text, ""},
+			"slow path":   {"# HELP m \\\"\n" + text, ""},
+			"OpenMetrics": {text + "# EOF\n", openMetricsContentType},
+			"protobuf":    {string(delimited(family("m", dto.MetricType_GAUGE, gauge(1, "a", value)))), protobufContentType},
+		} {
+			families, err := Families([]byte(body.body), body.contentType, testkit.NewKey("j"), Options{Limits: limits})
+			_, limited := errors.AsType[*LimitError](err)
+			if taken && (err != nil || len(families) != 1) || !taken && !limited {
+				t.Errorf("%s, %d bytes with %+v: %d families, %v", name, size, limits, len(families), err)
+			}
+		}
+	}
+	f(100_000, Limits{}, true)
+	f(100_000, Limits{LabelBytes: 16 << 10}, true)
+	f(50, Limits{ValueBytes: 50}, true)
+	f(51, Limits{ValueBytes: 50}, false)
+	f(51, Limits{LabelBytes: 100, ValueBytes: 50}, false)
+}

@@ -118,7 +118,7 @@ func (s *scanner) setGroup(key store.Key) bool {
 			s.group = append(s.group, label{name: instanceName, weak: true})
 			hasInstance = true
 		}
-		if len(s.group) >= maxFastLabels || max(len(l.Name), len(l.Value)) > s.limits.LabelBytes {
+		if len(s.group) >= maxFastLabels || len(l.Name) > s.limits.LabelBytes || len(l.Value) > s.limits.ValueBytes {
 			return false
 		}
 		if !model.LegacyValidation.IsValidLabelName(l.Name) || strings.HasPrefix(l.Name, model.ReservedLabelPrefix) ||

@@ -110,7 +110,7 @@ func (s *scanner) readLabel() (l label, ok bool) {
 		}
 	}
 	l.value = body[start:i]
-	if len(l.name) > s.limits.LabelBytes || len(l.value) > s.limits.LabelBytes {
+	if len(l.name) > s.limits.LabelBytes || len(l.value) > s.limits.ValueBytes {
 		return l, false // the escaped value may be longer than the value, but hardly ever is
 	}
 	for i++; IsBlank(body[i]); i++ {

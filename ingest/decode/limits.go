@@ -18,8 +18,11 @@ type Limits struct {
 	// Labels is the most labels of a series, those of its group included. The
 	// labels le and quantile, and an instance that the gateway adds, do not count.
 	Labels int
-	// LabelBytes is the most bytes of a metric name, a label name or a label value.
+	// LabelBytes is the most bytes of a metric name or a label name.
 	LabelBytes int
+	// ValueBytes is the most bytes of a label value. Without a limit a value is
+	// bounded by the body, as in Prometheus.
+	ValueBytes int
 	// TextBytes is the most bytes of the canonical text of the push. Each of its
 	// lines has all labels of the group, so a small body can have a large text.
 	TextBytes int
@@ -27,7 +30,7 @@ type Limits struct {
 
 // orNone returns the limits with the largest number where there is none.
 func (l Limits) orNone() Limits {
-	for _, limit := range []*int{&l.Series, &l.Labels, &l.LabelBytes, &l.TextBytes} {
+	for _, limit := range []*int{&l.Series, &l.Labels, &l.LabelBytes, &l.ValueBytes, &l.TextBytes} {
 		if *limit == 0 {
 			*limit = math.MaxInt
 		}
@@ -100,10 +103,10 @@ func (l Limits) checkFamily(mf *dto.MetricFamily, instance *dto.LabelPair) error
 			if pair != instance {
 				count++
 			}
-			if longest := max(len(pair.GetName()), len(pair.GetValue())); l.LabelBytes > 0 && longest > l.LabelBytes {
+			if size, most := l.tooLong(pair); size > 0 {
 				return &LimitError{Reason: LabelTooLong, Metric: name, Message: fmt.Sprintf(
 					"label %s of metric %s, series %d, has %d bytes, the limit is %d (--push.max-label-bytes): %s",
-					quote.Excerpt(pair.GetName()), quote.Excerpt(name), i+1, longest, l.LabelBytes, quote.Excerpt(pair.GetValue()))}
+					quote.Excerpt(pair.GetName()), quote.Excerpt(name), i+1, size, most, quote.Excerpt(pair.GetValue()))}
 			}
 		}
 		if l.Labels > 0 && count > l.Labels {
@@ -113,6 +116,18 @@ func (l Limits) checkFamily(mf *dto.MetricFamily, instance *dto.LabelPair) error
 		}
 	}
 	return nil
+}
+
+// tooLong returns the size of a name or value that passes its limit, and the
+// limit; 0 if none does.
+func (l Limits) tooLong(pair *dto.LabelPair) (size, most int) {
+	if size := len(pair.GetName()); l.LabelBytes > 0 && size > l.LabelBytes {
+		return size, l.LabelBytes
+	}
+	if size := len(pair.GetValue()); l.ValueBytes > 0 && size > l.ValueBytes {
+		return size, l.ValueBytes
+	}
+	return 0, 0
 }
 
 // lineOfSample returns the line of the nth sample of a text body, from 1, or 0

@@ -208,7 +208,7 @@ func TestOpenMetricsLimits(t *testing.T) {
 	for body, limits := range map[string]Limits{
 		"a{" + strings.Repeat(`x="1",`, 129) + "} 1\n# EOF\n": {},
 		"a 1\nb 1\nc 1\n# EOF\n":                              {Series: 2},
-		"# TYPE a gauge\na{x=\"12345\"} 1\n# EOF\n":           {LabelBytes: 4},
+		"# TYPE a gauge\na{x=\"12345\"} 1\n# EOF\n":           {ValueBytes: 4},
 	} {
 		_, err := Families([]byte(body), openMetricsType, testkit.NewKey("j"), Options{Limits: limits})
 		if _, ok := err.(*LimitError); !ok {

@@ -249,7 +249,7 @@ func FuzzExplain(f *testing.F) {
 	}
 	keys := []store.Key{key, testkit.NewKey("j", store.Label{Name: "instance", Value: ""}, store.Label{Name: "zone", Value: "e\"u\\\n"}), testkit.NewKey("j", store.Label{Name: "le", Value: "5"})}
 	f.Fuzz(func(t *testing.T, body []byte, utf8, decoded bool, contentType, encoding string) {
-		opts := decode.Options{Scheme: model.LegacyValidation, Limits: decode.Limits{Series: 20, Labels: 5, LabelBytes: 50, TextBytes: 2000}}
+		opts := decode.Options{Scheme: model.LegacyValidation, Limits: decode.Limits{Series: 20, Labels: 5, LabelBytes: 50, ValueBytes: 50, TextBytes: 2000}}
 		if utf8 {
 			opts.Scheme = model.UTF8Validation
 		}

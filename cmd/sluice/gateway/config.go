@@ -3,8 +3,80 @@ package gateway
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
+	"time"
+
+	"sluice/bus"
+	"sluice/ingest"
 )
+
+// maxMaxLabels bounds --push.max-labels: the time of the text parser grows with
+// the square of the number.
+const maxMaxLabels = 512
+
+// Where the gateway's own metrics are, besides at selfMetricsPath.
+const (
+	SelfTogether = "together" // in every scrape, as in Pushgateway
+	SelfSeparate = "separate" // nowhere
+)
+
+// Config is all that a gateway can be told. Check finds what is wrong with it.
+type Config struct {
+	// ListenAddresses are host:port, where port 0 is any free one. With
+	// SystemdSocket they are not used: systemd has opened the sockets.
+	ListenAddresses []string
+	SystemdSocket   bool
+	// WebConfigFile has TLS and authentication as Prometheus' exporter toolkit
+	// reads them; "" is none.
+	WebConfigFile string
+	// TelemetryPath is the path of the scrape, below the route prefix.
+	TelemetryPath string
+	// SelfMetrics is SelfTogether or SelfSeparate.
+	SelfMetrics string
+	// ExternalURL is where others reach the gateway; "" is not known. RoutePrefix is
+	// what all paths begin with; "" is the path of ExternalURL.
+	ExternalURL string
+	RoutePrefix string
+	// EnableLifecycle allows /-/quit and /-/reload, EnableAdminAPI wiping and
+	// deleting by selector.
+	EnableLifecycle bool
+	EnableAdminAPI  bool
+	// ReadTimeout is the time of a body (ingest says how it grows with the body),
+	// ReadHeaderTimeout that of the headers, IdleTimeout that between two requests.
+	// 0 is no limit.
+	ReadTimeout       time.Duration
+	ReadHeaderTimeout time.Duration
+	IdleTimeout       time.Duration
+	// MaxConnections bounds the connections of all listeners together; 0 is no
+	// limit. MaxHeaderBytes bounds the headers of a request.
+	MaxConnections int
+	MaxHeaderBytes int
+	// MaxGroups bounds the groups; 0 is no limit.
+	MaxGroups int
+	// PersistenceFile is one of a Pushgateway, imported into an empty stream; "" is
+	// none. PersistenceIntervalSet says that somebody has set its interval, which
+	// has no effect and is told in the log.
+	PersistenceFile        string
+	PersistenceIntervalSet bool
+	// GroupTTL is how long a group lives where neither its push nor GroupRules, a
+	// file, says so; 0 is for ever.
+	GroupTTL   time.Duration
+	GroupRules string
+
+	// The gateway sets Bus.PublishTimeout and Front.Terms itself.
+	Bus       bus.Config
+	Committer ingest.CommitterConfig
+	Front     ingest.FrontConfig
+
+	// Flags are the values of the flags by name, as people are shown them.
+	Flags map[string]string
+	// Reload asks for the rules to be read anew; nil is never.
+	Reload <-chan os.Signal
+	// Terminal is where a bar shows the progress of the first replay, if it is a
+	// terminal; nil is nowhere.
+	Terminal *os.File
+}
 
 // Check finds what is wrong with a configuration without starting anything.
 func (c *Config) Check() error {

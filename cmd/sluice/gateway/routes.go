@@ -16,8 +16,8 @@ import (
 	"sluice/store"
 )
 
-// ownMetricsPath is where the gateway's own metrics are, without those pushed.
-const ownMetricsPath = "/-/metrics"
+// selfMetricsPath is where the gateway's own metrics are, without those pushed.
+const selfMetricsPath = "/-/metrics"
 
 // handlers are what the routes lead to.
 type handlers struct {
@@ -25,8 +25,8 @@ type handlers struct {
 	paths        *ingest.Paths
 	scraper      *exposer.Scraper
 	api          *api.API
-	own          *exposer.SelfMetrics
-	ownOnly      http.Handler
+	self         *exposer.SelfMetrics
+	selfOnly     http.Handler
 	notReady     func() string // the reason why the gateway is not ready for pushes, "" for none
 	notScrapable func() string // likewise for scrapes
 	reload       func() error
@@ -46,13 +46,13 @@ type handlers struct {
 //	/debug/pprof/...                       profiles
 //	/ /live /stream /status /static/...    the page
 func routes(cfg *Config, h handlers) (http.Handler, error) {
-	front, own := h.front, h.own
+	front, self := h.front, h.self
 	prefix := cfg.Prefix()
 	r := route.New()
 	for _, suffix := range []string{"", "@base64"} {
-		put := own.InstrumentPush(http.MethodPut, front.Push(store.OpPut, suffix != ""))
-		post := own.InstrumentPush(http.MethodPost, front.Push(store.OpPost, suffix != ""))
-		del := own.Instrument("delete", front.Delete(suffix != ""))
+		put := self.InstrumentPush(http.MethodPut, front.Push(store.OpPut, suffix != ""))
+		post := self.InstrumentPush(http.MethodPost, front.Push(store.OpPost, suffix != ""))
+		del := self.Instrument("delete", front.Delete(suffix != ""))
 		for _, group := range []string{"/metrics/job" + suffix + "/:job", "/metrics/job" + suffix + "/:job/*labels"} {
 			r.Put(prefix+group, put)
 			r.Post(prefix+group, post)
@@ -60,33 +60,33 @@ func routes(cfg *Config, h handlers) (http.Handler, error) {
 		}
 	}
 	for _, suffix := range []string{"", "@base64"} {
-		one := own.Instrument("group", h.scraper.Group(front.KeyOf(suffix != "")))
+		one := self.Instrument("group", h.scraper.Group(front.KeyOf(suffix != "")))
 		r.Get(prefix+api.GroupPath+"/job"+suffix+"/:job", one)
 		r.Get(prefix+api.GroupPath+"/job"+suffix+"/:job/*labels", one)
 	}
 	r.Get(path.Join(prefix, cfg.TelemetryPath), h.scraper.ServeHTTP)
-	r.Get(prefix+ownMetricsPath, h.ownOnly.ServeHTTP)
-	r.Get(prefix+"/-/healthy", own.Instrument("healthy", exposer.Healthy))
-	r.Get(prefix+"/-/ready", own.Instrument("ready", exposer.Ready(h.notReady, h.notScrapable)))
+	r.Get(prefix+selfMetricsPath, h.selfOnly.ServeHTTP)
+	r.Get(prefix+"/-/healthy", self.Instrument("healthy", exposer.Healthy))
+	r.Get(prefix+"/-/ready", self.Instrument("ready", exposer.Ready(h.notReady, h.notScrapable)))
 	addLifecycle(r, prefix, cfg.EnableLifecycle, h.quit)
 	addReload(r, prefix, cfg.EnableLifecycle, h.reload)
 	r.Get(prefix+"/debug/pprof/*pprof", servePprof)
 
 	v1 := route.New()
-	h.api.Register(v1, own.Instrument)
+	h.api.Register(v1, self.Instrument)
 	deleteSelected := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "the admin API is not enabled (--web.enable-admin-api)", http.StatusForbidden)
 	})
 	if cfg.EnableAdminAPI {
-		v1.Put("/admin/wipe", own.Instrument("wipe", front.Wipe()))
+		v1.Put("/admin/wipe", self.Instrument("wipe", front.Wipe()))
 		deleteSelected = h.api.DeleteGroups(front)
 	}
-	v1.Del("/groups", own.Instrument("delete_selected", deleteSelected))
+	v1.Del("/groups", self.Instrument("delete_selected", deleteSelected))
 	pages, err := page.New(page.Config{API: h.api, External: cfg.external(), Prefix: prefix, Metrics: cfg.TelemetryPath}, h.logger.With("component", "page"))
 	if err != nil {
 		return nil, err
 	}
-	pages.Register(r, prefix, own.Instrument)
+	pages.Register(r, prefix, self.Instrument)
 	mux := http.NewServeMux()
 	mux.Handle("/", front.CheckEncoding(r))
 	mux.Handle(prefix+"/api/v1/", http.StripPrefix(prefix+"/api/v1", v1))
@@ -101,7 +101,7 @@ func routes(cfg *Config, h handlers) (http.Handler, error) {
 // scrapes.
 func taken(telemetryPath string) bool {
 	switch p := path.Clean(telemetryPath); p {
-	case "/", "/live", "/stream", "/status", "/-/healthy", "/-/ready", "/-/quit", reloadPath, ownMetricsPath:
+	case "/", "/live", "/stream", "/status", "/-/healthy", "/-/ready", "/-/quit", reloadPath, selfMetricsPath:
 		return true
 	default:
 		return strings.HasPrefix(p+"/", "/debug/pprof/") || strings.HasPrefix(p+"/", "/static/")

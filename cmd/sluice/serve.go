@@ -35,7 +35,13 @@ func serveAction(c *cli.Context) error {
 	defer startPace()()
 	hangups, stop := notifyOnHangup()
 	defer stop()
-	return gateway.Serve(c.Context, &opts.gateway, flags, hangups, logger)
+	cfg := opts.gateway
+	cfg.Flags, cfg.Reload, cfg.Terminal = flags, hangups, os.Stderr
+	g, err := gateway.New(c.Context, cfg, logger)
+	if err != nil {
+		return err
+	}
+	return g.Run(c.Context)
 }
 
 // flagText writes the value of a flag as it stands on a command line.

@@ -1,0 +1,207 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.uber.org/goleak"
+
+	"sluice/bus"
+	"sluice/bus/embed"
+	"sluice/e2e/testkit"
+	"sluice/ingest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// configOf is a configuration of free ports and a temporary folder.
+func configOf(t *testing.T) Config {
+	t.Helper()
+	return Config{
+		ListenAddresses: []string{"127.0.0.1:0", "127.0.0.1:0"}, TelemetryPath: "/metrics", SelfMetrics: SelfTogether,
+		EnableLifecycle: true, MaxConnections: 100, MaxHeaderBytes: 1 << 16, ReadTimeout: testkit.Patience,
+		Bus: bus.Config{
+			Prefix: "sluice", History: 1,
+			Server: embed.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Sync: embed.SyncInterval, MaxPayload: 8 << 20},
+		},
+		Committer: ingest.CommitterConfig{Wait: testkit.Patience, MaxWaiting: 100, MaxWaitingBytes: 1 << 28, ForgetAfter: time.Hour},
+		Front: ingest.FrontConfig{
+			MaxBytes: 1 << 20, MaxReading: 1 << 28,
+			Limits: ingest.Limits{Series: 1000, Labels: 100, LabelBytes: 1000, TextBytes: 8 << 20},
+		},
+	}
+}
+
+// running is a gateway that runs until stop has returned.
+type running struct {
+	*Gateway
+	t     *testing.T
+	log   *testkit.Log
+	stop  context.CancelFunc
+	ended chan error
+}
+
+// start opens a gateway and waits until it is ready.
+func start(t *testing.T, cfg Config) *running {
+	t.Helper()
+	log := &testkit.Log{}
+	g, err := New(t.Context(), cfg, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r := &running{Gateway: g, t: t, log: log, stop: stop, ended: make(chan error, 1)}
+	go func() { r.ended <- g.Run(ctx) }()
+	t.Cleanup(func() { // also after a failure; a gateway that has ended does not mind
+		stop()
+		http.DefaultClient.CloseIdleConnections()
+	})
+	testkit.Eventually(t, "the gateway is ready", func() bool {
+		status, _ := r.ask(http.MethodGet, "/-/ready", "")
+		return status == http.StatusOK
+	})
+	return r
+}
+
+// end stops the gateway, and wants that to succeed.
+func (r *running) end() {
+	r.t.Helper()
+	r.stop()
+	r.wantEnded()
+}
+
+func (r *running) wantEnded() {
+	r.t.Helper()
+	select {
+	case err := <-r.ended:
+		if err != nil {
+			r.t.Errorf("the gateway ended with %v\n%s", err, r.log)
+		}
+	case <-time.After(testkit.Patience):
+		r.t.Fatalf("the gateway does not end\n%s", r.log)
+	}
+}
+
+// ask sends a request to the first address.
+func (r *running) ask(method, path, body string) (int, string) {
+	r.t.Helper()
+	return r.askAt(r.Addresses()[0], method, path, body)
+}
+
+func (r *running) askAt(address net.Addr, method, path, body string) (int, string) {
+	r.t.Helper()
+	request, err := http.NewRequest(method, "http://"+address.String()+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+// A gateway takes pushes on each of its addresses and over NATS, shows them, and
+// still has them after a stop and a start.
+func TestGateway(t *testing.T) {
+	cfg := configOf(t)
+	for run := 1; run <= 2; run++ {
+		g := start(t, cfg)
+		for i, address := range g.Addresses() {
+			path := fmt.Sprintf("/metrics/job/http/run/%d/address/%d", run, i)
+			if status, text := g.askAt(address, http.MethodPost, path, "m 1\n"); status != http.StatusOK {
+				t.Errorf("%s: %d %s", path, status, text)
+			}
+		}
+		conn, err := nats.Connect(g.ClientURL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		message := nats.NewMsg("sluice.push.put")
+		message.Header.Set("Sluice-Group", fmt.Sprintf("/job/nats/run/%d", run))
+		message.Data = []byte("m 1\n")
+		testkit.Eventually(t, "a push over NATS", func() bool {
+			reply, err := conn.RequestMsg(message, testkit.Patience)
+			return err == nil && strings.Contains(string(reply.Data), `"code":200`)
+		})
+		conn.Close()
+		if _, text := g.ask(http.MethodGet, "/metrics", ""); strings.Count(text, "\nm{") != 3*run {
+			t.Errorf("run %d: got\n%s", run, text)
+		}
+		g.end()
+		if log := g.log.String(); !strings.Contains(log, "msg=stopped") || strings.Contains(log, "level=ERROR") {
+			t.Errorf("run %d: the log is\n%s", run, log)
+		}
+	}
+}
+
+// A request ends the gateway as a signal does.
+func TestQuitByRequest(t *testing.T) {
+	g := start(t, configOf(t))
+	if status, text := g.ask(http.MethodPost, "/-/quit", ""); status != http.StatusOK {
+		t.Errorf("got %d %s", status, text)
+	}
+	g.wantEnded()
+	if strings.Contains(g.log.String(), "SIGTERM") {
+		t.Errorf("the log speaks of a signal:\n%s", g.log)
+	}
+}
+
+// Who watches has no end of his own, and keeps no gateway from stopping.
+func TestStopEndsWatchers(t *testing.T) {
+	g := start(t, configOf(t))
+	answer, err := http.Get("http://" + g.Addresses()[1].String() + "/api/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	g.end()
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		t.Errorf("the events are cut off: %v", err)
+	}
+}
+
+// What cannot start leaves nothing open: no port, no server, no goroutine.
+func TestNewThatFailsClosesAll(t *testing.T) {
+	f := func(want string, change func(cfg *Config)) {
+		t.Helper()
+		cfg := configOf(t)
+		change(&cfg)
+		g, err := New(t.Context(), cfg, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), want) || g != nil {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		goleak.VerifyNone(t)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	f("--web.listen-address: cannot listen on "+taken.Addr().String(), func(cfg *Config) {
+		cfg.ListenAddresses = append(cfg.ListenAddresses, taken.Addr().String())
+	})
+	f("--web.config.file: cannot use /absent", func(cfg *Config) { cfg.WebConfigFile = "/absent" })
+	f("--group.rules: ", func(cfg *Config) { cfg.GroupRules = "/absent" })
+	f(taken.Addr().String(), func(cfg *Config) { cfg.Bus.Server.Listen = taken.Addr().String() })
+	file := filepath.Join(t.TempDir(), "persistence")
+	if err := os.WriteFile(file, []byte("no gob"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f("cannot import --persistence.file ", func(cfg *Config) { cfg.PersistenceFile = file }) // after the stream has been opened
+}
