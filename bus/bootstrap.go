@@ -80,7 +80,7 @@ func (b *Bus) bootstrap(ctx context.Context) (*jetstream.StreamInfo, error) {
 	for want.Replicas = b.wantedCopies(); ; want.Replicas-- {
 		s, err := b.js.CreateStream(ctx, want)
 		if b.embedded != nil && (err == nil || want.Replicas <= 1) {
-			err = b.embedded.TookUp(err == nil && s.CachedInfo().State.LastSeq == 0, err)
+			err = b.embedded.ConfirmStream(err == nil && s.CachedInfo().State.LastSeq == 0, err)
 		}
 		if err == nil {
 			return s.CachedInfo(), nil

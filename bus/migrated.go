@@ -97,7 +97,7 @@ func (b *Bus) checkMigrated(info *jetstream.StreamInfo) error {
 // putAway takes the files of the single gateway out of the way. They are kept:
 // who wants the room deletes them.
 func (b *Bus) putAway() error {
-	away, err := b.migration.PutAway()
+	away, err := b.migration.MoveAside()
 	if err != nil {
 		return fmt.Errorf("cannot put the files of the single gateway away: %w", err)
 	}

@@ -39,7 +39,7 @@ type ClusterConfig struct {
 	// own copy of the stream has.
 	Leave bool
 
-	others []string // addresses host:port of other members that a name in Peers stands for, as lookUp has found them
+	resolved []string // addresses host:port of other members that a name in Peers stands for, as resolve has found them
 }
 
 const (
@@ -60,15 +60,7 @@ func (c ClusterConfig) On() bool { return c.Listen != "" }
 // check tells what is wrong in one line.
 func (c ClusterConfig) check() error {
 	if !c.On() {
-		for flag, set := range map[string]bool{
-			"peers": len(c.Peers) > 0, "advertise": c.Advertise != "", "size": c.Size != 0,
-			"tls-cert": c.TLSCert != "", "tls-key": c.TLSKey != "", "tls-ca": c.TLSCA != "", "secret-file": c.SecretFile != "",
-		} {
-			if set {
-				return fmt.Errorf("--cluster.%s does nothing without --cluster.listen", flag)
-			}
-		}
-		return nil
+		return c.checkUnused()
 	}
 	switch {
 	case c.Leave:
@@ -84,6 +76,25 @@ func (c ClusterConfig) check() error {
 	case strings.ContainsAny(c.Name, " \t\r\n"):
 		return fmt.Errorf("--cluster.name %q has a space in it", c.Name)
 	}
+	return c.checkAddresses()
+}
+
+// checkUnused fails if a flag is set that has no effect without a cluster.
+func (c ClusterConfig) checkUnused() error {
+	for flag, set := range map[string]bool{
+		"peers": len(c.Peers) > 0, "advertise": c.Advertise != "", "size": c.Size != 0,
+		"tls-cert": c.TLSCert != "", "tls-key": c.TLSKey != "", "tls-ca": c.TLSCA != "", "secret-file": c.SecretFile != "",
+	} {
+		if set {
+			return fmt.Errorf("--cluster.%s does nothing without --cluster.listen", flag)
+		}
+	}
+	return nil
+}
+
+// checkAddresses looks at the addresses of this member and its peers, and at who may
+// connect to this one.
+func (c ClusterConfig) checkAddresses() error {
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot use --cluster.listen %q: %w", c.Listen, err)

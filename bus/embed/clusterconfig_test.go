@@ -51,16 +51,16 @@ func TestRoutesAreAsManyAsMembers(t *testing.T) {
 	f(ClusterConfig{Listen: "10.0.0.1:1", Peers: []string{"10.0.0.2:1", "10.0.0.3:1"}, Size: 3}, "10.0.0.2:1", "10.0.0.3:1", "10.0.0.1:1")
 	f(ClusterConfig{Listen: "127.0.0.1:1", Advertise: "a:1", Peers: []string{"all:1"}, Size: 3}, "all:1", "a:1", "all:1")
 	others := []string{"10.0.0.2:1", "10.0.0.3:1"}
-	f(ClusterConfig{Listen: "0.0.0.0:1", Peers: []string{"all:1"}, Size: 3, others: others}, "all:1", "10.0.0.2:1", "10.0.0.3:1")
-	f(ClusterConfig{Listen: "0.0.0.0:1", Peers: []string{"all:1"}, Size: 3, others: others[:1]}, "all:1", "10.0.0.2:1", "all:1")
-	f(ClusterConfig{Listen: "0.0.0.0:1", Peers: []string{"all:1"}, Size: 2, others: others}, "all:1", "10.0.0.2:1")
+	f(ClusterConfig{Listen: "0.0.0.0:1", Peers: []string{"all:1"}, Size: 3, resolved: others}, "all:1", "10.0.0.2:1", "10.0.0.3:1")
+	f(ClusterConfig{Listen: "0.0.0.0:1", Peers: []string{"all:1"}, Size: 3, resolved: others[:1]}, "all:1", "10.0.0.2:1", "all:1")
+	f(ClusterConfig{Listen: "0.0.0.0:1", Peers: []string{"all:1"}, Size: 2, resolved: others}, "all:1", "10.0.0.2:1")
 }
 
 // A name that stands for this machine only, with several addresses, names nobody
 // else.
 func TestOwnAddressesAreNoOtherMembers(t *testing.T) {
-	c := ClusterConfig{Listen: "127.0.0.1:1", Peers: []string{"localhost:1", "127.0.0.1:2"}, Size: 2}.lookUp(t.Context())
-	if len(c.others) > 0 {
-		t.Errorf("localhost stands for others: %v", c.others)
+	c := ClusterConfig{Listen: "127.0.0.1:1", Peers: []string{"localhost:1", "127.0.0.1:2"}, Size: 2}.resolve(t.Context())
+	if len(c.resolved) > 0 {
+		t.Errorf("localhost stands for others: %v", c.resolved)
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// probeBytes is what must fit on the disk until the server is started again.
+// probeBytes must fit on the disk before the server is started again.
 const probeBytes = 1 << 20
 
-// probe tells whether some more fits on the disk.
+// probe tells whether probeBytes fit on the disk.
 func probe(dir string) (err error) {
 	f, err := os.CreateTemp(dir, "probe.*")
 	if err != nil {

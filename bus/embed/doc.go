@@ -1,7 +1,9 @@
 // Package embed is the NATS server within the gateway's process: its options, its
-// data directory with everything in it, its log, and the routes by which the servers
-// of several gateways form a cluster. It knows nothing of what streams contain, but
-// for the name of one whose files it must not lose.
+// data directory with everything in it, its login, its log, and the routes by which
+// the servers of several gateways form a cluster.
+//
+// The package knows nothing of groups, events or pushes. Of streams it knows one name:
+// that of the stream whose files must not be lost.
 //
 // # Caveats
 //

@@ -6,15 +6,13 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
-)
 
-// patience bounds each wait of a test. It is long since the machine may be busy.
-const patience = 30 * time.Second
+	"sluice/e2e/testkit"
+)
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
@@ -28,7 +26,7 @@ func start(t *testing.T, cfg Config) (s *Server, stop func()) {
 		t.Fatal(err)
 	}
 	stop = sync.OnceFunc(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		defer cancel()
 		if err := s.Stop(ctx); err != nil {
 			t.Error(err)
@@ -57,7 +55,7 @@ func publish(t *testing.T, s *Server, texts ...string) {
 	t.Helper()
 	js, done := connect(t, s)
 	defer done()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	if _, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: s.Config().Stream, Subjects: []string{"test"}}); err != nil {
 		t.Fatal(err)
@@ -74,7 +72,7 @@ func stored(t *testing.T, s *Server) (texts []string) {
 	t.Helper()
 	js, done := connect(t, s)
 	defer done()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	stream, err := js.Stream(ctx, s.Config().Stream)
 	for seq := uint64(1); err == nil && seq <= stream.CachedInfo().State.LastSeq; seq++ {

@@ -74,3 +74,14 @@ func ownAccount(cfg Config, opts *server.Options) (*server.Account, error) {
 	}
 	return only, nil
 }
+
+// hasAuth tells whether clients must show who they are.
+func hasAuth(opts *server.Options) bool {
+	return len(opts.Users) > 0 || len(opts.Nkeys) > 0 || opts.Username != "" || opts.Authorization != "" ||
+		opts.TLSVerify || opts.AuthCallout != nil || hasOperator(opts)
+}
+
+// hasOperator tells whether users are JWTs.
+func hasOperator(opts *server.Options) bool {
+	return len(opts.TrustedOperators) > 0 || len(opts.TrustedKeys) > 0
+}

@@ -15,10 +15,10 @@ import (
 const (
 	// memberName is the file in the data directory of a cluster's member.
 	memberName = "sluice.member"
-	// serverDir is where the embedded server has its files, and aloneDir where
-	// they wait that a gateway had when it was alone, until the cluster has them.
-	serverDir = "jetstream"
-	aloneDir  = "alone"
+	// serverDir has the files of the embedded server. standaloneDir has the files of
+	// the time before the cluster, until the cluster has them.
+	serverDir     = "jetstream"
+	standaloneDir = "alone"
 )
 
 // member is what a data directory knows of the cluster that it belongs to. The
@@ -74,8 +74,8 @@ func (m *member) write(dir string) error {
 }
 
 // joinDir makes a data directory that of a member of a cluster, and returns its
-// name there. What a gateway has stored that was alone is put aside: a clustered
-// server would take it for something that the others have deleted.
+// name there. The data of a single gateway is put aside: a clustered server would
+// take it for something that the others have deleted.
 func joinDir(dir string, c ClusterConfig) (*member, error) {
 	m, err := readMember(dir)
 	if err != nil {
@@ -87,10 +87,10 @@ func joinDir(dir string, c ClusterConfig) (*member, error) {
 		}
 		return m, nil
 	}
-	stored, aside := filepath.Join(dir, serverDir), filepath.Join(dir, aloneDir, serverDir)
+	stored, aside := filepath.Join(dir, serverDir), filepath.Join(dir, standaloneDir, serverDir)
 	if _, err := os.Stat(stored); err == nil {
 		if _, err := os.Stat(aside); err == nil {
-			return nil, fmt.Errorf("data directory %s has both %s and %s: move away what is not wanted", dir, serverDir, filepath.Join(aloneDir, serverDir))
+			return nil, fmt.Errorf("data directory %s has both %s and %s: move away what is not wanted", dir, serverDir, filepath.Join(standaloneDir, serverDir))
 		}
 		if err := os.MkdirAll(filepath.Dir(aside), 0o750); err != nil {
 			return nil, fmt.Errorf("cannot put the data of the single gateway aside: %w", err)
@@ -103,8 +103,8 @@ func joinDir(dir string, c ClusterConfig) (*member, error) {
 	return m, m.write(dir)
 }
 
-// leaveDir checks that a gateway which is to be alone does not go on, by
-// mistake, with what a member of a cluster has.
+// leaveDir prevents that a single gateway goes on, by mistake, with the data of a
+// member of a cluster.
 func leaveDir(cfg Config) error {
 	m, err := readMember(cfg.DataDir)
 	switch {
@@ -113,19 +113,19 @@ func leaveDir(cfg Config) error {
 	case !cfg.Cluster.Leave:
 		return fmt.Errorf("data directory %s belongs to member %s of cluster %q: it needs --cluster.listen, or --cluster.leave to go on alone with what it has", cfg.DataDir, m.Node, m.Cluster)
 	}
-	return takeBack(cfg)
+	return restoreStandalone(cfg)
 }
 
-// takeBack undoes joinDir for a gateway whose stream has not come into the cluster:
+// restoreStandalone undoes joinDir for a gateway whose stream has not come into the cluster:
 // the attempt to join was given up, or the cluster had a stream.
-func takeBack(cfg Config) error {
+func restoreStandalone(cfg Config) error {
 	dir := cfg.DataDir
-	a, err := brings(dir)
+	a, err := findStandalone(dir)
 	if err != nil || a == nil {
 		return err
 	}
 	stored := filepath.Join(dir, serverDir)
-	done, err := isBrought(stored, cfg.Stream, a.ID)
+	done, err := isMigrated(stored, cfg.Stream, a.ID)
 	if err != nil {
 		return fmt.Errorf("cannot look whether the data of the single gateway is in the cluster: %w", err)
 	}
@@ -145,10 +145,10 @@ func takeBack(cfg Config) error {
 	return os.RemoveAll(a.Dir) // only the id is left
 }
 
-// isBrought tells whether a server's folder has, in any account, a stream of that
-// name which is marked as the one that was brought along, all of it. The settings of a stream
-// are in its file meta.inf (nats-server, server/filestore.go).
-func isBrought(stored, name, id string) (bool, error) {
+// isMigrated tells whether a server's folder has, in any account, a stream of that
+// name that is marked as completely migrated. The settings of a stream are in its file
+// meta.inf (nats-server, server/filestore.go).
+func isMigrated(stored, name, id string) (bool, error) {
 	accounts, err := os.ReadDir(stored)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err

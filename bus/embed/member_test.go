@@ -8,8 +8,8 @@ import (
 
 // What a single gateway has stored is its own again if it leaves a cluster into
 // which that has not come, and stays put away if it has.
-func TestWhoLeavesTakesBackWhatWasNotBrought(t *testing.T) {
-	for name, key := range map[string]string{"not brought": "", "half brought": "sluice-bringing", "brought": MigratedKey} {
+func TestLeavingRestoresWhatWasNotMigrated(t *testing.T) {
+	for name, key := range map[string]string{"not migrated": "", "half migrated": "sluice-bringing", "migrated": MigratedKey} {
 		t.Run(name, func(t *testing.T) {
 			cfg := Config{DataDir: t.TempDir(), Stream: "SLUICE", Cluster: ClusterConfig{Listen: "127.0.0.1:6222", Name: "c"}}
 			in := func(parts ...string) string { return filepath.Join(append([]string{cfg.DataDir}, parts...)...) }
@@ -26,9 +26,9 @@ func TestWhoLeavesTakesBackWhatWasNotBrought(t *testing.T) {
 			if _, err := joinDir(cfg.DataDir, cfg.Cluster); err != nil {
 				t.Fatal(err)
 			}
-			a, err := brings(cfg.DataDir)
+			a, err := findStandalone(cfg.DataDir)
 			if err != nil || a == nil {
-				t.Fatalf("it brings %v, %v", a, err)
+				t.Fatalf("the data of the single gateway is %v, %v", a, err)
 			}
 			mark(in(serverDir, "$G", "streams", "SLUICE", "whose"), "member")
 			settings := `{"metadata":{}}`

@@ -78,12 +78,12 @@ func clusterOptions(cfg Config, opts *server.Options) error {
 // name that: the server asks for the first name among the routes.
 func (c ClusterConfig) routes() []string {
 	routes := slices.Clone(c.Peers)
-	for _, other := range c.others {
+	for _, other := range c.resolved {
 		if len(routes) < c.Size && !slices.Contains(routes, other) {
 			routes = append(routes, other)
 		}
 	}
-	if len(c.others) == 0 && !c.namesSelf() && len(routes) < c.Size {
+	if len(c.resolved) == 0 && !c.namesSelf() && len(routes) < c.Size {
 		routes = append(routes, c.address())
 	}
 	for i := 0; len(routes) < c.Size; i++ {
@@ -92,9 +92,9 @@ func (c ClusterConfig) routes() []string {
 	return routes
 }
 
-// sized returns the configuration with a size: what it says, or the number of
+// withSize returns the configuration with a size: what it says, or the number of
 // peers and itself, or of the addresses of the one name that stands for all.
-func (c ClusterConfig) sized(ctx context.Context, logger *slog.Logger) (ClusterConfig, error) {
+func (c ClusterConfig) withSize(ctx context.Context, logger *slog.Logger) (ClusterConfig, error) {
 	if c.Size != 0 {
 		return c, nil
 	}
@@ -130,9 +130,9 @@ func (c ClusterConfig) sized(ctx context.Context, logger *slog.Logger) (ClusterC
 	}
 }
 
-// lookUp returns the configuration with the members that its name stands for, if
+// resolve returns the configuration with the members that its name stands for, if
 // it has one. What cannot be looked up is looked up by each attempt to connect.
-func (c ClusterConfig) lookUp(ctx context.Context) ClusterConfig {
+func (c ClusterConfig) resolve(ctx context.Context) ClusterConfig {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	for _, peer := range c.Peers {
@@ -146,7 +146,7 @@ func (c ClusterConfig) lookUp(ctx context.Context) ClusterConfig {
 		}
 		for _, address := range addresses {
 			if !isOwn(net.ParseIP(address)) {
-				c.others = append(c.others, net.JoinHostPort(address, port))
+				c.resolved = append(c.resolved, net.JoinHostPort(address, port))
 			}
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// troublePatience is how long after the last of its signs a trouble counts. The
+// troublePatience is how long a trouble counts after its last line in the log. The
 // server tries each route again after a second.
 const troublePatience = 10 * time.Second
 

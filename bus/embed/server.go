@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 
@@ -31,9 +30,9 @@ type Server struct {
 	// trouble is why other members are not connected.
 	trouble routeTrouble
 
-	mu     sync.Mutex
-	server *server.Server // the one that was started last; it may have been shut down
-	unread *startBackup   // what it has left alone, nil if nothing
+	mu          sync.Mutex
+	server      *server.Server // the one that was started last; it may have been shut down
+	unconfirmed *startBackup   // streams that it has ignored so far, nil for none
 }
 
 // Start takes the data directory and starts the server on it. It blocks until the
@@ -51,10 +50,10 @@ func Start(ctx context.Context, cfg Config, logger *slog.Logger) (*Server, error
 	}
 	if cfg.Cluster.On() {
 		var err error
-		if cfg.Cluster, err = cfg.Cluster.sized(ctx, logger); err != nil {
+		if cfg.Cluster, err = cfg.Cluster.withSize(ctx, logger); err != nil {
 			return nil, err
 		}
-		cfg.Cluster = cfg.Cluster.lookUp(ctx)
+		cfg.Cluster = cfg.Cluster.resolve(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.ReadyTimeout+recoverTimeout)
 	defer cancel()
@@ -63,7 +62,7 @@ func Start(ctx context.Context, cfg Config, logger *slog.Logger) (*Server, error
 		return nil, err
 	}
 	e := &Server{cfg: cfg, logger: logger, lock: lock, log: newServerLog(logger)}
-	e.log.heard = e.trouble.note
+	e.log.onProblem = e.trouble.note
 	e.opts, err = e.prepare(cfg)
 	if err == nil {
 		err = e.start(ctx, cfg, e.opts.Clone())
@@ -111,7 +110,8 @@ func (e *Server) MembersConnected() int { return e.current().NumRemotes() + 1 }
 // seconds, "" for no known reason.
 func (e *Server) RouteTrouble() string { return e.trouble.last() }
 
-// Failed gets why the server writes no more: it will not write again until Restart.
+// Failed receives the reason once the server stops writing. It does not write again
+// until Restart.
 func (e *Server) Failed() <-chan string { return e.log.failed }
 
 // prepare makes the server's options and the data directory ready for them.
@@ -133,24 +133,15 @@ func (e *Server) prepare(cfg Config) (*server.Options, error) {
 	return opts, nil
 }
 
+// start starts a server with these options on the data directory.
 func (e *Server) start(ctx context.Context, cfg Config, opts *server.Options) error {
-	// The server only logs that an address is taken, and then stops: ask first.
-	if !opts.DontListen && opts.Port > 0 {
-		l, err := net.Listen("tcp", net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)))
-		if err != nil {
-			return fmt.Errorf("cannot listen for NATS clients: %w", err)
-		}
-		l.Close()
+	if err := checkAddresses(cfg, opts); err != nil {
+		return err
 	}
-	if cfg.Cluster.On() {
-		if err := checkRoutes(opts); err != nil {
-			return err
-		}
-	}
-	kept := &startBackup{}
+	backup := &startBackup{}
 	if !cfg.Cluster.On() { // there the other members have it
 		var err error
-		if kept, err = newStartBackup(cfg.DataDir, cfg.Stream, e.log.logger); err != nil {
+		if backup, err = newStartBackup(cfg.DataDir, cfg.Stream, e.log.logger); err != nil {
 			return err
 		}
 	}
@@ -159,6 +150,22 @@ func (e *Server) start(ctx context.Context, cfg Config, opts *server.Options) er
 		return fmt.Errorf("cannot configure the embedded NATS server: %w", err)
 	}
 	s.SetLoggerV2(e.log, e.log.logger.Enabled(ctx, slog.LevelDebug), false, false)
+	if err := e.run(ctx, cfg, s); err != nil {
+		return err
+	}
+	if backup, err = backup.confirm(s, cfg.Stream, e.log.reason); err != nil {
+		return err
+	}
+	e.log.start()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.server, e.unconfirmed = s, backup
+	return nil
+}
+
+// run starts a server and waits until it is ready. If it returns an error, the
+// server is down.
+func (e *Server) run(ctx context.Context, cfg Config, s *server.Server) (err error) {
 	// Start reads the files of the stream before it returns.
 	started := make(chan struct{})
 	go func() {
@@ -168,13 +175,10 @@ func (e *Server) start(ctx context.Context, cfg Config, opts *server.Options) er
 	select {
 	case <-started:
 	case <-ctx.Done():
-		s.Shutdown()
-		<-started
-		s.WaitForShutdown()
-		return fmt.Errorf("cannot start the embedded NATS server: %w", context.Cause(ctx))
+		err = fmt.Errorf("cannot start the embedded NATS server: %w", context.Cause(ctx))
 	}
-	err = nil
 	switch {
+	case err != nil:
 	case !s.ReadyForConnections(cfg.ReadyTimeout):
 		err = fmt.Errorf("cannot start the embedded NATS server: %s", e.log.reason())
 	case !s.JetStreamEnabled():
@@ -182,17 +186,10 @@ func (e *Server) start(ctx context.Context, cfg Config, opts *server.Options) er
 	}
 	if err != nil {
 		s.Shutdown()
+		<-started
 		s.WaitForShutdown()
-		return err
 	}
-	if kept, err = kept.keepUnread(s, cfg.Stream, e.log.reason); err != nil {
-		return err
-	}
-	e.log.start()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.server, e.unread = s, kept
-	return nil
+	return err
 }
 
 // Stop shuts the server down and waits for it until ctx ends.
@@ -210,110 +207,4 @@ func (e *Server) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("cannot stop the embedded NATS server: %w", context.Cause(ctx))
 	}
-}
-
-// serverOptions makes the server's options, and the login for our own
-// connection.
-func serverOptions(cfg Config) (*server.Options, login, error) {
-	opts := &server.Options{Port: server.DEFAULT_PORT}
-	listens := false
-	if cfg.ConfigFile != "" {
-		var err error
-		if opts, err = server.ProcessConfigFile(cfg.ConfigFile); err != nil {
-			return nil, login{}, fmt.Errorf("cannot use NATS configuration %s: %w", cfg.ConfigFile, err)
-		}
-		listens = opts.Port != 0 || opts.Host != ""
-	}
-	if cfg.Listen != "" {
-		host, port, err := splitListen(cfg.Listen)
-		if err != nil {
-			return nil, login{}, err
-		}
-		opts.Host, opts.Port, listens = host, port, true
-	}
-	opts.DontListen = !listens
-	private := !listens && opts.Websocket.Port == 0 && opts.MQTT.Port == 0 && opts.LeafNode.Port == 0
-	if cfg.Cluster.On() {
-		if err := clusterOptions(cfg, opts); err != nil {
-			return nil, login{}, err
-		}
-		if !listens {
-			// The server has no routes without a listener for clients.
-			opts.DontListen, opts.Host, opts.Port = false, "127.0.0.1", server.RANDOM_PORT
-		}
-	}
-	opts.JetStream = true
-	opts.StoreDir = cfg.DataDir
-	if opts.JetStreamMaxStore == 0 {
-		opts.JetStreamMaxStore = storeLimit(cfg.DataDir)
-	}
-	opts.SyncAlways = cfg.Sync == SyncAlways
-	opts.MaxPayload = int32(cfg.MaxPayload)
-	// A client may have as much in flight as a few of the largest events.
-	opts.MaxPending = max(opts.MaxPending, server.MAX_PENDING_SIZE, int64(4*cfg.MaxPayload))
-	opts.NoSigs = true // signals are the gateway's
-	opts.NoLog = true  // no log of its own: SetLoggerV2 gives it ours
-	if opts.ServerName == "" {
-		opts.ServerName = "sluice"
-	}
-	if err := checkListeners(cfg, opts); err != nil {
-		return nil, login{}, err
-	}
-	// A listener that nobody has asked for lets nobody in.
-	login, err := serverLogin(cfg, opts, private && cfg.Cluster.On())
-	return opts, login, err
-}
-
-// splitListen reads host:port, in which port 0 and -1 mean any free one.
-func splitListen(address string) (host string, port int, err error) {
-	host, text, err := net.SplitHostPort(address)
-	if err == nil && text == "-1" {
-		return host, server.RANDOM_PORT, nil
-	}
-	if err == nil {
-		port, err = net.LookupPort("tcp", text)
-	}
-	if err != nil {
-		return "", 0, fmt.Errorf("cannot use --bus.listen %q: %w", address, err)
-	}
-	if port == 0 {
-		port = server.RANDOM_PORT
-	}
-	return host, port, nil
-}
-
-// checkListeners refuses to let anybody in from beyond this machine without
-// authentication.
-func checkListeners(cfg Config, opts *server.Options) error {
-	if cfg.AllowInsecureListen || hasAuth(opts) {
-		return nil
-	}
-	listeners := []struct {
-		on   bool
-		host string
-		port int
-		own  bool // has an authentication of its own
-	}{
-		{!opts.DontListen, opts.Host, opts.Port, false},
-		{opts.Websocket.Port != 0, opts.Websocket.Host, opts.Websocket.Port, opts.Websocket.Username != "" || opts.Websocket.Token != ""},
-		{opts.MQTT.Port != 0, opts.MQTT.Host, opts.MQTT.Port, opts.MQTT.Username != "" || opts.MQTT.Token != ""},
-		{opts.LeafNode.Port != 0, opts.LeafNode.Host, opts.LeafNode.Port, opts.LeafNode.Username != "" || opts.LeafNode.Nkey != "" || len(opts.LeafNode.Users) > 0},
-	}
-	for _, l := range listeners {
-		if l.on && !l.own && !isLoopback(l.host) {
-			return insecureError(net.JoinHostPort(l.host, strconv.Itoa(l.port)))
-		}
-	}
-	return nil
-}
-
-// hasAuth tells whether clients must show who they are.
-func hasAuth(opts *server.Options) bool {
-	return len(opts.Users) > 0 || len(opts.Nkeys) > 0 || opts.Username != "" || opts.Authorization != "" ||
-		opts.TLSVerify || opts.AuthCallout != nil || hasOperator(opts)
-}
-
-// hasOperator tells whether users are JWTs.
-func hasOperator(opts *server.Options) bool {
-	return len(opts.TrustedOperators) > 0 || len(opts.TrustedKeys) > 0
 }

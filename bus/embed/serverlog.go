@@ -15,30 +15,30 @@ import (
 // the server starts, what is wrong is kept: if it does not come up, it is the
 // reason that Start returns.
 type serverLog struct {
-	logger  *slog.Logger
-	limited *limitlog.Logger // since a peer that is not let in comes again each second
-	heard   func(string)     // gets each line that is wrong
-	failed  chan string      // holds one: that the server writes no more, and why
+	logger    *slog.Logger
+	limited   *limitlog.Logger // since a peer that is not let in comes again each second
+	onProblem func(string)     // gets each line that is wrong
+	failed    chan string      // holds one: that the server writes no more, and why
 
-	mu      sync.Mutex
-	started bool
-	kept    []string
+	mu         sync.Mutex
+	started    bool
+	startLines []string
 }
 
-// maxKept bounds what is kept of a start.
-const maxKept = 20
+// maxStartLines bounds what is kept of a start.
+const maxStartLines = 20
 
 func newServerLog(logger *slog.Logger) *serverLog {
 	logger = logger.With("from", "nats-server")
-	return &serverLog{logger: logger, limited: limitlog.New(logger), heard: func(string) {}, failed: make(chan string, 1)}
+	return &serverLog{logger: logger, limited: limitlog.New(logger), onProblem: func(string) {}, failed: make(chan string, 1)}
 }
 
 // reason returns what went wrong last during the start.
 func (l *serverLog) reason() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if n := len(l.kept); n > 0 {
-		return l.kept[n-1]
+	if n := len(l.startLines); n > 0 {
+		return l.startLines[n-1]
 	}
 	return "the server does not say why"
 }
@@ -48,11 +48,11 @@ func (l *serverLog) reason() string {
 // server/filestore.go). It tells that in no other way where there is one copy.
 const writeFailure = "Critical write error: "
 
-// fail tells that the server has to be started again.
+// fail asks for a restart of the server.
 func (l *serverLog) fail(why string) {
 	select {
 	case l.failed <- why:
-	default: // it is known
+	default: // a restart is asked for already
 	}
 }
 
@@ -60,7 +60,7 @@ func (l *serverLog) fail(why string) {
 func (l *serverLog) restart() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.started, l.kept = false, nil
+	l.started, l.startLines = false, nil
 	select {
 	case <-l.failed:
 	default:
@@ -72,25 +72,25 @@ func (l *serverLog) start() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.started = true
-	for _, text := range l.kept {
+	for _, text := range l.startLines {
 		l.logger.Warn(text)
 	}
-	l.kept = nil
+	l.startLines = nil
 }
 
-func (l *serverLog) bad(format string, v []any) {
+func (l *serverLog) problem(format string, v []any) {
 	text := fmt.Sprintf(format, v...)
 	if strings.Contains(text, writeFailure) {
 		l.fail(text)
 	}
-	l.heard(text)
+	l.onProblem(text)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.started:
 		l.limited.Warn(text)
-	case len(l.kept) < maxKept:
-		l.kept = append(l.kept, text)
+	case len(l.startLines) < maxStartLines:
+		l.startLines = append(l.startLines, text)
 	}
 }
 
@@ -116,12 +116,12 @@ func (l *serverLog) Warnf(format string, v ...any) {
 		l.detail(format, v)
 		return
 	}
-	l.bad(format, v)
+	l.problem(format, v)
 }
 
 // Errorf logs what is wrong.
-func (l *serverLog) Errorf(format string, v ...any) { l.bad(format, v) }
+func (l *serverLog) Errorf(format string, v ...any) { l.problem(format, v) }
 
 // Fatalf logs what is wrong. It does not end the process: the server leaves that
 // to its logger, and this process has more to do than serving NATS.
-func (l *serverLog) Fatalf(format string, v ...any) { l.bad(format, v) }
+func (l *serverLog) Fatalf(format string, v ...any) { l.problem(format, v) }

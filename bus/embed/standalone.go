@@ -37,16 +37,17 @@ type Standalone struct {
 // Standalone returns what the data directory has of the time before the cluster,
 // nil if nothing.
 func (e *Server) Standalone() (*Standalone, error) {
-	a, err := brings(e.cfg.DataDir)
+	a, err := findStandalone(e.cfg.DataDir)
 	if a != nil {
 		a.stream, a.logger = e.cfg.Stream, e.logger
 	}
 	return a, err
 }
 
-// brings returns what a data directory has to bring along, nil if nothing.
-func brings(dir string) (*Standalone, error) {
-	a := &Standalone{Dir: filepath.Join(dir, aloneDir)}
+// findStandalone returns what a data directory has of the time before the cluster, nil
+// if nothing.
+func findStandalone(dir string) (*Standalone, error) {
+	a := &Standalone{Dir: filepath.Join(dir, standaloneDir)}
 	if _, err := os.Stat(filepath.Join(a.Dir, serverDir)); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
@@ -97,7 +98,7 @@ func (a *Standalone) Serve() (conns nats.InProcessConnProvider, stop func(), err
 		stop()
 		return nil, nil, fmt.Errorf("cannot read %s: %s", a.Dir, serverLog.reason())
 	}
-	if kept, err = kept.keepUnread(s, a.stream, serverLog.reason); err == nil && kept != nil {
+	if kept, err = kept.confirm(s, a.stream, serverLog.reason); err == nil && kept != nil {
 		err = fmt.Errorf("cannot read %s: %s", a.Dir, serverLog.reason())
 	}
 	if err != nil {
@@ -107,9 +108,9 @@ func (a *Standalone) Serve() (conns nats.InProcessConnProvider, stop func(), err
 	return s, stop, nil
 }
 
-// PutAway takes the files out of the way, and returns where they are now. They are
-// kept: who wants the room deletes them.
-func (a *Standalone) PutAway() (away string, err error) {
+// MoveAside moves the files out of the way, and returns where they are now. Sluice
+// never deletes them.
+func (a *Standalone) MoveAside() (away string, err error) {
 	away = fmt.Sprintf("%s.%s", a.Dir, a.ID)
 	return away, errors.Join(os.Rename(a.Dir, away), syncDir(filepath.Dir(away)))
 }

@@ -23,17 +23,17 @@ const backupDir = "starting"
 // setupStore fails). They are linked, not copied, so that takes no room and little
 // time.
 type startBackup struct {
-	dir   string // has serverDir and, until the backup is dropped, backupDir
-	found []string
+	dir     string   // has serverDir and, until the backup is dropped, backupDir
+	streams []string // their folders below serverDir
 }
 
-// newStartBackup keeps the streams of a name, of all accounts, in a directory. What a
-// start has left that was cut off is put back first. On a file system that has no
-// links nothing can be kept, which is logged.
+// newStartBackup keeps the streams of a name, of all accounts, in a directory. A
+// backup that an interrupted start has left is put back first. A file system without
+// links cannot keep anything, which is logged.
 func newStartBackup(dir, stream string, logger *slog.Logger) (*startBackup, error) {
-	g := &startBackup{dir: dir}
+	b := &startBackup{dir: dir}
 	if _, err := os.Stat(filepath.Join(dir, backupDir)); err == nil {
-		if err := g.putBack(); err != nil {
+		if err := b.putBack(); err != nil {
 			return nil, err
 		}
 	}
@@ -44,7 +44,7 @@ func newStartBackup(dir, stream string, logger *slog.Logger) (*startBackup, erro
 	}
 	unfinished := filepath.Join(dir, backupDir+".new")
 	if err := os.RemoveAll(unfinished); err != nil {
-		return nil, fmt.Errorf("cannot keep stream %s: %w", stream, err)
+		return nil, fmt.Errorf("cannot back up stream %s: %w", stream, err)
 	}
 	for _, meta := range metas {
 		from := filepath.Dir(meta)
@@ -53,50 +53,50 @@ func newStartBackup(dir, stream string, logger *slog.Logger) (*startBackup, erro
 			err = linkTree(from, filepath.Join(unfinished, inside))
 		}
 		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
-			logger.Warn("the files of the stream cannot have a second name while the server starts: if it cannot read them it removes them", "folder", from, "err", err)
+			logger.Warn("cannot back up the files of the stream while the server starts: the server removes files that it cannot read", "folder", from, "err", err)
 			return &startBackup{dir: dir}, os.RemoveAll(unfinished)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("cannot keep stream %s: %w", stream, errors.Join(err, os.RemoveAll(unfinished)))
+			return nil, fmt.Errorf("cannot back up stream %s: %w", stream, errors.Join(err, os.RemoveAll(unfinished)))
 		}
-		g.found = append(g.found, inside)
+		b.streams = append(b.streams, inside)
 	}
-	if len(g.found) > 0 {
+	if len(b.streams) > 0 {
 		if err := os.Rename(unfinished, filepath.Join(dir, backupDir)); err != nil {
-			return nil, fmt.Errorf("cannot keep stream %s: %w", stream, err)
+			return nil, fmt.Errorf("cannot back up stream %s: %w", stream, err)
 		}
 	}
-	return g, nil
+	return b, nil
 }
 
-// holds tells whether there is a stream that the server should have.
-func (g *startBackup) holds() bool { return len(g.found) > 0 }
+// hasStreams tells whether there is a stream that the server should have.
+func (b *startBackup) hasStreams() bool { return len(b.streams) > 0 }
 
 // drop lets the server have the files.
-func (g *startBackup) drop() error {
-	if err := os.RemoveAll(filepath.Join(g.dir, backupDir)); err != nil {
+func (b *startBackup) drop() error {
+	if err := os.RemoveAll(filepath.Join(b.dir, backupDir)); err != nil {
 		return fmt.Errorf("cannot tidy up after the start of the server: %w", err)
 	}
 	return nil
 }
 
 // putBack puts the streams back where they were. No server may run.
-func (g *startBackup) putBack() error {
-	kept, err := filepath.Glob(filepath.Join(g.dir, backupDir, "*", "streams", "*"))
+func (b *startBackup) putBack() error {
+	kept, err := filepath.Glob(filepath.Join(b.dir, backupDir, "*", "streams", "*"))
 	for _, from := range kept {
-		inside, relErr := filepath.Rel(filepath.Join(g.dir, backupDir), from)
+		inside, relErr := filepath.Rel(filepath.Join(b.dir, backupDir), from)
 		if relErr != nil {
 			return relErr
 		}
-		err = errors.Join(err, moveBack(from, filepath.Join(g.dir, serverDir, inside)))
+		err = errors.Join(err, moveBack(from, filepath.Join(b.dir, serverDir, inside)))
 	}
 	if err == nil {
-		err = g.drop()
+		err = b.drop()
 	}
 	if err != nil {
-		return fmt.Errorf("cannot put the stream back, which is in %s: %w", filepath.Join(g.dir, backupDir), err)
+		return fmt.Errorf("cannot put the stream back, which is in %s: %w", filepath.Join(b.dir, backupDir), err)
 	}
-	return syncDir(g.dir)
+	return syncDir(b.dir)
 }
 
 // moveBack moves a directory to where another one may be. A server that has been
@@ -128,44 +128,44 @@ func hasStream(s *server.Server, name string) (bool, error) {
 	return false, nil
 }
 
-// keepUnread looks whether a server has read the streams that are there. If so it
-// drops the backup. If the server has removed one, it is shut down, the stream is
-// put back, and the error says so. If it has left one alone, as it does with a
-// stream of a cluster when it is none, it takes it up when it is to make a stream
-// of that name: until then the backup stays, and it is returned.
-func (g *startBackup) keepUnread(s *server.Server, name string, reason func() string) (*startBackup, error) {
-	if !g.holds() {
+// confirm checks that a server has read the streams that are there, and then drops
+// the backup. If the server has removed a stream, confirm shuts it down, puts the
+// stream back, and returns an error. A server without a cluster ignores the stream of
+// a cluster until it is asked to create a stream of that name: until then the backup
+// stays, and it is returned.
+func (b *startBackup) confirm(s *server.Server, name string, reason func() string) (*startBackup, error) {
+	if !b.hasStreams() {
 		return nil, nil
 	}
 	has, err := hasStream(s, name)
 	if err == nil && has {
-		return nil, g.drop()
+		return nil, b.drop()
 	}
 	if err == nil {
-		if _, err = os.Stat(filepath.Join(g.dir, serverDir, g.found[0], server.JetStreamMetaFile)); err == nil {
-			return g, nil
+		if _, err = os.Stat(filepath.Join(b.dir, serverDir, b.streams[0], server.JetStreamMetaFile)); err == nil {
+			return b, nil
 		}
-		err = fmt.Errorf("the NATS server cannot read stream %s in %s, which is kept as it is: %s", name, filepath.Join(g.dir, serverDir, g.found[0]), reason())
+		err = fmt.Errorf("the NATS server cannot read stream %s in %s, which is kept as it is: %s", name, filepath.Join(b.dir, serverDir, b.streams[0]), reason())
 	}
 	s.Shutdown()
 	s.WaitForShutdown()
-	return nil, errors.Join(err, g.putBack())
+	return nil, errors.Join(err, b.putBack())
 }
 
-// TookUp is told of the making of the stream (Config.Stream), which has failed with
-// err or has brought one that is empty or not. It checks that this is the one that
-// the server had left alone when it started. If not, that is put back by the next
-// start, which Failed asks for, and the error says so.
-func (e *Server) TookUp(empty bool, err error) error {
+// ConfirmStream gets the result of creating the stream (Config.Stream): an error, or
+// whether the stream is empty. It checks that this is the stream that the server had
+// ignored when it started. If not, it returns an error, and Failed asks for a restart,
+// which puts the stream back.
+func (e *Server) ConfirmStream(empty bool, err error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
-	case e.unread == nil:
+	case e.unconfirmed == nil:
 		return err
-	case err == nil && empty && e.unread.events():
-		err = fmt.Errorf("the NATS server cannot read stream %s in %s, which is kept as it is", e.cfg.Stream, e.unread.dir)
+	case err == nil && empty && e.unconfirmed.events():
+		err = fmt.Errorf("the NATS server cannot read stream %s in %s, which is kept as it is", e.cfg.Stream, e.unconfirmed.dir)
 	case err == nil:
-		err, e.unread = e.unread.drop(), nil
+		err, e.unconfirmed = e.unconfirmed.drop(), nil
 		return err
 	}
 	e.log.fail(err.Error())
@@ -173,8 +173,8 @@ func (e *Server) TookUp(empty bool, err error) error {
 }
 
 // events tells whether there are any in the streams that are kept.
-func (g *startBackup) events() bool {
-	blocks, err := filepath.Glob(filepath.Join(g.dir, backupDir, "*", "streams", "*", "msgs", "*.blk"))
+func (b *startBackup) events() bool {
+	blocks, err := filepath.Glob(filepath.Join(b.dir, backupDir, "*", "streams", "*", "msgs", "*.blk"))
 	return err != nil || slices.ContainsFunc(blocks, func(name string) bool {
 		info, err := os.Stat(name)
 		return err != nil || info.Size() > 0

@@ -54,7 +54,7 @@ func TestAStartThatWasCutOffLosesNothing(t *testing.T) {
 func keep(t *testing.T, dir string) {
 	t.Helper()
 	g, err := newStartBackup(dir, "SLUICE", slog.New(slog.DiscardHandler))
-	if err != nil || !g.holds() {
+	if err != nil || !g.hasStreams() {
 		t.Fatalf("nothing is kept: %v", err)
 	}
 }

@@ -3,7 +3,6 @@ package event
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -79,54 +78,62 @@ func NewCodec(prefix string) *Codec {
 // Encode makes the message of an event. The headers do not yet say behind which
 // sequence it belongs.
 func (c *Codec) Encode(e store.Event) (*nats.Msg, error) {
-	h := make(nats.Header, 12)
-	m := &nats.Msg{Header: h}
-	h[headerVersion] = []string{versionKnown}
-	h[headerOp] = []string{e.Op.String()}
+	m := &nats.Msg{Header: make(nats.Header, 12)}
+	m.Header[headerVersion] = []string{versionKnown}
+	m.Header[headerOp] = []string{e.Op.String()}
 	if e.Origin != "" {
-		h[headerOrigin] = []string{HeaderText(e.Origin)}
+		m.Header[headerOrigin] = []string{HeaderText(e.Origin)}
 	}
-	subject := append(make([]byte, 0, 128), c.log...)
 	switch e.Op {
-	case store.OpPut, store.OpPost, store.OpFail:
-		if err := encodeState(m, e); err != nil {
-			return nil, fmt.Errorf("cannot encode group %s: %w", e.Key, err)
-		}
-	case store.OpExpire:
-		if e.Forget == 0 {
-			return nil, fmt.Errorf("cannot encode the expiry of group %s: it is not said when it is forgotten", e.Key)
-		}
-		// It replaces what older events the subject may have, and it stays: what
-		// makes an end of it is the delete by which the group is forgotten.
-		h[HeaderRollup] = []string{rollupSubject}
-		encodeTimes(h, e)
-	case store.OpDelete:
-		c.entomb(h, rollupSubject)
 	case store.OpWipe:
-		c.entomb(h, RollupAll)
-		m.Subject = string(append(subject, wipeToken...))
+		c.makeTombstone(m.Header, RollupAll)
+		m.Subject = c.log + wipeToken
 		return m, nil
 	case store.OpImport, store.OpImported:
 		if e.Op == store.OpImport {
-			h[HeaderRollup] = []string{RollupAll}
+			m.Header[HeaderRollup] = []string{RollupAll}
 		}
-		m.Subject = string(append(subject, importToken...))
+		m.Subject = c.log + importToken
 		return m, nil
-	default:
-		return nil, fmt.Errorf("cannot encode operation %s", e.Op)
 	}
-	if e.Key.IsZero() {
-		return nil, fmt.Errorf("cannot encode %s of no group", e.Op)
+	if err := c.encodeGroup(m, e); err != nil {
+		return nil, err
 	}
-	h[headerGroup] = []string{e.Key.Path()}
-	m.Subject = string(appendToken(subject, e.Key))
 	return m, nil
 }
 
-// entomb makes a message the only one of its subject or of the stream, and
+// encodeGroup writes an event that is about one group.
+func (c *Codec) encodeGroup(m *nats.Msg, e store.Event) error {
+	switch e.Op {
+	case store.OpPut, store.OpPost, store.OpFail:
+		if err := encodeState(m, e); err != nil {
+			return fmt.Errorf("cannot encode group %s: %w", e.Key, err)
+		}
+	case store.OpExpire:
+		if e.Forget == 0 {
+			return fmt.Errorf("cannot encode the expiry of group %s: it is not said when it is forgotten", e.Key)
+		}
+		// It replaces what older events the subject may have, and it stays: what
+		// makes an end of it is the delete by which the group is forgotten.
+		m.Header[HeaderRollup] = []string{rollupSubject}
+		encodeTimes(m.Header, e)
+	case store.OpDelete:
+		c.makeTombstone(m.Header, rollupSubject)
+	default:
+		return fmt.Errorf("cannot encode operation %s", e.Op)
+	}
+	if e.Key.IsZero() {
+		return fmt.Errorf("cannot encode %s of no group", e.Op)
+	}
+	m.Header[headerGroup] = []string{e.Key.Path()}
+	m.Subject = string(appendToken(append(make([]byte, 0, 128), c.log...), e.Key))
+	return nil
+}
+
+// makeTombstone makes a message the only one of its subject or of the stream, and
 // temporary. The KV header is a convention that the server knows: without it,
 // it would write an expiry marker when the tombstone itself expires.
-func (c *Codec) entomb(h nats.Header, rollup string) {
+func (c *Codec) makeTombstone(h nats.Header, rollup string) {
 	h[HeaderRollup] = []string{rollup}
 	h[headerTTL] = []string{c.Tombstone.String()}
 	h[headerKVOperation] = []string{kvPurge}
@@ -207,41 +214,50 @@ func (c *Codec) Decode(m *nats.Msg) (e store.Event, ok bool, err error) {
 	}
 	e.Origin = strings.Clone(HeaderText(Header(m, headerOrigin)))
 	switch e.Op {
-	case store.OpWipe:
-		if token != wipeToken {
-			return e, false, damagedf("wipe on the subject of a group")
-		}
-		c.Forget()
-		return e, true, nil
-	case store.OpImport, store.OpImported:
-		if token != importToken {
-			return e, false, damagedf("%s on the subject of a group", e.Op)
-		}
-		if e.Op == store.OpImport {
-			c.Forget()
-		}
-		return e, true, nil
+	case store.OpWipe, store.OpImport, store.OpImported:
+		err = c.decodeWholeStream(token, e.Op)
+	default:
+		err = c.decodeGroup(m, token, &e)
 	}
+	return e, err == nil, err
+}
+
+// decodeWholeStream reads an event that is about all groups.
+func (c *Codec) decodeWholeStream(token string, op store.Op) error {
+	want := importToken
+	if op == store.OpWipe {
+		want = wipeToken
+	}
+	if token != want {
+		return damagedf("%s on the subject of a group", op)
+	}
+	if op != store.OpImported {
+		c.Forget()
+	}
+	return nil
+}
+
+// decodeGroup reads an event that is about one group.
+func (c *Codec) decodeGroup(m *nats.Msg, token string, e *store.Event) (err error) {
 	// Keys are kept: a copy leaves the message's headers to the collector.
 	if e.Key, err = store.ParseKey(strings.Clone(Header(m, headerGroup))); err != nil {
-		return e, false, damagedf("%s: %v", headerGroup, err)
+		return damagedf("%s: %v", headerGroup, err)
 	}
 	var buf [maxToken + 64]byte
 	if string(appendToken(buf[:0], e.Key)) != token {
-		return e, false, damagedf("%s %s does not belong on subject %q", headerGroup, e.Key, m.Subject)
+		return damagedf("%s %s does not belong on subject %q", headerGroup, e.Key, m.Subject)
 	}
 	switch e.Op {
 	case store.OpDelete:
 	case store.OpExpire:
-		err = decodeTimes(m, &e)
+		err = decodeTimes(m, e)
 	default:
-		err = decodeState(m, &e)
+		err = decodeState(m, e)
 	}
-	if err != nil {
-		return e, false, err
+	if err == nil {
+		c.remember(token, *e)
 	}
-	c.remember(token, e)
-	return e, true, nil
+	return err
 }
 
 // decodeState reads what put, post and fail carry.
@@ -257,115 +273,4 @@ func decodeState(m *nats.Msg, e *store.Event) (err error) {
 		return damagedf("%s: %v", headerFamilyTimes, err)
 	}
 	return nil
-}
-
-// decodeMarker reads what the server writes when a group's time to live has
-// passed, or when somebody has removed its last event by hand.
-func (c *Codec) decodeMarker(token, reason string) (e store.Event, ok bool, err error) {
-	if token == wipeToken || token == importToken {
-		return e, false, nil
-	}
-	key, err := parseToken(token)
-	if err != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if key, ok = c.hashed[token]; !ok {
-			return e, false, nil // no group that we have seen
-		}
-		delete(c.hashed, token)
-	}
-	return store.Event{Op: store.OpExpire, Key: key, Origin: "nats " + reason}, true, nil
-}
-
-// Note does for an event that need not be decoded, since this gateway has sent it,
-// what decoding would do besides.
-func (c *Codec) Note(subject string, e store.Event) {
-	switch e.Op {
-	case store.OpWipe, store.OpImport:
-		c.Forget()
-		return
-	case store.OpImported:
-		return
-	}
-	c.remember(strings.TrimPrefix(subject, c.log), e)
-}
-
-// remember keeps the key of a group that exists and whose token does not tell
-// it, so that there are never more of them than such groups.
-func (c *Codec) remember(token string, e store.Event) {
-	if token[0] != mark {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e.Op == store.OpDelete || e.Op == store.OpExpire {
-		delete(c.hashed, token) // a marker of the server would say nothing new
-		return
-	}
-	c.hashed[strings.Clone(token)] = e.Key
-}
-
-// Know makes the codec know a group whose subject does not tell its key.
-func (c *Codec) Know(key store.Key) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.hashed[string(appendToken(nil, key))] = key
-}
-
-// Forget forgets the keys, since the groups are gone or about to be replayed.
-func (c *Codec) Forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	clear(c.hashed)
-}
-
-// Header returns a header's value without canonicalising its name.
-func Header(m *nats.Msg, name string) string {
-	if values := m.Header[name]; len(values) > 0 {
-		return values[0]
-	}
-	return ""
-}
-
-// HeaderText makes a text fit for a header: one line of printable ASCII.
-func HeaderText(s string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, s)
-	return clean[:min(len(clean), maxOrigin)]
-}
-
-// refusalHeader makes a text of several lines fit for a header, so that it can
-// be read back: as between the quotes of a string in Go.
-func refusalHeader(s string) string {
-	quoted := strconv.QuoteToASCII(s)
-	for len(quoted) > maxRefusal {
-		s = s[:len(s)/2]
-		quoted = strconv.QuoteToASCII(s)
-	}
-	return quoted[1 : len(quoted)-1]
-}
-
-// parseRefusal is the inverse of refusalHeader. What it cannot read is shown as
-// it stands: it is for people.
-func parseRefusal(h string) string {
-	if s, err := strconv.Unquote(`"` + h + `"`); err == nil {
-		return s
-	}
-	return strings.Clone(h)
-}
-
-// Size returns the bytes that an encoded message takes, and those of its
-// headers.
-func Size(m *nats.Msg) (total, headers int) {
-	headers = len("NATS/1.0\r\n\r\n")
-	for name, values := range m.Header {
-		for _, v := range values {
-			headers += len(name) + len(": \r\n") + len(v)
-		}
-	}
-	return headers + len(m.Data), headers
 }

@@ -2,9 +2,10 @@ package event
 
 import "sluice/store"
 
-// Compact returns what a codec makes of an event that it has encoded, without doing either. The texts of a merged
-// group are copied into one piece of memory: they come from several pushes, and
-// each would keep the whole text of its push.
+// Compact returns what a codec makes of an event that it has encoded and decoded,
+// without doing either. The texts of a merged group are copied into one piece of
+// memory: they come from several pushes, and each would keep the whole text of its
+// push.
 func Compact(e store.Event) store.Event {
 	e.Origin = HeaderText(e.Origin)
 	if e.Refusal != "" {

@@ -16,14 +16,14 @@ const (
 	// maxToken is the longest readable token in bytes. Subjects go into the
 	// server's index in memory, and a file name or a terminal line holds 255.
 	maxToken = 200
-	// mark begins the tokens that are not readable keys, all of which begin
+	// hashMark begins the tokens that are not readable keys, all of which begin
 	// with "job=".
-	mark = '~'
+	hashMark = '~'
 	// wipeToken is the subject of wipes. A hash has 43 characters, so that it
 	// cannot be one.
-	wipeToken = string(mark) + "wipe"
+	wipeToken = string(hashMark) + "wipe"
 	// importToken is the subject of what begins and ends an import.
-	importToken = string(mark) + "import"
+	importToken = string(hashMark) + "import"
 )
 
 // Subjects returns the subjects of all events, with a wildcard.
@@ -56,7 +56,7 @@ func appendToken(dst []byte, key store.Key) []byte {
 		return dst
 	}
 	sum := sha256.Sum256(dst[start:])
-	dst = append(dst[:start], mark)
+	dst = append(dst[:start], hashMark)
 	return base64.RawURLEncoding.AppendEncode(dst, sum[:])
 }
 
@@ -68,7 +68,7 @@ func appendTokenLabel(dst []byte, name, value string) []byte {
 
 // parseToken is the inverse of appendToken. It fails for hashes.
 func parseToken(token string) (store.Key, error) {
-	if token == "" || token[0] == mark {
+	if token == "" || token[0] == hashMark {
 		return store.Key{}, fmt.Errorf("subject token %q does not tell the group", token)
 	}
 	var job string

@@ -58,7 +58,7 @@ func TestEachGroupHasASubjectOfItsOwn(t *testing.T) {
 			t.Fatalf("%s: subject %q", a, subject)
 		}
 		back, err := parseToken(tokenA)
-		if tokenA[0] == mark {
+		if tokenA[0] == hashMark {
 			if err == nil {
 				t.Fatalf("a hash tells %s", back)
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,32 +17,50 @@ import (
 	"sluice/cmd/sluice/gateway"
 )
 
-func serveAction(c *cli.Context) error {
-	opts, err := readConfig(c)
+// serveCommand returns the flags and the action of serve.
+func serveCommand() ([]cli.Flag, cli.ActionFunc) {
+	o := &options{}
+	flags := o.flags()
+	return flags, func(c *cli.Context) error {
+		if err := noArguments(c); err != nil {
+			return err
+		}
+		if err := o.finish(); err != nil {
+			return err
+		}
+		return o.serve(c.Context, flagTexts(c, flags), c.App.ErrWriter)
+	}
+}
+
+// serve runs a gateway until ctx ends. The values of the flags are shown to
+// people.
+func (o *options) serve(ctx context.Context, flags map[string]string, log io.Writer) error {
+	logger, err := o.newLogger(log)
 	if err != nil {
 		return err
 	}
-	logger, err := newLogger(opts, c.App.ErrWriter)
-	if err != nil {
-		return err
-	}
-	flags := map[string]string{}
-	for _, f := range c.Command.Flags {
-		name := f.Names()[0]
-		flags[name] = flagText(c.Value(name))
-	}
-	flags["web.route-prefix"] = opts.gateway.Prefix() // as Pushgateway tells it
-	flags["bus.url"] = bus.RedactURL(opts.gateway.Bus.URL)
+	cfg := o.gateway
+	flags["web.route-prefix"] = cfg.Prefix() // as Pushgateway tells it
+	flags["bus.url"] = bus.RedactURL(cfg.Bus.URL)
 	defer startPace()()
 	hangups, stop := notifyOnHangup()
 	defer stop()
-	cfg := opts.gateway
 	cfg.Flags, cfg.Reload, cfg.Terminal = flags, hangups, os.Stderr
-	g, err := gateway.New(c.Context, cfg, logger)
+	g, err := gateway.New(ctx, cfg, logger)
 	if err != nil {
 		return err
 	}
-	return g.Run(c.Context)
+	return g.Run(ctx)
+}
+
+// flagTexts returns the values of flags by name.
+func flagTexts(c *cli.Context, flags []cli.Flag) map[string]string {
+	texts := map[string]string{}
+	for _, f := range flags {
+		name := f.Names()[0]
+		texts[name] = flagText(c.Value(name))
+	}
+	return texts
 }
 
 // flagText writes the value of a flag as it stands on a command line.
@@ -52,12 +71,12 @@ func flagText(value any) string {
 	return fmt.Sprint(value)
 }
 
-func newLogger(opts *options, w io.Writer) (*slog.Logger, error) {
+func (o *options) newLogger(w io.Writer) (*slog.Logger, error) {
 	level, format := promslog.NewLevel(), promslog.NewFormat()
-	if err := level.Set(opts.logLevel); err != nil {
+	if err := level.Set(o.logLevel); err != nil {
 		return nil, fmt.Errorf("--log.level: %w", err)
 	}
-	if err := format.Set(opts.logFormat); err != nil {
+	if err := format.Set(o.logFormat); err != nil {
 		return nil, fmt.Errorf("--log.format: %w", err)
 	}
 	return promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}), nil
