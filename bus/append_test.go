@@ -62,7 +62,7 @@ func TestWhatIsTooLargeIsNamedAndNothingLands(t *testing.T) {
 	low, high := 1, 4096
 	for low+1 < high {
 		mid := (low + high) / 2
-		if _, err := g.encodeAll(manyPuts(1, mid)); err == nil {
+		if _, err := g.appender.encodeAll(manyPuts(1, mid)); err == nil {
 			low = mid
 		} else {
 			high = mid

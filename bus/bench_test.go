@@ -69,9 +69,9 @@ func benchmarkAppend(b *testing.B, sync embed.SyncMode, way string, size int) {
 	for i := range events {
 		events[i] = eventOf(i, 2000)
 	}
-	publish := bus.publishChain
+	publish := bus.appender.publishChain
 	if way == "atomic" {
-		publish = bus.publishAtomic
+		publish = bus.appender.publishAtomic
 	}
 	ctx := context.Background()
 	after, next := uint64(0), 0
@@ -83,7 +83,7 @@ func benchmarkAppend(b *testing.B, sync embed.SyncMode, way string, size int) {
 			batch[i] = events[next%len(events)]
 			next++
 		}
-		messages, err := bus.encodeAll(batch)
+		messages, err := bus.appender.encodeAll(batch)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -215,7 +215,7 @@ func TestAHalfBroughtStreamIsBroughtAgain(t *testing.T) {
 	var half jetstream.StreamConfig
 	members[0].cfg.applyTo(&half)
 	half.Replicas = 3
-	half.Metadata = map[string]string{migratingKey: members[0].migration.ID}
+	half.Metadata = map[string]string{migratingKey: members[0].setup.migration.ID}
 	testkit.Eventually(t, "the cluster makes a stream", func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

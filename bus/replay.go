@@ -51,7 +51,7 @@ type replayRun struct {
 
 func (f *follower) startReplay(ctx context.Context) (*replayRun, error) {
 	r := &replayRun{follower: f, started: time.Now(), into: f.store}
-	info, err := f.ensureStream(ctx)
+	info, err := f.setup.ensureStream(ctx)
 	if err != nil {
 		return nil, err
 	}
