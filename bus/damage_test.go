@@ -73,8 +73,8 @@ func TestADamagedEventCostsItsGroupOnly(t *testing.T) {
 					t.Errorf("group %d is there: %v, want %v", i, got, want)
 				}
 			}
-			if s := g.Status(); s.Missing != uint64(len(c.damaged)) || !strings.Contains(g.log.String(), "missing") {
-				t.Errorf("%d missing, want %d", s.Missing, len(c.damaged))
+			if s := g.Status(); s.Damaged != uint64(len(c.damaged)) || !strings.Contains(g.log.String(), "lost records") {
+				t.Errorf("%d damaged, want %d", s.Damaged, len(c.damaged))
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()

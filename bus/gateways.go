@@ -88,8 +88,11 @@ type KeptDigest struct {
 // Sum is the digest of a state (store.Digest), in JSON 16 hexadecimal digits.
 type Sum uint64
 
+// String returns the digits.
+func (s Sum) String() string { return fmt.Sprintf("%016x", uint64(s)) }
+
 // MarshalText writes the digits.
-func (s Sum) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(s)), nil }
+func (s Sum) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads them.
 func (s *Sum) UnmarshalText(text []byte) error {

@@ -9,8 +9,8 @@ import (
 const (
 	defaultMaxBytes   = 16 << 20
 	defaultMaxWaiting = 4096
-	// Some hundred bytes each besides their series. It is there to stop one job
-	// with random names, not to be reached.
+	// A group takes some hundred bytes in addition to its series. The limit stops a
+	// job with random names; others do not reach it.
 	defaultMaxGroups = 1_000_000
 	// A hundred pushes of 15,000 series at once hold some 300 MB.
 	defaultMaxWaitingBytes = 1 << 30

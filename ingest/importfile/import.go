@@ -137,7 +137,7 @@ func (i *Import) Run(ctx context.Context) error {
 			// Another gateway came first: the next step sees what it did.
 		case errors.Is(err, bus.ErrUnavailable):
 			i.batch = max(1, i.batch/2)
-			i.logger.Warn("cannot append to the stream", "file", i.cfg.Path, "err", err)
+			i.logger.Warn("cannot append the import to the stream", "file", i.cfg.Path, "err", err)
 		case errors.Is(err, bus.ErrStreamFull), errors.Is(err, bus.ErrTooLarge):
 			return i.failed(err)
 		default:

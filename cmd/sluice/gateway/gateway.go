@@ -44,7 +44,7 @@ type Gateway struct {
 	importer  *importfile.Import
 	committer *ingest.Committer
 	expirer   *ingest.Expirer
-	watchdog  *watchdog // nil if nobody wants one
+	watchdog  *watchdog // nil if the service manager wants none
 	service   *ingest.Service
 	events    *api.Broadcaster
 	readiness *readiness
