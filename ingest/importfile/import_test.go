@@ -1,7 +1,6 @@
 package importfile
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 
 	"sluice/bus"
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -26,31 +26,13 @@ func TestMain(m *testing.M) {
 // stallTimeout bounds each wait of a test. It is long since the machine may be busy.
 const stallTimeout = 30 * time.Second
 
-// logBuffer keeps what is logged.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // gateway is a bus, a store and an import.
 type gateway struct {
 	t     testing.TB
 	bus   *bus.Bus
 	store *store.Store
 	imp   *Import
-	log   *logBuffer
+	log   *testkit.Log
 	ctx   context.Context // ends with stop
 	parts sync.WaitGroup
 	stop  func()
@@ -59,7 +41,7 @@ type gateway struct {
 // open opens the bus without following it.
 func open(t testing.TB, cfg bus.Config, path string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, store: store.New(store.Settings{}), log: &logBuffer{}}
+	g := &gateway{t: t, store: store.New(store.Settings{}), log: &testkit.Log{}}
 	logger := slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg.Server.Sync = embed.SyncInterval
 	var err error
