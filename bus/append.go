@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,6 +24,21 @@ const (
 	maxChunkBytes = 32 << 20
 )
 
+// appender appends events to the stream.
+type appender struct {
+	*stream
+	setup      *setup
+	publisher  *publisher
+	codec      *event.Codec
+	inFlight   *inFlight
+	localApply *localApply
+	fairness   *fairness
+	instance   string
+
+	mu       sync.Mutex // one append at a time
+	messages uint64     // ids used; guarded by mu
+}
+
 // Append puts events into the stream right behind the sequence after, one behind
 // the other. It blocks until the stream has said what became of them, ctx ends,
 // or Config.PublishTimeout is over; calls exclude one another.
@@ -33,14 +49,18 @@ const (
 // ErrUnavailable. No event lands twice. After a lost acknowledgement it is Follow that
 // sees what has landed, so without it the result is ErrUnavailable.
 func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (seqs []uint64, err error) {
-	b.appending.Lock()
-	defer b.appending.Unlock()
-	ctx, cancel := b.bounded(ctx, b.cfg.PublishTimeout)
+	return b.appender.append(ctx, after, events)
+}
+
+func (a *appender) append(ctx context.Context, after uint64, events []store.Event) (seqs []uint64, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ctx, cancel := a.bounded(ctx, a.cfg.PublishTimeout)
 	defer cancel()
-	if b.life.Err() != nil {
+	if a.life.Err() != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ErrClosed)
 	}
-	messages, err := b.encodeAll(events)
+	messages, err := a.encodeAll(events)
 	if err != nil {
 		return nil, err
 	}
@@ -49,44 +69,44 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 		ids[i] = m.Header[headerMsgID][0]
 	}
 	events = compactAll(events)
-	b.inFlight.add(ids, events)
-	defer func() { b.inFlight.drop(ids[len(seqs):]) }()
-	b.counters.batches.Add(1)
-	b.metrics.batchEvents.Observe(float64(len(events)))
+	a.inFlight.add(ids, events)
+	defer func() { a.inFlight.drop(ids[len(seqs):]) }()
+	a.counters.batches.Add(1)
+	a.metrics.batchEvents.Observe(float64(len(events)))
 	seqs = make([]uint64, 0, len(events))
 	for len(messages) > 0 && err == nil {
 		n := chunkLen(messages)
-		if b.clustered() {
+		if a.clustered() {
 			n = atomicLen(messages[:n])
 		}
 		c := &chunk{after: after, messages: messages[:n]}
-		err = b.appendChunk(ctx, c)
+		err = a.appendChunk(ctx, c)
 		for range c.landed {
 			after++
 			seqs = append(seqs, after)
 		}
-		b.progress.know(after)
+		a.progress.know(after)
 		messages = messages[c.landed:]
 	}
 	lost := errors.Is(err, ErrConflict)
 	if lost {
-		b.counters.conflicts.Add(1)
+		a.counters.conflicts.Add(1)
 	}
-	b.took(lost)
-	if n := len(seqs); n > 0 && b.localApply.apply(seqs[0]-1, events[:n]) {
-		b.progress.advance(seqs[n-1])
+	a.took(lost)
+	if n := len(seqs); n > 0 && a.localApply.apply(seqs[0]-1, events[:n]) {
+		a.progress.advance(seqs[n-1])
 	}
 	return seqs, err
 }
 
 // appendChunk appends one chunk, and makes room in a full stream for what
 // removes more than it brings: deletes, wipes and expiries.
-func (b *Bus) appendChunk(ctx context.Context, c *chunk) error {
-	err := b.publishUntilKnown(ctx, c)
-	if errors.Is(err, ErrStreamFull) && b.cfg.MaxBytes > 0 && c.messages[c.landed].Header[event.HeaderRollup] != nil {
-		return b.withRoom(ctx, func() error {
+func (a *appender) appendChunk(ctx context.Context, c *chunk) error {
+	err := a.publishUntilKnown(ctx, c)
+	if errors.Is(err, ErrStreamFull) && a.cfg.MaxBytes > 0 && c.messages[c.landed].Header[event.HeaderRollup] != nil {
+		return a.withRoom(ctx, func() error {
 			rest := &chunk{after: c.next(), messages: c.messages[c.landed : c.landed+1]}
-			err := b.publishUntilKnown(ctx, rest)
+			err := a.publishUntilKnown(ctx, rest)
 			c.landed += rest.landed
 			return err
 		})
@@ -116,15 +136,15 @@ func chunkLen(messages []*nats.Msg) int {
 }
 
 // encodeAll makes the messages, each with an id of its own.
-func (b *Bus) encodeAll(events []store.Event) ([]*nats.Msg, error) {
+func (a *appender) encodeAll(events []store.Event) ([]*nats.Msg, error) {
 	messages := make([]*nats.Msg, len(events))
 	for i, e := range events {
-		m, err := b.encode(i, e)
+		m, err := a.encode(i, e)
 		if err != nil {
 			return nil, err
 		}
-		b.messages++
-		m.Header[headerMsgID] = []string{b.instance + "." + strconv.FormatUint(b.messages, 10)}
+		a.messages++
+		m.Header[headerMsgID] = []string{a.instance + "." + strconv.FormatUint(a.messages, 10)}
 		messages[i] = m
 	}
 	return messages, nil
@@ -132,12 +152,12 @@ func (b *Bus) encodeAll(events []store.Event) ([]*nats.Msg, error) {
 
 // encode makes the message of an event, of which Append is told as the one at
 // an index. The error of one that the stream does not take is a *TooLargeError.
-func (b *Bus) encode(index int, e store.Event) (*nats.Msg, error) {
-	m, err := b.codec.Encode(e)
+func (a *appender) encode(index int, e store.Event) (*nats.Msg, error) {
+	m, err := a.codec.Encode(e)
 	if err != nil {
 		return nil, err
 	}
-	limit := min(int(b.nc.MaxPayload()), embed.MaxPayloadLimit)
+	limit := min(int(a.nc.MaxPayload()), embed.MaxPayloadLimit)
 	total, headers := event.Size(m)
 	if total+roomForAppend > limit {
 		return nil, &TooLargeError{Index: index, Size: total + roomForAppend, Limit: limit}
@@ -152,33 +172,33 @@ func (b *Bus) encode(index int, e store.Event) (*nats.Msg, error) {
 // to know it before they append the first of many. Its error is a
 // *TooLargeError, or says why the event cannot be encoded.
 func (b *Bus) Fits(e store.Event) error {
-	_, err := b.encode(0, e)
+	_, err := b.appender.encode(0, e)
 	return err
 }
 
 // publishUntilKnown publishes a chunk until it is known what has become of it.
-func (b *Bus) publishUntilKnown(ctx context.Context, c *chunk) error {
+func (a *appender) publishUntilKnown(ctx context.Context, c *chunk) error {
 	ids := make([]string, len(c.messages))
 	for i, m := range c.messages {
 		ids[i] = m.Header[headerMsgID][0]
 	}
-	b.progress.watch(c.after, ids, c.messages[0].Subject)
-	publish := b.publishChain
-	if b.wantsAtomic(c) {
-		publish = b.publishAtomic
+	a.progress.watch(c.after, ids, c.messages[0].Subject)
+	publish := a.publishChain
+	if a.wantsAtomic(c) {
+		publish = a.publishAtomic
 	}
 	for first := true; ; first = false {
 		settled, err := publish(ctx, c, first)
 		// In a cluster a refusal may be that of a server which leads the stream no
 		// more and does not know, while the leader has accepted the same message.
-		if settled && !(errors.Is(err, ErrConflict) && b.clustered()) {
+		if settled && !(errors.Is(err, ErrConflict) && a.clustered()) {
 			return err
 		}
-		if settled, err = b.resolve(ctx, c); settled {
+		if settled, err = a.resolve(ctx, c); settled {
 			return err
 		}
-		if !b.clustered() {
-			publish = b.publishChain
+		if !a.clustered() {
+			publish = a.publishChain
 		}
 		pause(ctx, askAgain)
 	}
@@ -191,9 +211,9 @@ func (b *Bus) publishUntilKnown(ctx context.Context, c *chunk) error {
 //
 // In a second try a refusal does not settle it: the message may be there from
 // the first.
-func (b *Bus) publishChain(ctx context.Context, c *chunk, first bool) (settled bool, err error) {
+func (a *appender) publishChain(ctx context.Context, c *chunk, first bool) (settled bool, err error) {
 	rest := c.messages[c.landed:]
-	connected, lost := b.link.state()
+	connected, lost := a.link.state()
 	if !connected {
 		return false, nil
 	}
@@ -209,7 +229,7 @@ func (b *Bus) publishChain(ctx context.Context, c *chunk, first bool) (settled b
 		} else {
 			m.Header[headerExpectedID] = rest[i-1].Header[headerMsgID]
 		}
-		p, err := b.publisher.publish(m)
+		p, err := a.publisher.publish(m)
 		if errors.Is(err, nats.ErrMaxPayload) {
 			return true, fmt.Errorf("%w: %w", ErrUnavailable, err) // the server has changed its mind
 		}
@@ -221,8 +241,8 @@ func (b *Bus) publishChain(ctx context.Context, c *chunk, first bool) (settled b
 	answers := await(ctx, published, lost)
 	before := c.landed
 	// What landed last takes all before it with it, answered or not.
-	for i, a := range slices.Backward(answers) {
-		if a.known && a.refuse == nil && a.seq == c.after+uint64(before+i)+1 {
+	for i, got := range slices.Backward(answers) {
+		if got.known && got.refuse == nil && got.seq == c.after+uint64(before+i)+1 {
 			c.landed = before + i + 1
 			break
 		}
@@ -233,13 +253,13 @@ func (b *Bus) publishChain(ctx context.Context, c *chunk, first bool) (settled b
 	if c.landed-before >= len(answers) {
 		return false, nil
 	}
-	a := answers[c.landed-before]
-	if !a.known || a.refuse == nil {
+	got := answers[c.landed-before]
+	if !got.known || got.refuse == nil {
 		return false, nil
 	}
-	err = refusal(a.refuse)
+	err = refusal(got.refuse)
 	if err == nil {
-		b.limited.Warn("the stream refused an event", "sequence", c.next()+1, "answer", a.String())
+		a.limited.Warn("the stream refused an event", "sequence", c.next()+1, "answer", got.String())
 	}
 	return err != nil && (first || !errors.Is(err, ErrConflict)), err
 }

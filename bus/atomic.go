@@ -29,16 +29,18 @@ const atomicFrom = 16
 // message before only when all copies write the message, takes a wrong one for a
 // failed write, and stops for good (nats-server 2.15.2, server/stream.go and
 // server/jetstream_cluster.go; TestConflictsDoNotStopTheStream).
-func (b *Bus) clustered() bool { return b.cfg.Server.Cluster.On() || b.nc.ConnectedClusterName() != "" }
+func (s *stream) clustered() bool {
+	return s.cfg.Server.Cluster.On() || s.nc.ConnectedClusterName() != ""
+}
 
 // wantsAtomic tells whether a chunk is published as an atomic batch: in a cluster
 // if it has more than one message, else if that is faster. Only of the embedded
 // server is it known how it syncs.
-func (b *Bus) wantsAtomic(c *chunk) bool {
-	if b.clustered() {
+func (a *appender) wantsAtomic(c *chunk) bool {
+	if a.clustered() {
 		return len(c.messages) > 1 // and chunkLen has made it one that is allowed
 	}
-	if b.embedded == nil || b.cfg.Server.Sync != embed.SyncAlways || len(c.messages) < atomicFrom {
+	if a.embedded == nil || a.cfg.Server.Sync != embed.SyncAlways || len(c.messages) < atomicFrom {
 		return false
 	}
 	return atomicLen(c.messages) == len(c.messages)
@@ -62,8 +64,8 @@ func atomicLen(messages []*nats.Msg) int {
 
 // publishAtomic publishes a chunk as one batch that lands as a whole or not at
 // all. It returns whether it is settled what becomes of the chunk.
-func (b *Bus) publishAtomic(ctx context.Context, c *chunk, _ bool) (settled bool, err error) {
-	connected, lost := b.link.state()
+func (a *appender) publishAtomic(ctx context.Context, c *chunk, _ bool) (settled bool, err error) {
+	connected, lost := a.link.state()
 	if !connected {
 		return false, nil
 	}
@@ -75,29 +77,29 @@ func (b *Bus) publishAtomic(ctx context.Context, c *chunk, _ bool) (settled bool
 		if i == 0 {
 			m.Header[headerExpectedSeq] = []string{strconv.FormatUint(c.after, 10)}
 		}
-		if i < last && b.nc.PublishMsg(m) != nil {
+		if i < last && a.nc.PublishMsg(m) != nil {
 			return false, nil
 		}
 	}
 	commit := c.messages[last]
 	commit.Header[headerBatchCommit] = []string{"1"}
-	p, err := b.publisher.publish(commit)
+	p, err := a.publisher.publish(commit)
 	if err != nil {
 		return false, nil
 	}
-	a := await(ctx, []jetstream.PubAckFuture{p}, lost)[0]
+	got := await(ctx, []jetstream.PubAckFuture{p}, lost)[0]
 	switch {
-	case !a.known:
+	case !got.known:
 		return false, nil
-	case a.refuse == nil && a.seq == c.after+uint64(len(c.messages)):
+	case got.refuse == nil && got.seq == c.after+uint64(len(c.messages)):
 		c.landed = len(c.messages)
 		return true, nil
-	case a.refuse == nil:
+	case got.refuse == nil:
 		return false, nil
 	}
-	if err = refusal(a.refuse); err == nil {
+	if err = refusal(got.refuse); err == nil {
 		// Such as too many batches at once: the chain does without.
-		b.limited.Warn("the stream refused an atomic batch", "events", len(c.messages), "answer", a.String())
+		a.limited.Warn("the stream refused an atomic batch", "events", len(c.messages), "answer", got.String())
 	}
 	return err != nil, err
 }

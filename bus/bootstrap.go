@@ -31,20 +31,20 @@ type hello struct {
 }
 
 // openMember lets the other members ask whether this one brings a stream along.
-func (b *Bus) openMember() (err error) {
-	standalone, err := b.embedded.Standalone()
+func (u *setup) openMember() (err error) {
+	standalone, err := u.embedded.Standalone()
 	if err != nil {
 		return err
 	}
 	if standalone != nil {
-		b.migration = &migration{Standalone: standalone}
+		u.migration = &migration{Standalone: standalone}
 	}
-	b.opened = time.Now()
-	text, err := json.Marshal(hello{Node: b.embedded.Name(), Migrates: b.migration != nil})
+	u.opened = time.Now()
+	text, err := json.Marshal(hello{Node: u.embedded.Name(), Migrates: u.migration != nil})
 	if err != nil {
 		return err
 	}
-	_, err = b.nc.Subscribe(b.cfg.Prefix+membersPart, func(m *nats.Msg) {
+	_, err = u.nc.Subscribe(u.cfg.Prefix+membersPart, func(m *nats.Msg) {
 		_ = m.Respond(text) // else whoever asks asks again
 	})
 	if err != nil {
@@ -57,35 +57,35 @@ func (b *Bus) openMember() (err error) {
 const membersPart = ".members"
 
 // routed tells whether a majority of the members is connected, this one included.
-func (b *Bus) routed() bool {
-	return !b.cfg.Server.Cluster.On() || 2*b.embedded.MembersConnected() > b.cfg.Server.Cluster.Size
+func (s *stream) routed() bool {
+	return !s.cfg.Server.Cluster.On() || 2*s.embedded.MembersConnected() > s.cfg.Server.Cluster.Size
 }
 
 // bootstrap creates the stream, or brings the one along that this gateway had
 // when it was alone.
-func (b *Bus) bootstrap(ctx context.Context) (*jetstream.StreamInfo, error) {
-	if b.cfg.Server.Cluster.On() {
-		if err := b.mayBootstrap(ctx); err != nil {
+func (u *setup) bootstrap(ctx context.Context) (*jetstream.StreamInfo, error) {
+	if u.cfg.Server.Cluster.On() {
+		if err := u.mayBootstrap(ctx); err != nil {
 			return nil, err
 		}
-		if b.migration != nil {
-			return b.migrate(ctx)
+		if u.migration != nil {
+			return u.migrate(ctx)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, u.cfg.ConnectTimeout)
 	defer cancel()
 	var want jetstream.StreamConfig
-	b.cfg.applyTo(&want)
+	u.cfg.applyTo(&want)
 	want.Description = "Sluice: the state of metrics groups"
-	for want.Replicas = b.wantedCopies(); ; want.Replicas-- {
-		s, err := b.js.CreateStream(ctx, want)
-		if b.embedded != nil && (err == nil || want.Replicas <= 1) {
-			err = b.embedded.ConfirmStream(err == nil && s.CachedInfo().State.LastSeq == 0, err)
+	for want.Replicas = u.wantedCopies(); ; want.Replicas-- {
+		s, err := u.js.CreateStream(ctx, want)
+		if u.embedded != nil && (err == nil || want.Replicas <= 1) {
+			err = u.embedded.ConfirmStream(err == nil && s.CachedInfo().State.LastSeq == 0, err)
 		}
 		if err == nil {
 			return s.CachedInfo(), nil
 		}
-		if want.Replicas == 1 || b.cfg.Replicas > 0 || !tooMany(err) {
+		if want.Replicas == 1 || u.cfg.Replicas > 0 || !tooMany(err) {
 			return nil, fmt.Errorf("cannot create stream %s: %w", want.Name, streamError(err))
 		}
 	}
@@ -93,9 +93,9 @@ func (b *Bus) bootstrap(ctx context.Context) (*jetstream.StreamInfo, error) {
 
 // mayBootstrap tells why the stream must not be founded yet: a member that is not
 // there, or has not said so, may bring one along.
-func (b *Bus) mayBootstrap(ctx context.Context) error {
-	size := b.cfg.Server.Cluster.Size
-	members, err := b.askMembers(ctx, size)
+func (u *setup) mayBootstrap(ctx context.Context) error {
+	size := u.cfg.Server.Cluster.Size
+	members, err := u.askMembers(ctx, size)
 	if err != nil {
 		return err
 	}
@@ -106,17 +106,17 @@ func (b *Bus) mayBootstrap(ctx context.Context) error {
 		}
 	}
 	slices.Sort(holders)
-	own := b.embedded.Name()
+	own := u.embedded.Name()
 	switch {
-	case len(holders) > 1 && b.migration != nil:
+	case len(holders) > 1 && u.migration != nil:
 		return &foreignError{fmt.Sprintf("members %s each have a stream of the time when they were alone, and only one can be brought along: move the data directories of the others away", strings.Join(holders, " and "))}
-	case len(holders) > 0 && b.migration == nil:
+	case len(holders) > 0 && u.migration == nil:
 		return fmt.Errorf("waiting for member %s, which brings its stream along", holders[0])
-	case len(members) < size && time.Since(b.opened) < bootstrapPatience:
+	case len(members) < size && time.Since(u.opened) < bootstrapPatience:
 		return fmt.Errorf("waiting for the other members: %d of %d are here", len(members), size)
 	case 2*len(members) <= size:
 		return fmt.Errorf("waiting for a majority of the members: %d of %d are here", len(members), size)
-	case b.migration == nil && len(members) == size && slices.MinFunc(members, compareNodes).Node != own && time.Since(b.opened) < bootstrapPatience:
+	case u.migration == nil && len(members) == size && slices.MinFunc(members, compareNodes).Node != own && time.Since(u.opened) < bootstrapPatience:
 		return errors.New("waiting for the first member to found the stream")
 	}
 	return nil
@@ -125,16 +125,16 @@ func (b *Bus) mayBootstrap(ctx context.Context) error {
 func compareNodes(a, b hello) int { return strings.Compare(a.Node, b.Node) }
 
 // askMembers asks who is there, this member included.
-func (b *Bus) askMembers(ctx context.Context, size int) ([]hello, error) {
+func (u *setup) askMembers(ctx context.Context, size int) ([]hello, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloPatience)
 	defer cancel()
-	inbox := b.nc.NewInbox()
-	sub, err := b.nc.SubscribeSync(inbox)
+	inbox := u.nc.NewInbox()
+	sub, err := u.nc.SubscribeSync(inbox)
 	if err != nil {
 		return nil, fmt.Errorf("cannot ask the other members: %w", err)
 	}
 	defer sub.Unsubscribe()
-	if err := b.nc.PublishRequest(b.cfg.Prefix+membersPart, inbox, nil); err != nil {
+	if err := u.nc.PublishRequest(u.cfg.Prefix+membersPart, inbox, nil); err != nil {
 		return nil, fmt.Errorf("cannot ask the other members: %w", err)
 	}
 	var members []hello
@@ -165,12 +165,12 @@ func fatal(err error) bool {
 
 // explain adds to the reason why the stream cannot be used how many members are
 // connected, and what keeps the others away.
-func (b *Bus) explain(err error) error {
-	if !b.cfg.Server.Cluster.On() || fatal(err) {
+func (s *stream) explain(err error) error {
+	if !s.cfg.Server.Cluster.On() || fatal(err) {
 		return err
 	}
-	trouble := b.embedded.RouteTrouble()
-	connected, size := b.embedded.MembersConnected(), b.cfg.Server.Cluster.Size
+	trouble := s.embedded.RouteTrouble()
+	connected, size := s.embedded.MembersConnected(), s.cfg.Server.Cluster.Size
 	switch {
 	case connected >= size:
 		return err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,48 +15,27 @@ import (
 
 	"sluice/bus/embed"
 	"sluice/bus/event"
-	"sluice/bus/limitlog"
 )
 
 // Bus is the gateway's end of the stream. All its methods may be called
 // concurrently, except that Follow is called once and Close last.
 type Bus struct {
-	cfg     Config
-	logger  *slog.Logger
-	limited *limitlog.Logger // for what others may cause
-	metrics *metrics
+	*stream
+	setup    *setup
+	appender *appender
+	history  *historyReader
+	gateways *gateways
 
-	embedded   *embed.Server // nil with an external server
-	nc         *nats.Conn
-	ncClosed   chan struct{} // closed once the connection is gone for good
-	js         jetstream.JetStream
-	link       *link
-	quorum     *quorum
 	codec      *event.Codec
 	inFlight   *inFlight
-	localApply localApply
+	localApply *localApply
 	fairness   *fairness
+	instance   string // makes message ids unique among gateways
 
 	resumeWithin time.Duration // how long a gateway may have been away and go on
+	replaying    replaying
 
-	progress  *progress
-	replaying replaying
-	nudges    chan uint64 // from CatchUp: sequences that may be holes
-
-	appending sync.Mutex // one Append at a time
-	publisher *publisher
-	migration *migration // what is to be brought into the cluster; for ensureStream
-	opened    time.Time  // when a member of a cluster has come up
-	instance  string     // makes message ids unique among gateways
-	messages  uint64     // ids used; guarded by appending
-
-	counters counters
-	size     size
-
-	introduced atomic.Pointer[Introduction] // nil if this gateway does not answer
-
-	life      context.Context // ends with Close
-	end       context.CancelCauseFunc
+	end       context.CancelCauseFunc // ends life
 	closeOnce sync.Once
 	following sync.WaitGroup
 }
@@ -72,14 +50,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	b := &Bus{
-		cfg: cfg, logger: logger, limited: limitlog.New(logger),
-		ncClosed: make(chan struct{}), link: newLink(), quorum: newQuorum(cfg), codec: event.NewCodec(cfg.Prefix), inFlight: newInFlight(),
-		progress: &progress{}, nudges: make(chan uint64, 1),
-		instance: nuid.Next(), resumeWithin: cfg.markerTTL() / 2, // a margin for clocks and slow starts
-	}
-	b.fairness = newFairness(b.instance)
-	b.life, b.end = context.WithCancelCause(context.Background())
+	b := newBus(cfg, logger)
 	b.metrics = newMetrics(reg, cfg, b.Status)
 	if err := b.open(ctx); err != nil {
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ConnectTimeout)
@@ -88,6 +59,25 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger, reg prometheus.R
 		return nil, errors.Join(err, b.Close(stopCtx))
 	}
 	return b, nil
+}
+
+// newBus puts the parts together, none of which does anything yet.
+func newBus(cfg Config, logger *slog.Logger) *Bus {
+	s := newStream(cfg, logger)
+	b := &Bus{
+		stream: s, setup: &setup{stream: s}, history: &historyReader{stream: s},
+		codec: event.NewCodec(cfg.Prefix), inFlight: newInFlight(), localApply: &localApply{},
+		instance:     nuid.Next(),
+		resumeWithin: cfg.markerTTL() / 2, // a margin for clocks and slow starts
+	}
+	s.life, b.end = context.WithCancelCause(context.Background())
+	b.fairness = newFairness(b.instance)
+	b.gateways = &gateways{stream: s, instance: b.instance, status: b.Status}
+	b.appender = &appender{
+		stream: s, setup: b.setup, codec: b.codec, inFlight: b.inFlight,
+		localApply: b.localApply, fairness: b.fairness, instance: b.instance,
+	}
+	return b
 }
 
 func (b *Bus) open(ctx context.Context) error {
@@ -105,7 +95,7 @@ func (b *Bus) open(ctx context.Context) error {
 	if b.js, err = jetstream.New(b.nc); err != nil {
 		return fmt.Errorf("cannot use JetStream: %w", err)
 	}
-	if b.publisher, err = newPublisher(b.nc, b.cfg.PublishTimeout); err != nil {
+	if b.appender.publisher, err = newPublisher(b.nc, b.cfg.PublishTimeout); err != nil {
 		return fmt.Errorf("cannot use JetStream: %w", err)
 	}
 	if b.quorum.watched {
@@ -115,11 +105,11 @@ func (b *Bus) open(ctx context.Context) error {
 	}
 	if b.cfg.Server.Cluster.On() {
 		// The stream is there once enough members are: Follow waits for them.
-		return b.openMember()
+		return b.setup.openMember()
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout)
 	defer cancel()
-	info, err := b.ensureStream(ctx)
+	info, err := b.setup.ensureStream(ctx)
 	if err != nil {
 		return err
 	}
@@ -130,21 +120,11 @@ func (b *Bus) open(ctx context.Context) error {
 	return nil
 }
 
-// know notes what the stream says of itself.
-func (b *Bus) know(info *jetstream.StreamInfo) {
-	b.progress.know(info.State.LastSeq)
-	b.size.know(info)
-	b.metrics.bytes.Set(float64(info.State.Bytes))
-	b.metrics.copies.Set(float64(info.Config.Replicas))
-	b.metrics.copiesCurrent.Set(float64(currentCopies(info)))
-	b.quorum.answered(info.State.LastSeq)
-}
-
 // WaitStream blocks until the stream is there, or ctx ends. Outside of a cluster
 // it is there from Open on.
 func (b *Bus) WaitStream(ctx context.Context) error {
 	for b.cfg.Server.Cluster.On() {
-		info, err := b.ensureStream(ctx)
+		info, err := b.setup.ensureStream(ctx)
 		if err == nil {
 			b.know(info)
 			return nil
@@ -189,8 +169,8 @@ func (b *Bus) close(ctx context.Context) error {
 	go func() {
 		defer close(ended)
 		b.following.Wait()
-		b.appending.Lock() // whoever appends sees closed
-		defer b.appending.Unlock()
+		b.appender.mu.Lock() // whoever appends sees closed
+		defer b.appender.mu.Unlock()
 	}()
 	var errs []error
 	select {
@@ -203,16 +183,4 @@ func (b *Bus) close(ctx context.Context) error {
 		errs = append(errs, b.embedded.Stop(ctx))
 	}
 	return errors.Join(errs...)
-}
-
-// bounded returns a context that also ends after a time, and with Close.
-func (b *Bus) bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	ctx, cancelCause := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(b.life, func() { cancelCause(ErrClosed) })
-	return ctx, func() {
-		stop()
-		cancelCause(nil)
-		cancel()
-	}
 }

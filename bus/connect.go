@@ -22,33 +22,33 @@ const (
 )
 
 // connect opens the connection that all parts share.
-func (b *Bus) connect() error {
-	opts, err := b.connectOptions()
+func (s *stream) connect() error {
+	opts, err := s.connectOptions()
 	if err != nil {
 		return err
 	}
-	url := b.cfg.URL
-	if b.embedded != nil {
+	url := s.cfg.URL
+	if s.embedded != nil {
 		url = nats.DefaultURL // not used
-		opts = append(opts, nats.InProcessServer(b.embedded))
-		opts = append(opts, b.embedded.Login()...)
+		opts = append(opts, nats.InProcessServer(s.embedded))
+		opts = append(opts, s.embedded.Login()...)
 	}
-	b.nc, err = nats.Connect(url, opts...)
+	s.nc, err = nats.Connect(url, opts...)
 	if err == nil {
-		b.link.up()
+		s.link.up()
 		return nil
 	}
-	if b.embedded != nil {
+	if s.embedded != nil {
 		return fmt.Errorf("cannot connect to the embedded NATS server: %w", err)
 	}
-	return fmt.Errorf("cannot connect to NATS at %s: %w", b.cfg.URL, err)
+	return fmt.Errorf("cannot connect to NATS at %s: %w", s.cfg.URL, err)
 }
 
-func (b *Bus) connectOptions() ([]nats.Option, error) {
-	limited := limitlog.New(b.logger)
+func (s *stream) connectOptions() ([]nats.Option, error) {
+	limited := limitlog.New(s.logger)
 	opts := []nats.Option{
 		nats.Name("sluice"),
-		nats.Timeout(b.cfg.ConnectTimeout),
+		nats.Timeout(s.cfg.ConnectTimeout),
 		nats.MaxReconnects(-1), // for ever
 		nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectBufSize(-1), // what is published while the link is down fails at once
@@ -56,18 +56,18 @@ func (b *Bus) connectOptions() ([]nats.Option, error) {
 		nats.PingInterval(pingInterval),
 		nats.MaxPingsOutstanding(2),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			b.link.down()
+			s.link.down()
 			if err != nil { // nil when Close does it
 				limited.Warn("lost the connection to NATS", "err", err)
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
-			b.link.up()
+			s.link.up()
 			limited.Info("connected to NATS again", "url", nc.ConnectedUrlRedacted())
 		}),
 		nats.ClosedHandler(func(*nats.Conn) {
-			b.link.down()
-			close(b.ncClosed)
+			s.link.down()
+			close(s.ncClosed)
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			subject := ""
@@ -77,24 +77,24 @@ func (b *Bus) connectOptions() ([]nats.Option, error) {
 			limited.Warn("NATS reports an error", "subject", subject, "err", err)
 		}),
 	}
-	if b.cfg.Creds != "" {
-		if _, err := os.Stat(b.cfg.Creds); err != nil {
+	if s.cfg.Creds != "" {
+		if _, err := os.Stat(s.cfg.Creds); err != nil {
 			return nil, fmt.Errorf("cannot use --bus.creds: %w", err)
 		}
-		opts = append(opts, nats.UserCredentials(b.cfg.Creds))
+		opts = append(opts, nats.UserCredentials(s.cfg.Creds))
 	}
-	if b.cfg.NKey != "" {
-		opt, err := nats.NkeyOptionFromSeed(b.cfg.NKey)
+	if s.cfg.NKey != "" {
+		opt, err := nats.NkeyOptionFromSeed(s.cfg.NKey)
 		if err != nil {
-			return nil, fmt.Errorf("cannot use --bus.nkey %s: %w", b.cfg.NKey, err)
+			return nil, fmt.Errorf("cannot use --bus.nkey %s: %w", s.cfg.NKey, err)
 		}
 		opts = append(opts, opt)
 	}
-	if b.cfg.TLSCA != "" {
-		opts = append(opts, nats.RootCAs(b.cfg.TLSCA))
+	if s.cfg.TLSCA != "" {
+		opts = append(opts, nats.RootCAs(s.cfg.TLSCA))
 	}
-	if b.cfg.TLSCert != "" {
-		opts = append(opts, nats.ClientCert(b.cfg.TLSCert, b.cfg.TLSKey))
+	if s.cfg.TLSCert != "" {
+		opts = append(opts, nats.ClientCert(s.cfg.TLSCert, s.cfg.TLSKey))
 	}
 	return opts, nil
 }
@@ -105,13 +105,13 @@ func reconnectDelay(attempts int) time.Duration {
 
 // closeConn closes the connection and waits until its goroutines have ended or
 // ctx ends. Nothing of ours is in flight: Append and Follow have returned.
-func (b *Bus) closeConn(ctx context.Context) error {
-	if b.nc == nil {
+func (s *stream) closeConn(ctx context.Context) error {
+	if s.nc == nil {
 		return nil
 	}
-	b.nc.Close()
+	s.nc.Close()
 	select {
-	case <-b.ncClosed:
+	case <-s.ncClosed:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("cannot close the connection to NATS: %w", context.Cause(ctx))

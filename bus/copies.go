@@ -27,18 +27,18 @@ func copies(size int) int {
 }
 
 // wantedCopies returns how many copies the stream is to have.
-func (b *Bus) wantedCopies() int {
+func (u *setup) wantedCopies() int {
 	switch {
-	case b.cfg.Replicas > 0:
-		return b.cfg.Replicas
-	case b.cfg.Server.Cluster.On():
-		return copies(b.cfg.Server.Cluster.Size)
-	case b.embedded != nil:
+	case u.cfg.Replicas > 0:
+		return u.cfg.Replicas
+	case u.cfg.Server.Cluster.On():
+		return copies(u.cfg.Server.Cluster.Size)
+	case u.embedded != nil:
 		return 1
 	}
 	// The servers that are known need not be all that there are. More copies than
 	// servers are refused, and then fewer are asked for.
-	return copies(max(len(b.nc.Servers()), 3))
+	return copies(max(len(u.nc.Servers()), 3))
 }
 
 // tooMany tells whether there can be no such number of copies, now or ever.
@@ -50,20 +50,20 @@ func tooMany(err error) bool {
 // moreCopies gives the stream the copies that it is to have, if there are
 // members for them now. It takes none away: fewer members than there were may
 // be missing for the moment only.
-func (b *Bus) moreCopies(ctx context.Context, info *jetstream.StreamInfo) *jetstream.StreamInfo {
-	if b.cfg.Replicas > 0 {
+func (u *setup) moreCopies(ctx context.Context, info *jetstream.StreamInfo) *jetstream.StreamInfo {
+	if u.cfg.Replicas > 0 {
 		return info // has them, or the stream could not be set up
 	}
-	for want := b.wantedCopies(); want > info.Config.Replicas; want-- {
+	for want := u.wantedCopies(); want > info.Config.Replicas; want-- {
 		cfg := info.Config
 		cfg.Replicas = want
-		s, err := b.js.UpdateStream(ctx, cfg)
+		s, err := u.js.UpdateStream(ctx, cfg)
 		if err == nil {
-			b.logger.Info("the stream gets more copies", "stream", cfg.Name, "copies", want, "before", info.Config.Replicas)
+			u.logger.Info("the stream gets more copies", "stream", cfg.Name, "copies", want, "before", info.Config.Replicas)
 			return s.CachedInfo()
 		}
 		if !tooMany(err) {
-			b.limited.Warn("cannot give the stream more copies", "stream", cfg.Name, "copies", want, "err", streamError(err))
+			u.limited.Warn("cannot give the stream more copies", "stream", cfg.Name, "copies", want, "err", streamError(err))
 			break
 		}
 	}
@@ -71,13 +71,13 @@ func (b *Bus) moreCopies(ctx context.Context, info *jetstream.StreamInfo) *jetst
 }
 
 // keepCopies does so while the stream is used: members join later.
-func (b *Bus) keepCopies(ctx context.Context, info *jetstream.StreamInfo) {
-	if !b.cfg.Server.Cluster.On() {
+func (u *setup) keepCopies(ctx context.Context, info *jetstream.StreamInfo) {
+	if !u.cfg.Server.Cluster.On() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, u.cfg.ConnectTimeout)
 	defer cancel()
-	b.moreCopies(ctx, info)
+	u.moreCopies(ctx, info)
 }
 
 // currentCopies returns how many copies of the stream have all of it, by the word

@@ -98,7 +98,7 @@ func (f *follower) stepOver(ctx context.Context, last uint64) (another bool) {
 	case stuck:
 		next, err := f.around(ctx, f.subscription, applied, last)
 		if err != nil {
-			f.limited.Warn("cannot read the stream", "err", err)
+			f.limited.Warn("cannot go around the damage of the stream", "err", err)
 			return false
 		}
 		f.subscription = next
@@ -108,14 +108,14 @@ func (f *follower) stepOver(ctx context.Context, last uint64) (another bool) {
 
 // nothingTo tells whether the leader of the stream has no event behind the
 // sequence applied up to last. If it does not say so, it may have.
-func (b *Bus) nothingTo(ctx context.Context, applied, last uint64) bool {
+func (s *stream) nothingTo(ctx context.Context, applied, last uint64) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*askPatience)
 	defer cancel()
-	info, err := b.streamInfo(ctx)
+	info, err := s.streamInfo(ctx)
 	if err != nil || info.State.LastSeq < last {
 		return false // or who answers is not the leader any more
 	}
-	found, err := b.readableAt(ctx, applied+1)
+	found, err := s.readableAt(ctx, applied+1)
 	return err == nil && (found == 0 || found > last)
 }
 
@@ -162,10 +162,10 @@ func (f *follower) around(ctx context.Context, old *subscription, applied, last 
 
 // readableFrom returns the first sequence at or behind from at which the stream
 // can be read, last+1 if there is none up to last.
-func (b *Bus) readableFrom(ctx context.Context, from, last uint64) (uint64, error) {
+func (s *stream) readableFrom(ctx context.Context, from, last uint64) (uint64, error) {
 	bad, step := from-1, uint64(1)
 	for seq := from; seq <= last; seq += step {
-		found, err := b.readableAt(ctx, seq)
+		found, err := s.readableAt(ctx, seq)
 		if err != nil {
 			return 0, err
 		}
@@ -180,7 +180,7 @@ func (b *Bus) readableFrom(ctx context.Context, from, last uint64) (uint64, erro
 				return good, nil
 			}
 			middle := (bad + good) / 2
-			found, err := b.readableAt(ctx, middle)
+			found, err := s.readableAt(ctx, middle)
 			switch {
 			case err != nil:
 				return 0, err
@@ -196,12 +196,12 @@ func (b *Bus) readableFrom(ctx context.Context, from, last uint64) (uint64, erro
 
 // readableAt returns the sequence of the next message at or behind seq, 0 if it
 // cannot be read or there is none.
-func (b *Bus) readableAt(ctx context.Context, seq uint64) (uint64, error) {
-	request, err := json.Marshal(map[string]any{"seq": seq, "next_by_subj": event.Subjects(b.cfg.Prefix)})
+func (s *stream) readableAt(ctx context.Context, seq uint64) (uint64, error) {
+	request, err := json.Marshal(map[string]any{"seq": seq, "next_by_subj": event.Subjects(s.cfg.Prefix)})
 	if err != nil {
 		return 0, err
 	}
-	m, err := b.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamName(b.cfg.Prefix), request)
+	m, err := s.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamName(s.cfg.Prefix), request)
 	if err != nil {
 		return 0, fmt.Errorf("cannot look behind the damage: %w", err)
 	}

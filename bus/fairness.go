@@ -158,11 +158,11 @@ func (b *Bus) AwaitTurn(ctx context.Context) {
 }
 
 // took notes the end of an Append. Whoever has lost asks for his turn.
-func (b *Bus) took(lost bool) {
+func (a *appender) took(lost bool) {
 	if !lost {
-		b.fairness.end()
+		a.fairness.end()
 		return
 	}
 	// Without it the next try may lose again.
-	_ = b.nc.Publish(b.cfg.Prefix+turnPart, []byte(b.fairness.ask(time.Now())))
+	_ = a.nc.Publish(a.cfg.Prefix+turnPart, []byte(a.fairness.ask(time.Now())))
 }

@@ -168,7 +168,7 @@ func (f *follower) resume(ctx context.Context) state {
 	if !f.waitLink(ctx) {
 		return nil
 	}
-	info, err := f.ensureStream(ctx)
+	info, err := f.setup.ensureStream(ctx)
 	if err != nil {
 		return f.again(ctx, f.resume, err)
 	}
@@ -259,7 +259,7 @@ func (b *Bus) watchStream(ctx context.Context) {
 		info, err := b.streamInfo(ctx)
 		if err == nil && time.Since(copied) >= bytesPeriod {
 			copied = time.Now()
-			b.keepCopies(ctx, info)
+			b.setup.keepCopies(ctx, info)
 		}
 		if b.routed() {
 			b.quorum.majority()

@@ -12,21 +12,21 @@ const deleteRoom = 128 << 10
 // withRoom raises the stream's limit while f runs. Without it a full stream could
 // not be emptied: a tombstone needs room before it makes any. If the gateway
 // dies in between, Open puts the limit back.
-func (b *Bus) withRoom(ctx context.Context, f func() error) error {
-	info, err := b.streamInfo(ctx)
+func (a *appender) withRoom(ctx context.Context, f func() error) error {
+	info, err := a.streamInfo(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: cannot make room for a delete: %w", ErrStreamFull, err)
 	}
 	raised := info.Config
-	raised.MaxBytes = int64(max(info.State.Bytes, uint64(b.cfg.MaxBytes))) + deleteRoom
-	if _, err := b.js.UpdateStream(ctx, raised); err != nil {
+	raised.MaxBytes = int64(max(info.State.Bytes, uint64(a.cfg.MaxBytes))) + deleteRoom
+	if _, err := a.js.UpdateStream(ctx, raised); err != nil {
 		return fmt.Errorf("%w: cannot make room for a delete: %w", ErrStreamFull, err)
 	}
 	err = f()
-	again, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cfg.PublishTimeout)
+	again, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.PublishTimeout)
 	defer cancel()
-	if _, restoreErr := b.ensureStream(again); restoreErr != nil {
-		b.logger.Warn("cannot put the size limit of the stream back", "err", restoreErr)
+	if _, restoreErr := a.setup.ensureStream(again); restoreErr != nil {
+		a.logger.Warn("cannot put the size limit of the stream back", "err", restoreErr)
 	}
 	return err
 }

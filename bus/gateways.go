@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -32,6 +33,14 @@ const (
 	maxQuestions     = 64
 	maxQuestionBytes = 64 << 10
 )
+
+// gateways tells other gateways how this one is doing, and asks them.
+type gateways struct {
+	*stream
+	instance   string
+	status     func() Status
+	introduced atomic.Pointer[Introduction] // nil if this gateway does not answer
+}
 
 // Introduction is what a gateway says of itself that the bus does not know.
 type Introduction struct {
@@ -79,8 +88,11 @@ type KeptDigest struct {
 // Sum is the digest of a state (store.Digest), in JSON 16 hexadecimal digits.
 type Sum uint64
 
+// String returns the digits.
+func (s Sum) String() string { return fmt.Sprintf("%016x", uint64(s)) }
+
 // MarshalText writes the digits.
-func (s Sum) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(s)), nil }
+func (s Sum) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads them.
 func (s *Sum) UnmarshalText(text []byte) error {
@@ -95,8 +107,8 @@ func (s *Sum) UnmarshalText(text []byte) error {
 // Introduce lets this gateway answer when it or another one asks for all
 // gateways, until Close. It is called once.
 func (b *Bus) Introduce(i Introduction) error {
-	b.introduced.Store(&i)
-	sub, err := b.nc.Subscribe(b.cfg.Prefix+gatewaysPart, b.answer)
+	b.gateways.introduced.Store(&i)
+	sub, err := b.nc.Subscribe(b.cfg.Prefix+gatewaysPart, b.gateways.answer)
 	if err == nil {
 		err = sub.SetPendingLimits(maxQuestions, maxQuestionBytes)
 	}
@@ -107,31 +119,31 @@ func (b *Bus) Introduce(i Introduction) error {
 }
 
 // answer tells who asks how this gateway is doing.
-func (b *Bus) answer(m *nats.Msg) {
+func (gs *gateways) answer(m *nats.Msg) {
 	// Nobody gets us to publish where he may not do so himself.
-	if m.Reply == "" || strings.HasPrefix(m.Reply, "$") || strings.HasPrefix(m.Reply, b.cfg.Prefix+".") {
+	if m.Reply == "" || strings.HasPrefix(m.Reply, "$") || strings.HasPrefix(m.Reply, gs.cfg.Prefix+".") {
 		return
 	}
-	text, err := json.Marshal(b.self())
+	text, err := json.Marshal(gs.self())
 	if err == nil {
-		err = b.nc.Publish(m.Reply, text)
+		err = gs.nc.Publish(m.Reply, text)
 	}
 	if err != nil {
-		b.limited.Warn("cannot answer another gateway", "err", err)
+		gs.limited.Warn("cannot answer another gateway", "err", err)
 	}
 }
 
 // self says how this gateway is doing. It has been introduced.
-func (b *Bus) self() Gateway {
-	i, status := b.introduced.Load(), b.Status()
+func (gs *gateways) self() Gateway {
+	i, status := gs.introduced.Load(), gs.status()
 	present, kept := i.Store.Digests()
 	g := Gateway{
-		ID: b.instance, Version: i.Version, Started: i.Started.UTC(), Ready: i.Ready(), Connected: status.Connected,
+		ID: gs.instance, Version: i.Version, Started: i.Started.UTC(), Ready: i.Ready(), Connected: status.Connected,
 		Applied: present.Sequence, Digest: Sum(present.Sum), Settled: present.Settled,
 		Kept: make([]KeptDigest, len(kept)),
 	}
-	if b.embedded != nil {
-		g.Server = b.embedded.Name()
+	if gs.embedded != nil {
+		g.Server = gs.embedded.Name()
 	}
 	for i, d := range kept {
 		g.Kept[i] = KeptDigest{d.Sequence, Sum(d.Sum)}
@@ -146,12 +158,12 @@ func (b *Bus) self() Gateway {
 // error says why no other one could be asked.
 func (b *Bus) Gateways(ctx context.Context) ([]Gateway, error) {
 	gateways := []Gateway{}
-	if b.introduced.Load() != nil {
-		self := b.self()
+	if b.gateways.introduced.Load() != nil {
+		self := b.gateways.self()
 		self.Self = true
 		gateways = append(gateways, self)
 	}
-	others, err := b.askGateways(ctx, maxGateways-len(gateways))
+	others, err := b.gateways.ask(ctx, maxGateways-len(gateways))
 	gateways = append(gateways, others...)
 	slices.SortFunc(gateways, func(a, b Gateway) int {
 		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.ID, b.ID))
@@ -159,17 +171,17 @@ func (b *Bus) Gateways(ctx context.Context) ([]Gateway, error) {
 	return gateways, err
 }
 
-// askGateways returns the answers of other gateways, at most so many.
-func (b *Bus) askGateways(ctx context.Context, most int) ([]Gateway, error) {
-	ctx, cancel := b.bounded(ctx, gatherTime)
+// ask returns the answers of other gateways, at most so many.
+func (gs *gateways) ask(ctx context.Context, most int) ([]Gateway, error) {
+	ctx, cancel := gs.bounded(ctx, gatherTime)
 	defer cancel()
-	if connected, _ := b.link.state(); !connected {
+	if connected, _ := gs.link.state(); !connected {
 		return nil, fmt.Errorf("cannot ask the other gateways: %w", nats.ErrDisconnected)
 	}
 	answers := make(chan Gateway, most)
-	inbox := b.nc.NewInbox()
-	sub, err := b.nc.Subscribe(inbox, func(m *nats.Msg) {
-		if g, ok := b.parseGateway(m); ok {
+	inbox := gs.nc.NewInbox()
+	sub, err := gs.nc.Subscribe(inbox, func(m *nats.Msg) {
+		if g, ok := gs.parse(m); ok {
 			select {
 			case answers <- g:
 			case <-ctx.Done():
@@ -183,7 +195,7 @@ func (b *Bus) askGateways(ctx context.Context, most int) ([]Gateway, error) {
 	if err := sub.SetPendingLimits(maxGateways, maxGateways*maxAnswer); err != nil {
 		return nil, fmt.Errorf("cannot ask the other gateways: %w", err)
 	}
-	if err := b.nc.PublishRequest(b.cfg.Prefix+gatewaysPart, inbox, nil); err != nil {
+	if err := gs.nc.PublishRequest(gs.cfg.Prefix+gatewaysPart, inbox, nil); err != nil {
 		return nil, fmt.Errorf("cannot ask the other gateways: %w", err)
 	}
 	return gather(ctx, answers, most), nil
@@ -209,12 +221,12 @@ func gather(ctx context.Context, answers <-chan Gateway, most int) (gateways []G
 	return gateways
 }
 
-// parseGateway reads an answer of another gateway, or of anybody who may publish:
+// parse reads an answer of another gateway, or of anybody who may publish:
 // what is shown to people is cut and made printable.
-func (b *Bus) parseGateway(m *nats.Msg) (g Gateway, ok bool) {
+func (gs *gateways) parse(m *nats.Msg) (g Gateway, ok bool) {
 	if len(m.Data) == 0 || len(m.Data) > maxAnswer || json.Unmarshal(m.Data, &g) != nil {
 		return g, false
 	}
 	g.ID, g.Server, g.Version, g.Self = event.HeaderText(g.ID), event.HeaderText(g.Server), event.HeaderText(g.Version), false
-	return g, g.ID != "" && g.ID != b.instance
+	return g, g.ID != "" && g.ID != gs.instance
 }

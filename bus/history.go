@@ -27,6 +27,9 @@ const (
 	historyFetch = 1000
 )
 
+// historyReader reads what the stream has kept of a group.
+type historyReader struct{ *stream }
+
 // HistoryEntry is an event that the stream has kept.
 type HistoryEntry struct {
 	Sequence uint64
@@ -45,7 +48,7 @@ func (b *Bus) History(ctx context.Context, key store.Key, n int) (events []Histo
 	ctx, cancel := b.bounded(ctx, historyTime)
 	defer cancel()
 	for {
-		events, kept, err = b.readHistory(ctx, key, n)
+		events, kept, err = b.history.read(ctx, key, n)
 		if err == nil {
 			return events, kept, nil
 		}
@@ -55,15 +58,15 @@ func (b *Bus) History(ctx context.Context, key store.Key, n int) (events []Histo
 	}
 }
 
-// readHistory tries once what History does.
-func (b *Bus) readHistory(ctx context.Context, key store.Key, n int) (events []HistoryEntry, kept uint64, err error) {
+// read tries once what History does.
+func (h *historyReader) read(ctx context.Context, key store.Key, n int) (events []HistoryEntry, kept uint64, err error) {
 	ask, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
-	s, err := b.js.Stream(ask, streamName(b.cfg.Prefix))
+	s, err := h.js.Stream(ask, streamName(h.cfg.Prefix))
 	if err != nil {
 		return nil, 0, err
 	}
-	places, kept, err := b.newest(ctx, s.CachedInfo().State, event.Subject(b.cfg.Prefix, key), n)
+	places, kept, err := h.newest(ctx, s.CachedInfo().State, event.Subject(h.cfg.Prefix, key), n)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -72,34 +75,34 @@ func (b *Bus) readHistory(ctx context.Context, key store.Key, n int) (events []H
 		if bytes += at.bytes; bytes > historyBytes && len(events) > 0 {
 			break
 		}
-		raw, err := b.messageAt(ctx, s, at.seq)
+		raw, err := h.messageAt(ctx, s, at.seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue // replaced meanwhile
 		}
 		if err != nil {
 			return nil, 0, fmt.Errorf("event %d: %w", at.seq, err)
 		}
-		events = append(events, b.historyEntry(key, raw))
+		events = append(events, h.entry(key, raw))
 	}
 	return events, kept, nil
 }
 
 // messageAt reads a message. In a cluster any copy of the stream may answer, and
 // one that is behind does not have it yet.
-func (b *Bus) messageAt(ctx context.Context, s jetstream.Stream, seq uint64) (*jetstream.RawStreamMsg, error) {
+func (h *historyReader) messageAt(ctx context.Context, s jetstream.Stream, seq uint64) (*jetstream.RawStreamMsg, error) {
 	for tries := 1; ; tries++ {
 		raw, err := s.GetMsg(ctx, seq)
-		if !errors.Is(err, jetstream.ErrMsgNotFound) || !b.quorum.watched || tries == 3 || !pause(ctx, askAgain) {
+		if !errors.Is(err, jetstream.ErrMsgNotFound) || !h.quorum.watched || tries == 3 || !pause(ctx, askAgain) {
 			return raw, err
 		}
 	}
 }
 
-// historyEntry decodes an event. It does so with a codec of its own: that of the follower
+// entry decodes an event. It does so with a codec of its own: that of the follower
 // keeps in mind what it has read.
-func (b *Bus) historyEntry(key store.Key, raw *jetstream.RawStreamMsg) HistoryEntry {
+func (h *historyReader) entry(key store.Key, raw *jetstream.RawStreamMsg) HistoryEntry {
 	p := HistoryEntry{Sequence: raw.Sequence, Time: raw.Time}
-	c := event.NewCodec(b.cfg.Prefix)
+	c := event.NewCodec(h.cfg.Prefix)
 	c.Know(key)
 	e, ok, err := c.Decode(&nats.Msg{Subject: raw.Subject, Header: raw.Header, Data: raw.Data})
 	switch {
@@ -122,8 +125,8 @@ type place struct {
 // newest returns the places of the last n events of a subject, the newest first,
 // and how many it has. The stream counts what is behind a sequence without
 // reading it, so of many events only those at the end are looked at.
-func (b *Bus) newest(ctx context.Context, stream jetstream.StreamState, subject string, n int) ([]place, uint64, error) {
-	kept, places, err := b.placesFrom(ctx, 0, subject, n)
+func (h *historyReader) newest(ctx context.Context, stream jetstream.StreamState, subject string, n int) ([]place, uint64, error) {
+	kept, places, err := h.placesFrom(ctx, 0, subject, n)
 	if err != nil || kept <= historyLook {
 		return places, kept, err
 	}
@@ -132,7 +135,7 @@ func (b *Bus) newest(ctx context.Context, stream jetstream.StreamState, subject 
 	short, long := uint64(0), uint64(0)
 	for step := (stream.LastSeq-stream.FirstSeq)/kept*2*uint64(n) + uint64(n); ; {
 		from := stream.LastSeq - min(step, stream.LastSeq-1)
-		found, places, err := b.placesFrom(ctx, from, subject, n)
+		found, places, err := h.placesFrom(ctx, from, subject, n)
 		switch {
 		case err != nil:
 			return nil, 0, err
@@ -154,7 +157,7 @@ func (b *Bus) newest(ctx context.Context, stream jetstream.StreamState, subject 
 
 // placesFrom returns how many events of a subject stand at a sequence or behind
 // it, 0 for all, and if they are not too many the places of the last n.
-func (b *Bus) placesFrom(ctx context.Context, from uint64, subject string, n int) (found uint64, places []place, err error) {
+func (h *historyReader) placesFrom(ctx context.Context, from uint64, subject string, n int) (found uint64, places []place, err error) {
 	cfg := jetstream.ConsumerConfig{
 		FilterSubject: subject, DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: true,
 		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: 2 * historyTime,
@@ -162,12 +165,12 @@ func (b *Bus) placesFrom(ctx context.Context, from uint64, subject string, n int
 	if from > 0 {
 		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
 	}
-	c, err := b.js.CreateConsumer(ctx, streamName(b.cfg.Prefix), cfg)
+	c, err := h.js.CreateConsumer(ctx, streamName(h.cfg.Prefix), cfg)
 	if err != nil {
 		return 0, nil, err
 	}
 	defer func() { // the server forgets it anyway
-		_ = b.js.DeleteConsumer(ctx, streamName(b.cfg.Prefix), c.CachedInfo().Name)
+		_ = h.js.DeleteConsumer(ctx, streamName(h.cfg.Prefix), c.CachedInfo().Name)
 	}()
 	found = c.CachedInfo().NumPending
 	if found > historyLook {

@@ -36,60 +36,60 @@ type migration struct {
 // migrate copies the stream of the time when the gateway was alone into the
 // cluster, sequences and all. Until that is complete there is no such stream
 // there; if it is cut off it is begun again.
-func (b *Bus) migrate(ctx context.Context) (*jetstream.StreamInfo, error) {
-	ctx, cancel := b.bounded(ctx, migrateTimeout)
+func (u *setup) migrate(ctx context.Context) (*jetstream.StreamInfo, error) {
+	ctx, cancel := u.bounded(ctx, migrateTimeout)
 	defer cancel()
-	name := streamName(b.cfg.Prefix)
+	name := streamName(u.cfg.Prefix)
 	started := time.Now()
-	copyDir, removeCopy, err := b.migration.CopyDir()
+	copyDir, removeCopy, err := u.migration.CopyDir()
 	if err != nil {
 		return nil, fmt.Errorf("cannot make room for the copy of stream %s: %w", name, err)
 	}
 	defer removeCopy()
-	have, err := b.copyStandalone(ctx, copyDir)
+	have, err := u.copyStandalone(ctx, copyDir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot copy stream %s of the single gateway: %w", name, err)
 	}
 	if have == nil {
-		b.logger.Info("there is no stream to bring along", "folder", b.migration.Dir)
-		if err := b.putAway(); err != nil {
+		u.logger.Info("there is no stream to bring along", "folder", u.migration.Dir)
+		if err := u.putAway(); err != nil {
 			return nil, err
 		}
-		return b.bootstrap(ctx)
+		return u.bootstrap(ctx)
 	}
 	want := have.Config
-	b.cfg.applyTo(&want)
+	u.cfg.applyTo(&want)
 	if want.Metadata = maps.Clone(want.Metadata); want.Metadata == nil {
 		want.Metadata = map[string]string{}
 	}
-	want.Metadata[migratingKey] = b.migration.ID
-	for want.Replicas = b.wantedCopies(); ; want.Replicas-- {
-		if err = b.restore(ctx, copyDir, want); err == nil {
+	want.Metadata[migratingKey] = u.migration.ID
+	for want.Replicas = u.wantedCopies(); ; want.Replicas-- {
+		if err = u.restore(ctx, copyDir, want); err == nil {
 			break
 		}
-		b.unblock(ctx, name, inUse(err))
-		if want.Replicas == 1 || b.cfg.Replicas > 0 || !tooMany(err) {
+		u.unblock(ctx, name, inUse(err))
+		if want.Replicas == 1 || u.cfg.Replicas > 0 || !tooMany(err) {
 			return nil, fmt.Errorf("cannot bring stream %s along: %w", name, err)
 		}
 	}
-	info, err := b.confirm(ctx, want, have.State)
+	info, err := u.confirm(ctx, want, have.State)
 	if err != nil {
 		return nil, fmt.Errorf("cannot bring stream %s along: %w", name, err)
 	}
-	b.logger.Info("brought the stream of the single gateway along", "events", info.State.Msgs,
+	u.logger.Info("brought the stream of the single gateway along", "events", info.State.Msgs,
 		"last", info.State.LastSeq, "seconds", math.Round(time.Since(started).Seconds()*1000)/1000)
-	return info, b.checkMigrated(info)
+	return info, u.checkMigrated(info)
 }
 
 // copyStandalone starts a server on the files of the single gateway and copies the
 // stream into a directory. It returns what that is, nil if there is none.
-func (b *Bus) copyStandalone(ctx context.Context, dir string) (*jetstream.StreamInfo, error) {
-	files, stopFiles, err := b.migration.Serve()
+func (u *setup) copyStandalone(ctx context.Context, dir string) (*jetstream.StreamInfo, error) {
+	files, stopFiles, err := u.migration.Serve()
 	if err != nil {
 		return nil, err
 	}
 	defer stopFiles()
-	nc, manager, stop, err := b.manage(ctx, nats.InProcessServer(files))
+	nc, manager, stop, err := u.manage(ctx, nats.InProcessServer(files))
 	if err != nil {
 		return nil, err
 	}
@@ -98,14 +98,14 @@ func (b *Bus) copyStandalone(ctx context.Context, dir string) (*jetstream.Stream
 	if err != nil {
 		return nil, err
 	}
-	have, err := js.Stream(ctx, streamName(b.cfg.Prefix))
+	have, err := js.Stream(ctx, streamName(u.cfg.Prefix))
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	stream, err := manager.LoadStream(streamName(b.cfg.Prefix))
+	stream, err := manager.LoadStream(streamName(u.cfg.Prefix))
 	if err == nil {
 		_, err = stream.SnapshotToDirectory(ctx, dir)
 	}
@@ -113,7 +113,7 @@ func (b *Bus) copyStandalone(ctx context.Context, dir string) (*jetstream.Stream
 }
 
 // restore makes a stream of a copy.
-func (b *Bus) restore(ctx context.Context, dir string, want jetstream.StreamConfig) error {
+func (u *setup) restore(ctx context.Context, dir string, want jetstream.StreamConfig) error {
 	text, err := json.Marshal(want)
 	if err != nil {
 		return err
@@ -122,8 +122,8 @@ func (b *Bus) restore(ctx context.Context, dir string, want jetstream.StreamConf
 	if err := json.Unmarshal(text, &cfg); err != nil {
 		return err
 	}
-	options := append([]nats.Option{nats.InProcessServer(b.embedded)}, b.embedded.Login()...)
-	_, manager, stop, err := b.manage(ctx, options...)
+	options := append([]nats.Option{nats.InProcessServer(u.embedded)}, u.embedded.Login()...)
+	_, manager, stop, err := u.manage(ctx, options...)
 	if err != nil {
 		return err
 	}
@@ -134,12 +134,12 @@ func (b *Bus) restore(ctx context.Context, dir string, want jetstream.StreamConf
 
 // manage opens a connection of its own: what waits for an answer there for too
 // long ends with ctx.
-func (b *Bus) manage(ctx context.Context, options ...nats.Option) (*nats.Conn, *jsm.Manager, func(), error) {
-	if b.cfg.Creds != "" {
-		options = append(options, nats.UserCredentials(b.cfg.Creds))
+func (u *setup) manage(ctx context.Context, options ...nats.Option) (*nats.Conn, *jsm.Manager, func(), error) {
+	if u.cfg.Creds != "" {
+		options = append(options, nats.UserCredentials(u.cfg.Creds))
 	}
-	if b.cfg.NKey != "" {
-		opt, err := nats.NkeyOptionFromSeed(b.cfg.NKey)
+	if u.cfg.NKey != "" {
+		opt, err := nats.NkeyOptionFromSeed(u.cfg.NKey)
 		if err != nil {
 			return nil, nil, nil, err
 		}

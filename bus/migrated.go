@@ -12,19 +12,19 @@ import (
 )
 
 // confirm marks a stream as brought along, if all of it is there.
-func (b *Bus) confirm(ctx context.Context, cfg jetstream.StreamConfig, want jetstream.StreamState) (*jetstream.StreamInfo, error) {
-	s, err := b.js.Stream(ctx, cfg.Name)
+func (u *setup) confirm(ctx context.Context, cfg jetstream.StreamConfig, want jetstream.StreamState) (*jetstream.StreamInfo, error) {
+	s, err := u.js.Stream(ctx, cfg.Name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot look for stream %s: %w", cfg.Name, streamError(err))
 	}
 	have := s.CachedInfo()
 	// A shorter history than before may have fewer events, but not another last one.
-	if have.Config.Metadata[migratingKey] != b.migration.ID || have.State.LastSeq != want.LastSeq || (have.State.Msgs == 0) != (want.Msgs == 0) {
+	if have.Config.Metadata[migratingKey] != u.migration.ID || have.State.LastSeq != want.LastSeq || (have.State.Msgs == 0) != (want.Msgs == 0) {
 		return nil, fmt.Errorf("it has arrived with %d events up to sequence %d, and had %d up to %d", have.State.Msgs, have.State.LastSeq, want.Msgs, want.LastSeq)
 	}
 	delete(cfg.Metadata, migratingKey)
-	cfg.Metadata[embed.MigratedKey] = b.migration.ID
-	if s, err = b.js.UpdateStream(ctx, cfg); err != nil {
+	cfg.Metadata[embed.MigratedKey] = u.migration.ID
+	if s, err = u.js.UpdateStream(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("cannot mark stream %s as complete: %w", cfg.Name, streamError(err))
 	}
 	return s.CachedInfo(), nil
@@ -48,60 +48,60 @@ const maxBlocked = 5
 // not complete, or one of which the server says that there is none, and refuses
 // to make it. If the restore found the name in use, it may be one that another
 // member founds right now, which shows before long.
-func (b *Bus) unblock(ctx context.Context, name string, taken bool) {
-	ask, cancel := context.WithTimeout(ctx, b.patience())
+func (u *setup) unblock(ctx context.Context, name string, taken bool) {
+	ask, cancel := context.WithTimeout(ctx, u.patience())
 	defer cancel()
-	s, err := b.js.Stream(ask, name)
+	s, err := u.js.Stream(ask, name)
 	switch {
-	case err == nil && s.CachedInfo().Config.Metadata[migratingKey] == b.migration.ID:
+	case err == nil && s.CachedInfo().Config.Metadata[migratingKey] == u.migration.ID:
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		if b.migration.blocked++; taken && b.migration.blocked < maxBlocked {
+		if u.migration.blocked++; taken && u.migration.blocked < maxBlocked {
 			return
 		}
 	default:
-		b.migration.blocked = 0
+		u.migration.blocked = 0
 		return
 	}
-	b.migration.blocked = 0
-	if err := b.js.DeleteStream(ask, name); err == nil {
-		b.logger.Warn("removed what was left of an attempt to bring the stream along", "stream", name)
+	u.migration.blocked = 0
+	if err := u.js.DeleteStream(ask, name); err == nil {
+		u.logger.Warn("removed what was left of an attempt to bring the stream along", "stream", name)
 	}
 }
 
 // migrating tells whether the stream is on its way and not complete. What an
 // earlier process of this member has left behind is removed.
-func (b *Bus) migrating(ctx context.Context, info *jetstream.StreamInfo) error {
+func (u *setup) migrating(ctx context.Context, info *jetstream.StreamInfo) error {
 	id := info.Config.Metadata[migratingKey]
 	switch {
 	case id == "":
 		return nil
-	case b.migration == nil || b.migration.ID != id:
+	case u.migration == nil || u.migration.ID != id:
 		return fmt.Errorf("waiting for the member that brings stream %s along: it is not complete", info.Config.Name)
 	}
-	b.unblock(ctx, info.Config.Name, false)
+	u.unblock(ctx, info.Config.Name, false)
 	return fmt.Errorf("stream %s was not brought along completely: beginning again", info.Config.Name)
 }
 
 // checkMigrated checks that a stream of the cluster is the one that this gateway has
 // brought along, if it had one, and puts the files of that away then.
-func (b *Bus) checkMigrated(info *jetstream.StreamInfo) error {
+func (u *setup) checkMigrated(info *jetstream.StreamInfo) error {
 	switch {
-	case b.migration == nil:
+	case u.migration == nil:
 		return nil
-	case info.Config.Metadata[embed.MigratedKey] != b.migration.ID:
-		return &foreignError{fmt.Sprintf("the cluster has a stream already, and %s has another one of the time when this gateway was alone: move the folder away to join without it, or start this gateway before the others have a stream", b.migration.Dir)}
+	case info.Config.Metadata[embed.MigratedKey] != u.migration.ID:
+		return &foreignError{fmt.Sprintf("the cluster has a stream already, and %s has another one of the time when this gateway was alone: move the folder away to join without it, or start this gateway before the others have a stream", u.migration.Dir)}
 	}
-	return b.putAway()
+	return u.putAway()
 }
 
 // putAway takes the files of the single gateway out of the way. They are kept:
 // who wants the room deletes them.
-func (b *Bus) putAway() error {
-	away, err := b.migration.MoveAside()
+func (u *setup) putAway() error {
+	away, err := u.migration.MoveAside()
 	if err != nil {
 		return fmt.Errorf("cannot put the files of the single gateway away: %w", err)
 	}
-	b.logger.Info("the files of the single gateway are not used any more", "folder", away)
-	b.migration = nil
+	u.logger.Info("the files of the single gateway are not used any more", "folder", away)
+	u.migration = nil
 	return nil
 }

@@ -51,7 +51,7 @@ type replayRun struct {
 
 func (f *follower) startReplay(ctx context.Context) (*replayRun, error) {
 	r := &replayRun{follower: f, started: time.Now(), into: f.store}
-	info, err := f.ensureStream(ctx)
+	info, err := f.setup.ensureStream(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (r *replayRun) apply(items []item) {
 	r.replaying.done.Store(min(r.done, r.total))
 	if now := time.Now(); now.Sub(r.logged) >= progressPeriod {
 		r.logged = now
-		r.logger.Info("replaying the stream", "done", r.done, "events", r.total, "rate", r.rate())
+		r.logger.Info("still replaying the stream", "done", r.done, "events", r.total, "rate", r.rate())
 	}
 }
 

@@ -4,133 +4,112 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
-	"strings"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"sluice/bus/event"
+	"sluice/bus/embed"
+	"sluice/bus/limitlog"
 )
 
-const (
-	// historyMarkerTTL replaces event.TombstoneTTL for expiry markers if the stream keeps more
-	// than one event of a group: there the server makes the markers' time to
-	// live the least that any message has, groups included.
-	historyMarkerTTL = time.Minute
-	// duplicateWindow is how long the server remembers message ids. Appending
-	// does not rely on it, since a link of the chain fits behind its predecessor
-	// only, and the ids are memory: 130 MB at 10,000 pushes a second and the
-	// default of two minutes, 1 MB with this.
-	duplicateWindow = time.Second
-)
+// stream is what all parts of the bus share: the connection to the stream, and what is
+// known of it. Its methods ask, and change nothing.
+type stream struct {
+	cfg     Config
+	logger  *slog.Logger
+	limited *limitlog.Logger // for what others may cause
+	metrics *metrics
 
-// streamName is the stream of a prefix.
-func streamName(prefix string) string { return strings.ToUpper(prefix) }
+	embedded *embed.Server // nil with an external server
+	nc       *nats.Conn
+	ncClosed chan struct{} // closed once the connection is gone for good
+	js       jetstream.JetStream
 
-// markerTTL is how long the server's expiry markers stay.
-func (c Config) markerTTL() time.Duration {
-	if c.History > 1 {
-		return historyMarkerTTL
-	}
-	return event.TombstoneTTL
+	link     *link
+	quorum   *quorum
+	progress *progress
+	nudges   chan uint64 // from CatchUp: sequences that may be holes
+	counters counters
+	size     size
+
+	life context.Context // ends with Close
 }
 
-// applyTo puts our settings into those of a stream. It leaves alone what is
-// none of our business, such as description, placement and republishing.
-func (c Config) applyTo(s *jetstream.StreamConfig) {
-	s.Name = streamName(c.Prefix)
-	s.Subjects = []string{event.Subjects(c.Prefix)}
-	s.Retention = jetstream.LimitsPolicy
-	s.Storage = jetstream.FileStorage
-	s.Compression = jetstream.NoCompression // damage by a crash is smaller: docs/events.md
-	if c.Replicas > 0 {
-		s.Replicas = c.Replicas
+func newStream(cfg Config, logger *slog.Logger) *stream {
+	return &stream{
+		cfg: cfg, logger: logger, limited: limitlog.New(logger), ncClosed: make(chan struct{}),
+		link: newLink(), quorum: newQuorum(cfg), progress: &progress{}, nudges: make(chan uint64, 1),
 	}
-	s.MaxMsgsPerSubject = int64(c.History)
-	s.MaxMsgs, s.MaxAge, s.MaxMsgSize = -1, 0, -1
-	s.MaxBytes = -1
-	if c.MaxBytes > 0 {
-		s.MaxBytes = c.MaxBytes
-	}
-	s.Discard = jetstream.DiscardNew // a full stream refuses pushes and eats no group
-	s.DiscardNewPerSubject = false
-	s.Duplicates = duplicateWindow
-	s.AllowRollup = true        // deletes and wipes
-	s.DenyPurge = false         // rollups need it off
-	s.DenyDelete = true         // does not stand in the way of rollups and expiry
-	s.AllowMsgTTL = true        // tombstones
-	s.AllowAtomicPublish = true // large batches
-	s.AllowDirect = true        // reads by tools
-	s.SubjectDeleteMarkerTTL = c.markerTTL()
-	s.NoAck = false
 }
 
-// ensureStream creates the stream, or checks the one that exists and brings
-// its settings up to date, and returns its state.
-func (b *Bus) ensureStream(ctx context.Context) (*jetstream.StreamInfo, error) {
-	name := streamName(b.cfg.Prefix)
-	unbound := ctx // founding a stream may take longer than looking at one
-	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectTimeout)
+// askAgain is the wait until a stream that does not answer, or does so in an
+// unknown way, is tried again.
+const askAgain = 50 * time.Millisecond
+
+// askPatience is how long one question to the stream may take. A new leader
+// does not hear what was asked before it was elected.
+const askPatience = time.Second
+
+// patience is how long one request may take that is made again if it fails.
+func (s *stream) patience() time.Duration {
+	if s.quorum.watched {
+		return askPatience
+	}
+	return s.cfg.ConnectTimeout
+}
+
+// know notes what the stream says of itself.
+func (s *stream) know(info *jetstream.StreamInfo) {
+	s.progress.know(info.State.LastSeq)
+	s.size.know(info)
+	s.metrics.bytes.Set(float64(info.State.Bytes))
+	s.metrics.copies.Set(float64(info.Config.Replicas))
+	s.metrics.copiesCurrent.Set(float64(currentCopies(info)))
+	s.quorum.answered(info.State.LastSeq)
+}
+
+// streamInfo asks for the stream's state now. It waits for askPatience at most:
+// while the stream has no leader, nobody hears the question.
+func (s *stream) streamInfo(ctx context.Context) (*jetstream.StreamInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
-	ask, cancelAsk := context.WithTimeout(ctx, b.patience())
-	defer cancelAsk()
-	s, err := b.js.Stream(ask, name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return b.bootstrap(unbound)
-	}
+	found, err := s.js.Stream(ctx, streamName(s.cfg.Prefix))
 	if err != nil {
-		return nil, fmt.Errorf("cannot look for stream %s: %w", name, streamError(err))
+		return nil, err
 	}
-	info := s.CachedInfo()
+	info := found.CachedInfo()
 	if leaderless(info) {
-		return nil, fmt.Errorf("cannot use stream %s: %w", name, errNoLeader)
+		return nil, errNoLeader
 	}
-	if err := b.migrating(ctx, info); err != nil {
-		return nil, err
-	}
-	if err := b.checkMigrated(info); err != nil {
-		return nil, err
-	}
-	if err := unusable(info.Config); err != nil {
-		return nil, fmt.Errorf("cannot use stream %s: %w", name, err)
-	}
-	want := info.Config
-	b.cfg.applyTo(&want)
-	if reflect.DeepEqual(want, info.Config) {
-		return b.moreCopies(ctx, info), nil
-	}
-	if s, err = b.js.UpdateStream(ctx, want); err != nil {
-		return nil, fmt.Errorf("cannot change the settings of stream %s: %w", name, streamError(err))
-	}
-	b.logger.Info("changed the settings of the stream", "stream", name)
-	return b.moreCopies(ctx, s.CachedInfo()), nil
+	s.know(info)
+	return info, nil
 }
 
-// unusable tells what about an existing stream cannot be mended.
-func unusable(have jetstream.StreamConfig) error {
-	switch {
-	case have.Sealed:
-		return errors.New("it is sealed")
-	case have.Mirror != nil:
-		return errors.New("it is a mirror of another stream")
-	case len(have.Sources) > 0:
-		return errors.New("it takes messages from other streams")
-	case have.Storage != jetstream.FileStorage:
-		return errors.New("it is stored in memory, so that acknowledged pushes would be lost")
-	case have.Retention == jetstream.WorkQueuePolicy:
-		return errors.New("it is a work queue, whose events vanish when they are read")
-	case have.DenyPurge:
-		return errors.New("it denies purges, so that no group could be deleted")
-	case have.AllowMsgCounter:
-		return errors.New("it is a stream of counters")
-	case have.AllowMsgSchedules:
-		return errors.New("it schedules messages, which excludes refusing them when it is full")
-	case have.SubjectTransform != nil:
-		return errors.New("it transforms subjects")
+// askLast asks for the last sequence of the stream until it is told.
+func (s *stream) askLast(ctx context.Context) (uint64, error) {
+	for {
+		info, err := s.streamInfo(ctx)
+		if err == nil {
+			return info.State.LastSeq, nil
+		}
+		if !unanswered(err) && ctx.Err() == nil {
+			s.limited.Warn("cannot ask for the last sequence of the stream", "err", err)
+		}
+		if !pause(ctx, askAgain) {
+			return 0, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
 	}
-	return nil
+}
+
+// errNoLeader says that what a server tells of the stream may be out of date.
+var errNoLeader = errors.New("it has no leader")
+
+// leaderless tells whether the answer is that of a server which used to lead the
+// stream and is cut off from the others: what it has proves nothing.
+func leaderless(info *jetstream.StreamInfo) bool {
+	return info.Cluster != nil && info.Cluster.Leader == ""
 }
 
 // streamError says in plain words what the server or the client says about a
@@ -145,28 +124,32 @@ func streamError(err error) error {
 	return err
 }
 
-// streamInfo asks for the stream's state now. It waits for askPatience at most:
-// while the stream has no leader, nobody hears the question.
-func (b *Bus) streamInfo(ctx context.Context) (*jetstream.StreamInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, askPatience)
-	defer cancel()
-	s, err := b.js.Stream(ctx, streamName(b.cfg.Prefix))
-	if err != nil {
-		return nil, err
-	}
-	info := s.CachedInfo()
-	if leaderless(info) {
-		return nil, errNoLeader
-	}
-	b.know(info)
-	return info, nil
+// unanswered tells whether a question to the stream has failed since nobody was there
+// to answer it, or nobody did in time.
+func unanswered(err error) bool {
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// errNoLeader says that what a server tells of the stream may be out of date.
-var errNoLeader = errors.New("it has no leader")
+// bounded returns a context that also ends after a time, and with Close.
+func (s *stream) bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancelCause := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.life, func() { cancelCause(ErrClosed) })
+	return ctx, func() {
+		stop()
+		cancelCause(nil)
+		cancel()
+	}
+}
 
-// leaderless tells whether the answer is that of a server which used to lead the
-// stream and is cut off from the others: what it has proves nothing.
-func leaderless(info *jetstream.StreamInfo) bool {
-	return info.Cluster != nil && info.Cluster.Leader == ""
+// pause waits, and returns false if ctx ends before.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

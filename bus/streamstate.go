@@ -56,7 +56,7 @@ func (b *Bus) StreamState(ctx context.Context) (*StreamState, error) {
 		}
 		info, err := b.streamInfo(ctx)
 		if err == nil {
-			return b.streamState(info), nil
+			return b.state(info), nil
 		}
 		if errors.Is(err, jetstream.ErrStreamNotFound) || !pause(ctx, askAgain) {
 			return nil, fmt.Errorf("cannot ask for the state of the stream: %w", streamError(err))
@@ -64,23 +64,24 @@ func (b *Bus) StreamState(ctx context.Context) (*StreamState, error) {
 	}
 }
 
-func (b *Bus) streamState(info *jetstream.StreamInfo) *StreamState {
-	s := &StreamState{Name: info.Config.Name, Replicas: info.Config.Replicas, Last: info.State.LastSeq, Copies: []StreamCopy{}}
+// state says what information on the stream tells.
+func (s *stream) state(info *jetstream.StreamInfo) *StreamState {
+	found := &StreamState{Name: info.Config.Name, Replicas: info.Config.Replicas, Last: info.State.LastSeq, Copies: []StreamCopy{}}
 	if info.Cluster == nil { // one server, which is in no cluster
-		s.Leader = b.nc.ConnectedServerName()
+		found.Leader = s.nc.ConnectedServerName()
 	} else {
-		s.Leader = info.Cluster.Leader
+		found.Leader = info.Cluster.Leader
 		for _, p := range info.Cluster.Replicas {
-			s.Copies = append(s.Copies, StreamCopy{
+			found.Copies = append(found.Copies, StreamCopy{
 				Server: p.Name, Current: p.Current, Offline: p.Offline, Lag: p.Lag, ActiveSeconds: max(p.Active, 0).Seconds(),
 			})
 		}
 	}
-	if s.Leader != "" {
-		s.Copies = append(s.Copies, StreamCopy{Server: s.Leader, Leader: true, Current: true})
+	if found.Leader != "" {
+		found.Copies = append(found.Copies, StreamCopy{Server: found.Leader, Leader: true, Current: true})
 	}
-	slices.SortFunc(s.Copies, func(a, b StreamCopy) int { return cmp.Compare(a.Server, b.Server) })
-	return s
+	slices.SortFunc(found.Copies, func(a, b StreamCopy) int { return cmp.Compare(a.Server, b.Server) })
+	return found
 }
 
 // ClusterName returns the name of the cluster that the embedded server belongs to,

@@ -184,25 +184,11 @@ func (f *subscription) receive(m *nats.Msg) {
 
 // position reads where in the stream and in the subscription a message stands.
 func (f *subscription) position(m *nats.Msg, it *item) error {
-	// $JS.ACK.<stream>.<consumer>.<tries>.<seq>.<delivery>.<time>.<pending>, or
-	// with domain and account before the stream and maybe a token at the end.
-	tokens := strings.Split(m.Reply, ".")
-	at := 4
-	if len(tokens) >= 11 {
-		at = 6
+	at, err := m.Metadata()
+	if err != nil {
+		return fmt.Errorf("%w: message without a position, reply %q: %w", errLost, m.Reply, err)
 	}
-	if len(tokens) < 9 || tokens[0] != "$JS" || tokens[1] != "ACK" {
-		return fmt.Errorf("%w: message without a position, reply %q", errLost, m.Reply)
-	}
-	for i, to := range []*uint64{1: &it.seq, 2: &it.delivery, 4: &it.pending} {
-		if to == nil {
-			continue
-		}
-		var err error
-		if *to, err = strconv.ParseUint(tokens[at+i], 10, 64); err != nil {
-			return fmt.Errorf("%w: message without a position, reply %q", errLost, m.Reply)
-		}
-	}
+	it.seq, it.delivery, it.pending = at.Sequence.Stream, at.Sequence.Consumer, at.NumPending
 	return nil
 }
 

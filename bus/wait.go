@@ -176,8 +176,8 @@ func (b *Bus) Applied() uint64 {
 
 // Wait blocks until the store has applied the event at seq. It fails with the
 // cause of ctx, or with ErrClosed.
-func (b *Bus) Wait(ctx context.Context, seq uint64) error {
-	return b.await(ctx, func() <-chan struct{} { return b.progress.reached(seq) })
+func (s *stream) Wait(ctx context.Context, seq uint64) error {
+	return s.await(ctx, func() <-chan struct{} { return s.progress.reached(seq) })
 }
 
 // WaitReady blocks until a replay has caught up for the first time. It fails
@@ -187,7 +187,7 @@ func (b *Bus) WaitReady(ctx context.Context) error {
 }
 
 // await waits until check returns nil.
-func (b *Bus) await(ctx context.Context, check func() <-chan struct{}) error {
+func (s *stream) await(ctx context.Context, check func() <-chan struct{}) error {
 	for {
 		changed := check()
 		if changed == nil {
@@ -195,7 +195,7 @@ func (b *Bus) await(ctx context.Context, check func() <-chan struct{}) error {
 		}
 		select {
 		case <-changed:
-		case <-b.life.Done():
+		case <-s.life.Done():
 			return ErrClosed
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -221,16 +221,16 @@ func (b *Bus) CatchUp(ctx context.Context) (uint64, error) {
 
 // catchUpTo blocks until the store has applied a sequence of which the stream
 // says that it is there.
-func (b *Bus) catchUpTo(ctx context.Context, last uint64) error {
+func (s *stream) catchUpTo(ctx context.Context, last uint64) error {
 	for {
 		patient, cancel := context.WithTimeout(ctx, holePatience)
-		err := b.Wait(patient, last)
+		err := s.Wait(patient, last)
 		cancel()
-		if err == nil || ctx.Err() != nil || b.life.Err() != nil {
+		if err == nil || ctx.Err() != nil || s.life.Err() != nil {
 			return err
 		}
 		select {
-		case b.nudges <- last:
+		case s.nudges <- last:
 		default: // one is waiting already
 		}
 	}

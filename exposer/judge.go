@@ -1,15 +1,12 @@
 package exposer
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"regexp"
 	"strings"
 	"sync"
 
-	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 
 	"sluice/store"
 )
@@ -31,9 +28,9 @@ type Judge struct {
 
 	mu       sync.Mutex // held while gathering, so that it is done once for all callers
 	judged   bool
-	sequence uint64 // of the view that the verdict is about
-	verdict  error
-	logged   string // the cause that the log has seen last
+	sequence uint64   // of the view that the verdicts are about
+	verdicts verdicts // nil if there is nothing to say
+	logged   string   // the cause that the log has seen last
 }
 
 // NewJudge returns a judge of the store's views beside the gateway's own metrics.
@@ -41,62 +38,42 @@ func NewJudge(s *store.Store, self *SelfMetrics, logger *slog.Logger) *Judge {
 	return &Judge{store: s, self: self, logger: logger}
 }
 
-// Check returns why the view is inconsistent, nil if it is not. Each new cause
-// is logged once.
-func (j *Judge) Check(view *store.View) error {
+// Check returns why a scrape of the view with an escaping of names fails, nil if it
+// does not. Each new cause is logged once.
+func (j *Judge) Check(view *store.View, scheme model.EscapingScheme) error {
+	return j.judge(view)[scheme]
+}
+
+// judge returns the verdicts on a view.
+func (j *Judge) judge(view *store.View) verdicts {
 	if !view.Suspect() {
 		return nil
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.judged && j.sequence == view.Sequence() {
-		return j.verdict
+		return j.verdicts
 	}
-	j.judged, j.sequence, j.verdict = true, view.Sequence(), j.gather(view)
-	if j.verdict == nil {
+	j.judged, j.sequence, j.verdicts = true, view.Sequence(), j.verdictsOn(view)
+	first := j.verdicts.first()
+	if first == nil {
 		j.store.Cleared(view)
 		j.logged = ""
 		return nil
 	}
-	text := j.verdict.Error()
+	text := first.Error()
 	if cause := sampleValues.ReplaceAllString(text, ""); cause != j.logged {
 		j.logged = cause
 		j.logger.Error("error gathering metrics: scrapes fail until what is wrong is pushed anew or deleted", "err", text)
 	}
-	return j.verdict
+	return j.verdicts
 }
 
 // Inconsistent returns why scrapes fail now, "" if they do not. It may gather.
 func (j *Judge) Inconsistent() string {
-	if err := j.Check(j.store.View()); err != nil {
+	if err := j.judge(j.store.View()).first(); err != nil {
 		gist, _, _ := strings.Cut(err.Error(), "\n")
 		return "scrapes fail, since pushes are not checked for consistency: " + gist
 	}
 	return ""
-}
-
-// gather checks the view with the rules of client_golang.
-func (j *Judge) gather(view *store.View) error {
-	_, err := prometheus.Gatherers{
-		prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return j.self.gather(view) }),
-		prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
-			var all []*dto.MetricFamily
-			for _, f := range view.Families() {
-				message, err := (&exposed{name: f.Name(), stored: f, both: true}).message()
-				if err != nil {
-					return nil, fmt.Errorf("family %q: %w", f.Name(), err)
-				}
-				all = append(all, message)
-			}
-			return all, nil
-		}),
-	}.Gather()
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
-	if len(text) > maxVerdict {
-		text = strings.ToValidUTF8(text[:maxVerdict], "") + "..."
-	}
-	return errors.New(text)
 }

@@ -3,9 +3,11 @@ package exposer
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/promslog"
 
 	"sluice/store"
@@ -55,7 +57,76 @@ func TestInconsistentScrape(t *testing.T) {
 	check(500, "is not a")
 	apply(store.OpPut, "/job/b", "# TYPE m gauge\nm{instance=\"\",job=\"b\"} 2\n")
 	check(500, "is not a")
-	if n := strings.Count(log.String(), "level=ERROR"); n != 2 {
+	apply(store.OpDelete, "/job/b", "")
+	check(200, "m_bucket")
+
+	// A series twice in one push.
+	apply(store.OpPut, "/job/b", "# TYPE t untyped\nt{a=\"1\",instance=\"\",job=\"b\"} 1\nt{a=\"1\",instance=\"\",job=\"b\"} 2\n")
+	check(500, `{ label:{name:"a" value:"1"} label:{name:"instance" value:""} label:{name:"job" value:"b"} untyped:{value:2}} was collected before`)
+	// A help text that differs from the gateway's own breaks no scrape.
+	apply(store.OpPut, "/job/b", "# HELP go_goroutines another\n# TYPE go_goroutines gauge\ngo_goroutines{instance=\"\",job=\"b\"} 2\n# TYPE m gauge\nm{instance=\"\",job=\"b\"} 1\n")
+	check(500, "is not a")
+	apply(store.OpDelete, "/job/a", "")
+	check(200, "# HELP go_goroutines Number of goroutines that currently exist.\n")
+
+	if n := strings.Count(log.String(), "level=ERROR"); n != 4 {
 		t.Errorf("got %d errors in the log, want one for each cause:\n%s", n, log.String())
 	}
+}
+
+// Names that become the same when they are escaped break those scrapes only that ask
+// for it.
+func TestInconsistentEscapedScrape(t *testing.T) {
+	s := store.New(store.Settings{Unchecked: true})
+	self := NewSelfMetrics()
+	var log bytes.Buffer
+	judge := NewJudge(s, self, slog.New(slog.NewTextHandler(&log, nil)))
+	scraper := NewScraper(s, self, func() bool { return true }, judge, promslog.NewNopLogger())
+	check := func(readiness string, broken ...model.EscapingScheme) {
+		t.Helper()
+		for _, scheme := range schemes {
+			w := scrape(scraper, "Accept", "text/plain;escaping="+scheme.String())
+			if (w.Code == 500) != slices.Contains(broken, scheme) || w.Code == 500 && !strings.Contains(w.Body.String(), "with escaping="+scheme.String()) {
+				t.Errorf("%s: got %d %.300q", scheme, w.Code, w.Body)
+			}
+		}
+		if got := judge.Inconsistent(); (readiness == "") != (got == "") || !strings.Contains(got, readiness) {
+			t.Errorf("readiness says %q, want %q", got, readiness)
+		}
+	}
+	gauge := func(name, labels string) string {
+		return "# TYPE " + name + " gauge\n{" + name + "," + labels + "instance=\"\",job=\"a\"} 1\n"
+	}
+	apply := func(path, text string) { t.Helper(); applyText(t, s, path, text) }
+	apply("/job/a", gauge(`"m.n"`, `"a.b"="1",`))
+	check("")
+	apply("/job/a", gauge(`"m.n"`, `"a-b"="1","a.b"="1",`))
+	check(`with escaping=underscores two labels of a series, or two series, of family "m.n" become the same: { label:{name:"a-b" value:"1"}`, model.UnderscoreEscaping)
+	apply("/job/a", gauge(`"m.n"`, ""))
+	check("")
+	apply("/job/b", "# TYPE m_dot_n gauge\nm_dot_n{instance=\"\",job=\"b\"} 1\n")
+	check(`with escaping=dots the name of family "m.n" becomes the same as another one`, model.DotsEscaping)
+	apply("/job/b", "# TYPE U__m_2e_n gauge\nU__m_2e_n{instance=\"\",job=\"b\"} 1\n# TYPE m_n gauge\nm_n{instance=\"\",job=\"b\"} 1\n")
+	check(`the name of family "m.n"`, model.UnderscoreEscaping, model.ValueEncodingEscaping)
+	apply("/job/a", gauge(`"go.goroutines"`, ""))
+	check(`the name of family "go.goroutines"`, model.UnderscoreEscaping)
+	apply("/job/a", "")
+	check("")
+	if n := strings.Count(log.String(), "level=ERROR"); n != 4 {
+		t.Errorf("got %d errors in the log, want one for each cause:\n%s", n, log.String())
+	}
+}
+
+// applyText replaces a group by canonical text that nobody has checked.
+func applyText(tb testing.TB, s *store.Store, path, text string) {
+	tb.Helper()
+	key, err := store.ParseKey(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	families, err := store.ParseText([]byte(text))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.Apply(s.Sequence()+1, store.Event{Op: store.OpPut, Key: key, PushTime: 1, Families: families})
 }

@@ -74,18 +74,9 @@ func (o *openMetrics) claim(names []string, n int) {
 	}
 }
 
-// escaped is the name as model.EscapeMetricFamily writes it, which leaves legacy
-// names as they are.
-func (o *openMetrics) escaped(name string) string {
-	if model.LegacyValidation.IsValidMetricName(name) {
-		return name
-	}
-	return model.EscapeName(name, o.scheme)
-}
-
 // needs returns the names that a family and its samples have, each once.
 func (o *openMetrics) needs(e *exposed) []string {
-	name := o.escaped(e.name)
+	name := store.EscapeMetricName(e.name, o.scheme)
 	switch e.typ() {
 	case dto.MetricType_COUNTER:
 		if base, ok := strings.CutSuffix(name, "_total"); ok && base != "" {
@@ -111,11 +102,10 @@ func (e *exposed) typ() dto.MetricType {
 
 // write sends one family.
 func (o *openMetrics) write(e *exposed, untyped bool) error {
-	whole, err := e.message()
-	if err != nil || len(whole.GetMetric()) == 0 {
+	message, err := e.escaped(o.scheme)
+	if err != nil || len(message.GetMetric()) == 0 {
 		return err // a family may have been pushed without any metric
 	}
-	message := model.EscapeMetricFamily(whole, o.scheme)
 	trim(message)
 	parts, needs := []*dto.MetricFamily{message}, o.needs(e)
 	if untyped {
@@ -125,9 +115,9 @@ func (o *openMetrics) write(e *exposed, untyped bool) error {
 		parts = unknownParts(message)
 	}
 	for _, part := range parts {
-		// A name can be taken in two rare cases, and then the part has no place:
+		// A name can be taken in a rare case, and then the part has no place:
 		// Pushgateway lets a family be called like the series of a gauge
-		// histogram, and escaping can make two names one.
+		// histogram.
 		name := part.GetName()
 		if o.written[name] || o.claims[name] > 0 && !slices.Contains(needs, name) {
 			continue

@@ -17,8 +17,7 @@ import (
 const maxExemplarLabels = 128
 
 // trim removes what OpenMetrics does not allow and a family does not need: an
-// exemplar that is too long, the created time of a gauge histogram, and a label le
-// of a histogram itself, which the text format does not have either.
+// exemplar that is too long, and the created time of a gauge histogram.
 func trim(message *dto.MetricFamily) {
 	for _, m := range message.Metric {
 		if c := m.Counter; c != nil && isTooLong(c.Exemplar) {
@@ -32,10 +31,6 @@ func trim(message *dto.MetricFamily) {
 			if isTooLong(b.Exemplar) {
 				b.Exemplar = nil
 			}
-		}
-		isLe := func(l *dto.LabelPair) bool { return l.GetName() == model.BucketLabel }
-		if slices.ContainsFunc(m.Label, isLe) {
-			m.Label = slices.DeleteFunc(slices.Clone(m.Label), isLe) // the gateway's own metrics share theirs
 		}
 	}
 }

@@ -16,16 +16,14 @@ import (
 // header of the family, then the metrics of each group, behind one length.
 func writeProtobuf(w io.Writer, e *exposed, scheme model.EscapingScheme) error {
 	parts, size := make([][]byte, 0, 64), 0
+	escaper := newEscaper(e, scheme)
 	add := func(message *dto.MetricFamily) error {
+		message = escaper.escape(message)
 		if len(message.Metric) == 0 {
 			return nil // a family may have been pushed without any
 		}
-		if len(parts) > 0 {
-			message = &dto.MetricFamily{Name: message.Name, Metric: message.Metric}
-		}
-		message = model.EscapeMetricFamily(message, scheme)
-		if len(parts) > 0 {
-			message.Name = nil // with help and type in the first part
+		if len(parts) > 0 { // name, help and type are in the first part
+			message = &dto.MetricFamily{Metric: message.Metric}
 		}
 		part, err := proto.Marshal(message)
 		parts, size = append(parts, part), size+len(part)

@@ -63,7 +63,7 @@ func (s *Scraper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("An error has occurred while serving metrics:\n\n%v", err), http.StatusInternalServerError)
 		return
 	}
-	if err := s.judge.Check(view); err != nil {
+	if err := s.judge.Check(view, negotiate(r.Header).ToEscapingScheme()); err != nil {
 		http.Error(w, "An error has occurred while serving metrics:\n\n"+err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -135,6 +135,7 @@ func merge(self []*dto.MetricFamily, stored []store.ViewFamily) []exposed {
 // write sends all families.
 func (s *Scraper) write(w io.Writer, format expfmt.Format, families []exposed) error {
 	scheme := format.ToEscapingScheme()
+	families, _ = distinct(families, scheme)
 	if format.FormatType() == expfmt.TypeOpenMetrics {
 		return writeOpenMetrics(w, families, scheme)
 	}
@@ -159,11 +160,11 @@ func (s *Scraper) write(w io.Writer, format expfmt.Format, families []exposed) e
 // make a message first.
 func writeText(w io.Writer, e *exposed, scheme model.EscapingScheme) error {
 	if scheme != model.NoEscaping && e.both && e.stored.HasQuotedNames() {
-		message, err := e.message()
-		if err != nil || len(message.Metric) == 0 {
+		message, err := e.escaped(scheme)
+		if err != nil || len(message.GetMetric()) == 0 {
 			return err
 		}
-		_, err = expfmt.MetricFamilyToText(w, model.EscapeMetricFamily(message, scheme))
+		_, err = expfmt.MetricFamilyToText(w, message)
 		return err
 	}
 	if e.self != nil {
@@ -199,7 +200,7 @@ func writeText(w io.Writer, e *exposed, scheme model.EscapingScheme) error {
 
 // writeMessage sends a family in a format that needs its message.
 func writeMessage(w io.Writer, e *exposed, format expfmt.Format) error {
-	message, err := e.message()
+	message, err := e.escaped(format.ToEscapingScheme())
 	if err != nil {
 		return err
 	}

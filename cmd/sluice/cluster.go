@@ -11,9 +11,27 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"sluice/bus"
 	"sluice/exposer/api"
-	"sluice/exposer/words"
+	"sluice/store/words"
 )
+
+// clusterAnswer is the answer of /api/v1/cluster. A gateway of another version may
+// leave out what is a pointer here; it is printed as "-".
+type clusterAnswer struct {
+	api.Cluster
+	Stream *struct {
+		bus.StreamState
+		Copies []struct {
+			bus.StreamCopy
+			ActiveSeconds *float64 `json:"active_seconds"`
+		} `json:"copies"`
+	} `json:"stream"`
+	Gateways []struct {
+		bus.Gateway
+		Digest *bus.Sum `json:"digest"`
+	} `json:"gateways"`
+}
 
 func clusterFlags() []cli.Flag {
 	return []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON instead of tables"}}
@@ -34,7 +52,7 @@ func clusterAction(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot ask for the cluster: %w", err)
 	}
-	var state api.Cluster
+	var state clusterAnswer
 	if err := json.Unmarshal(data, &state); err != nil {
 		return fmt.Errorf("cannot read the state of the cluster: %w", err)
 	}
@@ -50,7 +68,7 @@ func clusterAction(c *cli.Context) error {
 
 // troubleOf says what is wrong with a cluster, nil if nothing is. Gateways that
 // cannot be compared yet are no trouble.
-func troubleOf(s *api.Cluster) error {
+func troubleOf(s *clusterAnswer) error {
 	var found []string
 	switch {
 	case s.Stream == nil:
@@ -74,7 +92,7 @@ func troubleOf(s *api.Cluster) error {
 	return errors.New(strings.Join(found, "; "))
 }
 
-func printCluster(out io.Writer, s *api.Cluster) error {
+func printCluster(out io.Writer, s *clusterAnswer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "cluster\t%s\n", cell(s.Name))
 	if s.Stream == nil {
@@ -87,7 +105,11 @@ func printCluster(out io.Writer, s *api.Cluster) error {
 	if s.Stream != nil && len(s.Stream.Copies) > 0 {
 		fmt.Fprintln(w, "\nCOPY\tLEADER\tCURRENT\tOFFLINE\tLAG\tACTIVE")
 		for _, one := range s.Stream.Copies {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%.1fs ago\n", cell(one.Server), yesNo(one.Leader), yesNo(one.Current), yesNo(one.Offline), one.Lag, one.ActiveSeconds)
+			active := "-"
+			if one.ActiveSeconds != nil {
+				active = fmt.Sprintf("%.1fs ago", *one.ActiveSeconds)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", cell(one.Server), yesNo(one.Leader), yesNo(one.Current), yesNo(one.Offline), one.Lag, active)
 		}
 		w.Flush()
 	}
@@ -98,8 +120,12 @@ func printCluster(out io.Writer, s *api.Cluster) error {
 			if g.Self {
 				id += " (asked)"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%016x\t%s\t%s\n", id, cell(g.Server), cell(g.Version), yesNo(g.Ready), yesNo(g.Connected),
-				g.Applied, uint64(g.Digest), yesNo(g.Settled), timeCell(&g.Started))
+			digest := "-"
+			if g.Digest != nil {
+				digest = g.Digest.String()
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", id, cell(g.Server), cell(g.Version), yesNo(g.Ready), yesNo(g.Connected),
+				g.Applied, digest, yesNo(g.Settled), timeCell(&g.Started))
 		}
 	}
 	return w.Flush()

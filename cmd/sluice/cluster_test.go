@@ -58,6 +58,25 @@ B2 - 1.0.0 no yes 120 fedcba9876543210 no 2026-11-25T06:20:59Z
 	}
 }
 
+// What a gateway leaves out is not printed as if it were 0.
+func TestClusterWithoutDigestAndActivity(t *testing.T) {
+	f := func(old, new, want string) {
+		t.Helper()
+		got, _, err := sluice(t, "", "cluster", "--url", clusterServer(t, strings.Replace(wholeCluster, old, new, 1)))
+		if err != nil {
+			t.Error(err)
+		}
+		if got = regexp.MustCompile(` +`).ReplaceAllString(got, " "); !strings.Contains(got, want) {
+			t.Errorf("got\n%s\nwithout %q", got, want)
+		}
+	}
+	f(`"digest":"0123456789abcdef"`, `"digest":null`, "yes 123 - yes 2026")
+	f(`"digest":"0123456789abcdef",`, ``, "yes 123 - yes 2026")
+	f(`"digest":"0123456789abcdef"`, `"digest":"0000000000000000"`, "yes 123 0000000000000000 yes 2026")
+	f(`"active_seconds":0.12`, `"active_seconds":null`, "node-b no yes no 0 -\n")
+	f(`,"active_seconds":0.12`, ``, "node-b no yes no 0 -\n")
+}
+
 func TestClusterJSON(t *testing.T) {
 	got, _, err := sluice(t, "", "cluster", "--json", "--url", clusterServer(t, wholeCluster))
 	if err != nil {

@@ -29,8 +29,8 @@ func main() {
 	}
 }
 
-// oneLine is an error's text without line breaks, which joined errors and those
-// of YAML have: who cannot start says why in one line.
+// oneLine returns an error's text without line breaks, which joined errors and those
+// of YAML have. A program that cannot start says why in one line.
 func oneLine(err error) string {
 	var parts []string
 	for line := range strings.Lines(err.Error()) {
@@ -44,12 +44,14 @@ func oneLine(err error) string {
 // run is the whole program: it returns when the command has ended.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	usageError := func(_ *cli.Context, err error, _ bool) error { return err }
+	flags, action := serveCommand()
+	sameFlags, sameAction := serveCommand()
 	app := &cli.App{
 		Name:            "sluice",
 		Usage:           "push gateway for Prometheus whose memory is a NATS JetStream stream",
 		Description:     "Without a command it serves, with the flags of serve.",
-		Flags:           serveFlags(),
-		Action:          serveAction,
+		Flags:           flags,
+		Action:          action,
 		OnUsageError:    usageError,
 		HideHelpCommand: true,
 		Version:         cmp.Or(version.Version, "unknown"), // without one there would be no --version
@@ -57,7 +59,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		ErrWriter:       stderr,
 		ExitErrHandler:  func(*cli.Context, error) {}, // main prints, once
 		Commands: append([]*cli.Command{
-			{Name: "serve", Usage: "run the gateway", Flags: serveFlags(), Action: serveAction, OnUsageError: usageError},
+			{Name: "serve", Usage: "run the gateway", Flags: sameFlags, Action: sameAction, OnUsageError: usageError},
 			{Name: "version", Usage: "print the version", Action: func(c *cli.Context) error {
 				_, err := fmt.Fprintln(c.App.Writer, version.Print("sluice"))
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,38 +17,52 @@ import (
 	"sluice/cmd/sluice/gateway"
 )
 
-func serveAction(c *cli.Context) error {
-	logger, err := newLogger(c, c.App.ErrWriter)
-	if err != nil {
-		return err
-	}
-	if c.Bool("auto-gomemlimit") {
-		if err := limitMemory(c.Float64("auto-gomemlimit.ratio"), logger.With("component", "automemlimit")); err != nil {
+// serveCommand returns the flags and the action of serve.
+func serveCommand() ([]cli.Flag, cli.ActionFunc) {
+	o := &options{}
+	flags := o.flags()
+	return flags, func(c *cli.Context) error {
+		if err := noArguments(c); err != nil {
 			return err
 		}
+		if err := o.finish(); err != nil {
+			return err
+		}
+		o.limitMemory(!c.IsSet(waitingBytesFlag))
+		return o.serve(c.Context, flagTexts(c, flags), c.App.ErrWriter)
 	}
-	opts, err := readConfig(c)
+}
+
+// serve runs a gateway until ctx ends. The status page shows flags, the values of
+// the flags by name.
+func (o *options) serve(ctx context.Context, flags map[string]string, log io.Writer) error {
+	logger, err := o.newLogger(log)
 	if err != nil {
 		return err
 	}
-	flags := map[string]string{}
-	for _, f := range c.Command.Flags {
-		name := f.Names()[0]
-		flags[name] = flagText(c.Value(name))
-	}
-	flags["web.route-prefix"] = opts.gateway.Prefix() // as Pushgateway tells it
-	flags["push.max-waiting-bytes"] = fmt.Sprint(opts.gateway.Front.MaxHeld)
-	flags["bus.url"] = bus.RedactURL(opts.gateway.Bus.URL)
-	defer startPace()()
+	cfg := o.gateway
+	flags["web.route-prefix"] = cfg.Prefix() // as Pushgateway tells it
+	flags[waitingBytesFlag] = fmt.Sprint(cfg.Front.MaxHeld)
+	flags["bus.url"] = bus.RedactURL(cfg.Bus.URL)
+	defer startGCPercent()()
 	hangups, stop := notifyOnHangup()
 	defer stop()
-	cfg := opts.gateway
 	cfg.Flags, cfg.Reload, cfg.Terminal = flags, hangups, os.Stderr
-	g, err := gateway.New(c.Context, cfg, logger)
+	g, err := gateway.New(ctx, cfg, logger)
 	if err != nil {
 		return err
 	}
-	return g.Run(c.Context)
+	return g.Run(ctx)
+}
+
+// flagTexts returns the values of flags by name.
+func flagTexts(c *cli.Context, flags []cli.Flag) map[string]string {
+	texts := map[string]string{}
+	for _, f := range flags {
+		name := f.Names()[0]
+		texts[name] = flagText(c.Value(name))
+	}
+	return texts
 }
 
 // flagText writes the value of a flag as it stands on a command line.
@@ -58,19 +73,19 @@ func flagText(value any) string {
 	return fmt.Sprint(value)
 }
 
-func newLogger(c *cli.Context, w io.Writer) (*slog.Logger, error) {
+func (o *options) newLogger(w io.Writer) (*slog.Logger, error) {
 	level, format := promslog.NewLevel(), promslog.NewFormat()
-	if err := level.Set(c.String("log.level")); err != nil {
+	if err := level.Set(o.logLevel); err != nil {
 		return nil, fmt.Errorf("--log.level: %w", err)
 	}
-	if err := format.Set(c.String("log.format")); err != nil {
+	if err := format.Set(o.logFormat); err != nil {
 		return nil, fmt.Errorf("--log.format: %w", err)
 	}
 	return promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}), nil
 }
 
-// notifyOnHangup returns a channel that gets SIGHUP from now on, and a function
-// that ends that. A SIGHUP before the gateway is up asks for a reload as well.
+// notifyOnHangup returns a channel that gets SIGHUP until stop is called. A SIGHUP
+// that comes before the gateway has started is kept.
 func notifyOnHangup() (hangups <-chan os.Signal, stop func()) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGHUP)

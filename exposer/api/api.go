@@ -5,6 +5,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -73,7 +74,7 @@ func (a *API) Register(r *route.Router, instrument func(handler string, h http.H
 	wrap := func(name string, h http.HandlerFunc) http.HandlerFunc {
 		return instrument("api/v1/"+name, func(w http.ResponseWriter, r *http.Request) {
 			setCORS(w)
-			h(w, r)
+			h(w, answered(r))
 		})
 	}
 	r.Options("/*path", wrap("options", func(http.ResponseWriter, *http.Request) {}))
@@ -82,11 +83,22 @@ func (a *API) Register(r *route.Router, instrument func(handler string, h http.H
 	r.Get("/refusals", wrap("refusals", a.serveRefusals))
 	r.Get("/groups", wrap("groups", a.serveGroups))
 	r.Get("/group", wrap("group", a.serveGroup))
-	r.Get("/events", wrap("events", a.serveEvents))
+	r.Get("/events", instrument("api/v1/events", func(w http.ResponseWriter, r *http.Request) {
+		setCORS(w)
+		a.serveEvents(w, r)
+	}))
 	r.Get("/history", wrap("history", a.serveHistory))
 	r.Get("/stream", wrap("stream", a.serveStream))
 	r.Get("/targets", wrap("targets", a.serveTargets))
 	r.Get("/cluster", wrap("cluster", a.serveCluster))
+}
+
+// answered returns a request that is answered although its client has closed its
+// side of the connection behind it: it may still read (RFC 9112, section 9.6), and
+// net/http ends the context of a request then. All answers but /api/v1/events are
+// bounded by times of their own.
+func answered(r *http.Request) *http.Request {
+	return r.WithContext(context.WithoutCancel(r.Context()))
 }
 
 func setCORS(w http.ResponseWriter) {

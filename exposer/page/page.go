@@ -110,8 +110,11 @@ func (p *Page) page(show func(http.ResponseWriter, *http.Request) error) http.Ha
 			}
 		}
 		h.Set("Cache-Control", "no-cache")
-		err := show(w, r)
-		if err == nil || r.Context().Err() != nil {
+		// A client that has closed its side of the connection may still read (RFC 9112,
+		// section 9.6), and net/http ends the context of its request. What a page asks
+		// has times of its own.
+		err := show(w, r.WithContext(context.WithoutCancel(r.Context())))
+		if err == nil {
 			return
 		}
 		code := http.StatusInternalServerError

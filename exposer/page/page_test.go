@@ -1,14 +1,21 @@
 package page
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/common/route"
 
 	"sluice/exposer/api"
 )
@@ -278,4 +285,53 @@ func TestStatic(t *testing.T) {
 	f("static/000000000000/absent.js", http.StatusNotFound, "", "")
 	f("static/", http.StatusNotFound, "", "")
 	f("static/000000000000/../../page.go", http.StatusNotFound, "", "")
+}
+
+// A client that closes its side of the connection behind its request, as nc -N
+// does, gets its page (RFC 9112, section 9.6).
+func TestHalfClosedClientsGetTheirPage(t *testing.T) {
+	from := newFakeAPI()
+	p, err := New(Config{API: hurried{from}}, promslog.NewNopLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := route.New()
+	p.Register(r, "", func(_ string, h http.HandlerFunc) http.HandlerFunc { return h })
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		<-req.Context().Done() // net/http has seen that the client closed its side
+		r.ServeHTTP(w, req)
+	}))
+	t.Cleanup(s.Close)
+	f := func(path, status, text string) {
+		t.Helper()
+		conn, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path)
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn)
+		if err != nil {
+			t.Error(err)
+		}
+		if got := string(answer); !strings.HasPrefix(got, "HTTP/1.1 "+status) || !strings.Contains(got, text) {
+			t.Errorf("%s: got %s", path, got)
+		}
+	}
+	f("/", "200 ", "There are no groups")
+	f("/stream", "200 ", "0123456789abcdef")
+	f("/?group=/job/absent", "404 ", "There is no group")
+}
+
+// hurried is an API that gives up with its context.
+type hurried struct{ *fakeAPI }
+
+func (h hurried) Groups(ctx context.Context, q api.GroupsRequest) (api.GroupList, error) {
+	if err := ctx.Err(); err != nil {
+		return api.GroupList{}, err
+	}
+	return h.fakeAPI.Groups(ctx, q)
 }

@@ -97,32 +97,41 @@ func (h *HTTP) Close() { h.client.CloseIdleConnections() }
 // Change pushes or deletes. A *Refused is final; any other error says what was
 // wrong with each address when the time was over.
 func (h *HTTP) Change(ctx context.Context, c Change) error {
-	query := url.Values{}
+	r := request{method: strings.ToUpper(c.Method), path: "/metrics" + c.Group, query: url.Values{}, header: http.Header{}, body: c.Body}
 	if c.TTL != "" {
-		query.Set("ttl", c.TTL)
+		r.query.Set("ttl", c.TTL)
 	}
-	header := http.Header{}
 	if c.ContentType != "" {
-		header.Set("Content-Type", c.ContentType)
+		r.header.Set("Content-Type", c.ContentType)
 	}
 	if c.ContentEncoding != "" {
-		header.Set("Content-Encoding", c.ContentEncoding)
+		r.header.Set("Content-Encoding", c.ContentEncoding)
 	}
 	if len(c.Body) >= expectFrom {
-		header.Set("Expect", "100-continue")
+		r.header.Set("Expect", "100-continue")
 	}
-	_, err := h.ask(ctx, strings.ToUpper(c.Method), "/metrics"+c.Group, query, header, c.Body, 0)
+	_, err := h.ask(ctx, r)
 	return err
 }
 
 // Get returns the body of the first address that answers, of at most limit
 // bytes. The path is percent-encoded.
 func (h *HTTP) Get(ctx context.Context, path string, query url.Values, limit int64) ([]byte, error) {
-	return h.ask(ctx, http.MethodGet, path, query, http.Header{}, nil, limit)
+	return h.ask(ctx, request{method: http.MethodGet, path: path, query: query, limit: limit})
+}
+
+// request is what is asked of each address, until one gives a verdict.
+type request struct {
+	method string
+	path   string // percent-encoded, below the route prefix
+	query  url.Values
+	header http.Header
+	body   []byte
+	limit  int64 // the most bytes to read of the answer; 0 reads none of it
 }
 
 // ask goes on until there is a verdict or the time is over.
-func (h *HTTP) ask(ctx context.Context, method, path string, query url.Values, header http.Header, body []byte, limit int64) ([]byte, error) {
+func (h *HTTP) ask(ctx context.Context, asked request) ([]byte, error) {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
@@ -140,14 +149,14 @@ func (h *HTTP) ask(ctx context.Context, method, path string, query url.Values, h
 		if err := sleepUntil(ctx, from); err != nil {
 			return nil, interrupted(ctx, failure(begin, r.reasons(), open))
 		}
-		u, err := below(h.addresses[which], path, query)
+		u, err := below(h.addresses[which], asked.path, asked.query)
 		if err != nil {
-			return nil, fmt.Errorf("cannot make a URL of %s: %w", path, err)
+			return nil, fmt.Errorf("cannot make a URL of %s: %w", asked.path, err)
 		}
 		attempt, done := context.WithTimeout(ctx, r.patience(which, time.Now()))
-		got := h.try(attempt, deadline, method, u, header, body, limit)
+		got := h.try(attempt, deadline, u, asked)
 		done() // before the next one is asked: no push is with two gateways
-		open = open || got.unknown && method != http.MethodGet
+		open = open || got.unknown && asked.method != http.MethodGet
 		var refused *Refused
 		switch {
 		case got.err == nil:
@@ -169,37 +178,49 @@ func (h *HTTP) ask(ctx context.Context, method, path string, query url.Values, h
 type attempt struct {
 	body       []byte
 	err        error         // nil, a *Refused, or a reason to go on
-	retryAfter time.Duration // when to ask again, 0 if not told
-	useless    bool          // asking this address again is no use
+	retryAfter time.Duration // when to ask again; 0 if the answer does not say
+	useless    bool          // asking this address again would fail the same way
 	unknown    bool          // the change may have been taken
 }
 
 // try asks one address once. ctx bounds it, deadline the whole call.
-func (h *HTTP) try(ctx context.Context, deadline time.Time, method string, u *url.URL, header http.Header, body []byte, limit int64) attempt {
+func (h *HTTP) try(ctx context.Context, deadline time.Time, u *url.URL, asked request) attempt {
 	begin := time.Now()
-	request, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, asked.method, u.String(), bytes.NewReader(asked.body))
 	if err != nil {
 		return attempt{err: err, useless: true}
 	}
-	request.Header = header.Clone()
-	answer, err := h.client.Do(request)
+	if asked.header != nil {
+		r.Header = asked.header.Clone()
+	}
+	answer, err := h.client.Do(r)
 	if err != nil {
 		return attempt{err: readable(ctx, err, begin), useless: permanent(err), unknown: !notSent(err)}
 	}
 	defer answer.Body.Close()
 	if accepted(answer.StatusCode) {
-		if limit == 0 {
-			return attempt{} // a push is taken with its status
-		}
-		text, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
-		if err == nil && int64(len(text)) > limit {
-			return attempt{err: fmt.Errorf("the answer is longer than %d bytes", limit), useless: true}
-		}
-		if err != nil {
-			err = readable(ctx, err, begin)
-		}
-		return attempt{body: text, err: err}
+		return read(ctx, answer, asked.limit, begin)
 	}
+	return judge(answer, deadline)
+}
+
+// read reads the answer of an address that has done what was asked.
+func read(ctx context.Context, answer *http.Response, limit int64, begin time.Time) attempt {
+	if limit == 0 {
+		return attempt{} // a push is taken with its status
+	}
+	text, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		return attempt{err: fmt.Errorf("the answer is longer than %d bytes", limit), useless: true}
+	}
+	if err != nil {
+		err = readable(ctx, err, begin)
+	}
+	return attempt{body: text, err: err}
+}
+
+// judge tells from an answer that is no success whether to ask again.
+func judge(answer *http.Response, deadline time.Time) attempt {
 	wait := retryAfter(answer.Header, time.Now())
 	text := textOf(answer)
 	if to := answer.Header.Get("Location"); to != "" && answer.StatusCode/100 == 3 {

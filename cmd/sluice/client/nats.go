@@ -71,7 +71,7 @@ func (n *NATS) Change(ctx context.Context, c Change) error {
 			return interrupted(ctx, failure(begin, r.reasons(), open))
 		}
 		// Half of the time that is left: a gateway that has got the request and
-		// hangs shall not have all of it.
+		// hangs must not use all of it.
 		attempt, done := context.WithTimeout(ctx, max(time.Until(deadline)/2, minAttempt))
 		got := l.try(attempt, n.message(c))
 		done()
@@ -119,36 +119,51 @@ func (l *link) close() {
 // try sends the request once and reads the reply.
 func (l *link) try(ctx context.Context, m *nats.Msg) attempt {
 	begin := time.Now()
-	if l.conn == nil || l.conn.IsClosed() {
-		deadline, _ := ctx.Deadline()
-		each := time.Until(deadline) / time.Duration(2*(strings.Count(l.client.cfg.URLs, ",")+1))
-		opts, err := l.client.options(ctx, min(each, dialTimeout), l.fail)
-		if err != nil {
-			return attempt{err: err, useless: true}
-		}
-		conn, err := nats.Connect(l.client.cfg.URLs, opts...)
-		if err != nil {
-			return attempt{err: fmt.Errorf("cannot connect: %w", err), useless: denied(err)}
-		}
-		l.conn = conn
+	if useless, err := l.connect(ctx); err != nil {
+		return attempt{err: err, useless: useless}
 	}
 	reply, err := l.conn.RequestMsgWithContext(ctx, m)
 	switch {
+	case err == nil:
+		return judgeReply(m.Subject, reply.Data)
 	case errors.Is(err, nats.ErrNoResponders):
 		return attempt{err: fmt.Errorf("no gateway takes requests on %s", m.Subject)}
 	case errors.Is(err, nats.ErrMaxPayload):
 		return attempt{err: fmt.Errorf("the push has %d bytes, the NATS server takes messages of at most %d", len(m.Data), l.conn.MaxPayload()), useless: true}
-	case err != nil && ctx.Err() != nil:
+	case ctx.Err() != nil:
 		if cause := context.Cause(ctx); denied(cause) {
 			return attempt{err: cause, useless: true}
 		}
 		return attempt{err: fmt.Errorf("no reply on %s within %s", m.Subject, time.Since(begin).Round(10*time.Millisecond)), unknown: true}
-	case err != nil:
-		return attempt{err: fmt.Errorf("request on %s: %w", m.Subject, err), useless: denied(err), unknown: !errors.Is(err, nats.ErrHeadersNotSupported)}
 	}
+	return attempt{err: fmt.Errorf("request on %s: %w", m.Subject, err), useless: denied(err), unknown: !errors.Is(err, nats.ErrHeadersNotSupported)}
+}
+
+// connect connects if there is no connection. It tells whether another attempt
+// would fail as well.
+func (l *link) connect(ctx context.Context) (useless bool, err error) {
+	if l.conn != nil && !l.conn.IsClosed() {
+		return false, nil
+	}
+	deadline, _ := ctx.Deadline()
+	each := time.Until(deadline) / time.Duration(2*(strings.Count(l.client.cfg.URLs, ",")+1))
+	opts, err := l.client.options(ctx, min(each, dialTimeout), l.fail)
+	if err != nil {
+		return true, err
+	}
+	conn, err := nats.Connect(l.client.cfg.URLs, opts...)
+	if err != nil {
+		return denied(err), fmt.Errorf("cannot connect: %w", err)
+	}
+	l.conn = conn
+	return false, nil
+}
+
+// judgeReply reads the verdict of a gateway.
+func judgeReply(subject string, data []byte) attempt {
 	var answer ingest.Reply
-	if err := json.Unmarshal(reply.Data, &answer); err != nil || answer.Code == 0 {
-		return attempt{err: fmt.Errorf("the reply on %s is not that of a gateway: %.80q", m.Subject, reply.Data), useless: true, unknown: true}
+	if err := json.Unmarshal(data, &answer); err != nil || answer.Code == 0 {
+		return attempt{err: fmt.Errorf("the reply on %s is not that of a gateway: %.80q", subject, data), useless: true, unknown: true}
 	}
 	text := Printable(answer.Error)
 	switch {
@@ -181,14 +196,14 @@ func denied(err error) bool {
 }
 
 // options are those of a connection. Each server gets the timeout twice, for
-// the connection and for the handshake. ctx ends the first; fail is told what
-// makes trying useless.
+// the connection and for the handshake. ctx ends the first; fail gets an
+// error that another try would meet again.
 func (n *NATS) options(ctx context.Context, timeout time.Duration, fail context.CancelCauseFunc) ([]nats.Option, error) {
 	opts := []nats.Option{
 		nats.Name("sluice client"), nats.Timeout(timeout), nats.NoReconnect(),
 		nats.SetCustomDialer(dialer{ctx, timeout}), nats.SkipHostLookup(), // the dialer does it, and is bounded
-		// The server tells about rights later than about all else, and the request
-		// would wait.
+		// The server reports missing permissions later than other errors, and the
+		// request would wait.
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if denied(err) && fail != nil {
 				fail(err)

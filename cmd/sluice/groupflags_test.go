@@ -13,14 +13,12 @@ import (
 )
 
 // configOf reads the flags as serve does, and starts nothing.
-func configOf(args ...string) (cfg *options, err error) {
-	app := &cli.App{Name: "sluice", Flags: serveFlags(), Writer: io.Discard, ErrWriter: io.Discard,
-		Action: func(c *cli.Context) error {
-			cfg, err = readConfig(c)
-			return err
-		},
+func configOf(args ...string) (*options, error) {
+	o := &options{}
+	app := &cli.App{Name: "sluice", Flags: o.flags(), Writer: io.Discard, ErrWriter: io.Discard,
+		Action:         func(c *cli.Context) error { return o.finish() },
 		ExitErrHandler: func(*cli.Context, error) {}}
-	return cfg, app.Run(append([]string{"sluice"}, args...))
+	return o, app.Run(append([]string{"sluice"}, args...))
 }
 
 func TestFlagsOfGroups(t *testing.T) {

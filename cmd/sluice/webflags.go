@@ -1,0 +1,44 @@
+package main
+
+import (
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"sluice/cmd/sluice/gateway"
+)
+
+const (
+	defaultListen = ":9091" // Pushgateway's
+
+	// A body has this long and a second more for each 512 bytes that have come.
+	defaultReadTimeout       = 30 * time.Second
+	defaultReadHeaderTimeout = 10 * time.Second
+	defaultIdleTimeout       = 5 * time.Minute
+	// Some 20 kB of memory each, so 320 MB when all are there.
+	defaultMaxConnections = 16384
+	// A grouping key of 16 KiB with each byte escaped, and 16 KiB more. Pushgateway's
+	// 1 MiB takes 1.8 GB for 1,000 connections whose headers do not end.
+	defaultMaxHeaderBytes = 64 << 10
+)
+
+// webFlags say how the gateway is reached over HTTP.
+func (o *options) webFlags() []cli.Flag {
+	g := &o.gateway
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "web.listen-address", Destination: &o.listenAddresses, Value: cli.NewStringSlice(defaultListen), Usage: "`address` to listen on for pushes, scrapes and the API; may be given several times"},
+		&cli.BoolFlag{Name: "web.systemd-socket", Destination: &g.SystemdSocket, Usage: "use systemd socket activation instead of listening on addresses"},
+		&cli.StringFlag{Name: "web.config.file", Destination: &g.WebConfigFile, Usage: "`file` with TLS and authentication settings of the exporter toolkit"},
+		&cli.StringFlag{Name: "web.telemetry-path", Destination: &g.TelemetryPath, Value: "/metrics", Usage: "`path` of the scrape"},
+		&cli.StringFlag{Name: "web.own-metrics", Destination: &g.SelfMetrics, Value: gateway.SelfTogether, Usage: "where the gateway's own metrics are: together (with the pushed ones, and at /-/metrics) or separate (at /-/metrics only)"},
+		&cli.StringFlag{Name: "web.external-url", Destination: &g.ExternalURL, Usage: "`URL` under which the gateway is reached from outside"},
+		&cli.StringFlag{Name: "web.route-prefix", Destination: &g.RoutePrefix, Usage: "`prefix` of all paths; default is the path of --web.external-url"},
+		&cli.BoolFlag{Name: "web.enable-lifecycle", Destination: &g.EnableLifecycle, Usage: "allow shutdown by HTTP request"},
+		&cli.BoolFlag{Name: "web.enable-admin-api", Destination: &g.EnableAdminAPI, Usage: "allow administrative requests, such as wiping all groups"},
+		&cli.DurationFlag{Name: "web.read-header-timeout", Destination: &g.ReadHeaderTimeout, Value: defaultReadHeaderTimeout, Usage: "longest `time` for the headers of a request; 0 is no limit"},
+		&cli.DurationFlag{Name: "web.read-timeout", Destination: &g.ReadTimeout, Value: defaultReadTimeout, Usage: "`time` for the body of a request, and one second more for each 512 bytes of it; 0 is no limit"},
+		&cli.DurationFlag{Name: "web.idle-timeout", Destination: &g.IdleTimeout, Value: defaultIdleTimeout, Usage: "longest `time` a connection may be idle; 0 is no limit"},
+		&cli.IntFlag{Name: "web.max-connections", Destination: &g.MaxConnections, Value: defaultMaxConnections, Usage: "most `connections` at once, others are answered by 503; 0 is no limit"},
+		&cli.IntFlag{Name: "web.max-header-bytes", Destination: &g.MaxHeaderBytes, Value: defaultMaxHeaderBytes, Usage: "most `bytes` of the headers of a request, others are answered by 431"},
+	}
+}
