@@ -44,9 +44,11 @@ type Config struct {
 	EnableLifecycle bool
 	EnableAdminAPI  bool
 	// ReadTimeout is the time of a body (ingest says how it grows with the body),
+	// WriteTimeout that for each 64 KiB of an answer,
 	// ReadHeaderTimeout that of the headers, IdleTimeout that between two requests.
 	// 0 is no limit.
 	ReadTimeout       time.Duration
+	WriteTimeout      time.Duration
 	ReadHeaderTimeout time.Duration
 	IdleTimeout       time.Duration
 	// MaxConnections bounds the connections of all listeners together; 0 is no
@@ -144,6 +146,7 @@ func (c *Config) checkNotNegative() error {
 		{"push.max-series", int64(c.Front.Limits.Series)},
 		{"web.read-header-timeout", int64(c.ReadHeaderTimeout)},
 		{"web.read-timeout", int64(c.ReadTimeout)},
+		{"web.write-timeout", int64(c.WriteTimeout)},
 		{"web.idle-timeout", int64(c.IdleTimeout)},
 		{"web.max-connections", int64(c.MaxConnections)},
 	} {

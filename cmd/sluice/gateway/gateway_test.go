@@ -29,7 +29,7 @@ func configOf(t *testing.T) Config {
 	t.Helper()
 	return Config{
 		ListenAddresses: []string{"127.0.0.1:0", "127.0.0.1:0"}, TelemetryPath: "/metrics", SelfMetrics: SelfTogether,
-		EnableLifecycle: true, MaxConnections: 100, MaxHeaderBytes: 1 << 16, ReadTimeout: testkit.Patience,
+		EnableLifecycle: true, MaxConnections: 100, MaxHeaderBytes: 1 << 16, ReadTimeout: testkit.Patience, WriteTimeout: testkit.Patience,
 		Bus: bus.Config{
 			Prefix: "sluice", History: 1,
 			Server: embed.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Sync: embed.SyncInterval, MaxPayload: 8 << 20},

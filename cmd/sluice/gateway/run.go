@@ -74,10 +74,13 @@ func (g *Gateway) notify(ctx context.Context) error {
 // flight. Each listener has a server of its own, which the exporter toolkit sets
 // up.
 func (g *Gateway) serveHTTP(ctx context.Context, l net.Listener) error {
+	answers := newAnswerDeadlines(g.cfg.WriteTimeout)
 	server := &http.Server{
-		Handler:           ingest.BodyDeadline(g.handler, g.cfg.ReadTimeout),
+		Handler:           answers.wrap(ingest.BodyDeadline(g.handler, g.cfg.ReadTimeout)),
+		ConnState:         answers.idle,
 		ReadHeaderTimeout: g.cfg.ReadHeaderTimeout, IdleTimeout: g.cfg.IdleTimeout, MaxHeaderBytes: g.cfg.MaxHeaderBytes,
 	}
+	server.RegisterOnShutdown(answers.stop)
 	server.RegisterOnShutdown(g.events.Close) // requests that watch events would not end
 	served := make(chan error, 1)
 	go func() {
