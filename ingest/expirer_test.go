@@ -174,7 +174,7 @@ func TestExpiryWhileAway(t *testing.T) {
 
 func TestTTLs(t *testing.T) {
 	g := startGateway(t, bus.Config{}, defaultCommitter, func(_ *store.Settings, f *FrontConfig) {
-		f.Terms = func(key store.Key) Terms { return Terms{TTL: time.Hour} }
+		f.TTL = func(store.Key) time.Duration { return time.Hour }
 	})
 	conn := g.startService(t)
 	ttl := func(path string) time.Duration {
