@@ -15,7 +15,10 @@ const (
 	defaultReadTimeout       = 30 * time.Second
 	defaultWriteTimeout      = 30 * time.Second // for each 64 KiB, so 2 KiB a second
 	defaultReadHeaderTimeout = 10 * time.Second
-	defaultIdleTimeout       = 5 * time.Minute
+	// Clients that keep a connection push at round intervals, up to an hour. If the
+	// timeout were as long as the interval, the gateway would close the connection
+	// just when a push is sent. 67 minutes are longer than an hour, and no interval.
+	defaultIdleTimeout = 67 * time.Minute
 	// Some 20 kB of memory each, so 320 MB when all are there.
 	defaultMaxConnections = 16384
 	// A grouping key of 16 KiB with each byte escaped, and 16 KiB more. Pushgateway's
