@@ -71,6 +71,8 @@ type Config struct {
 
 	// Flags are the values of the flags by name, as people are shown them.
 	Flags map[string]string
+	// Defaults are the default values of the flags that have another value.
+	Defaults map[string]string
 	// Reload asks for the rules to be read anew; nil is never.
 	Reload <-chan os.Signal
 	// Terminal is where a bar shows the progress of the first replay, if it is a

@@ -176,7 +176,7 @@ func (g *Gateway) api(refusals *ingest.Refusals) *api.API {
 	return api.New(g.store, api.Config{
 		Ready: g.readiness.caughtUp, Refusals: refusals.Latest,
 		Address: api.Address{External: g.cfg.external(), Prefix: g.cfg.Prefix()},
-		Status:  api.Status{Build: buildInfo(), Flags: g.cfg.Flags, Start: g.started},
+		Status:  api.Status{Build: buildInfo(), Flags: g.cfg.Flags, Defaults: g.cfg.Defaults, Start: g.started},
 		Cluster: api.ClusterSource{Name: g.bus.ClusterName, Stream: g.bus.StreamState, Gateways: g.bus.Gateways},
 		Stream:  api.StreamSource{Status: g.bus.Status, Known: g.bus.Known, NotReady: g.readiness.waitingFor},
 		Events:  g.events,
