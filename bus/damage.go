@@ -98,7 +98,7 @@ func (f *follower) stepOver(ctx context.Context, last uint64) (another bool) {
 	case stuck:
 		next, err := f.around(ctx, f.subscription, applied, last)
 		if err != nil {
-			f.limited.Warn("cannot read the stream", "err", err)
+			f.limited.Warn("cannot go around the damage of the stream", "err", err)
 			return false
 		}
 		f.subscription = next

@@ -64,6 +64,8 @@ func (m *metrics) registerStatus(status func() Status) {
 		func(s Status) uint64 { return one(!s.Ready || s.Replaying) })
 	gauge("sluice_bus_connected", "1 if the NATS server is connected, else 0.",
 		func(s Status) uint64 { return one(s.Connected) })
+	gauge("sluice_stream_lost_records", "Records that the embedded server's files have lost to damage on the disk, now or before an earlier start.",
+		func(s Status) uint64 { return s.Lost })
 	counter("sluice_batches_total", "Batches of events that were to be appended to the stream.",
 		func(s Status) uint64 { return s.Batches })
 	counter("sluice_batch_conflicts_total", "Batches that were refused, at least in part, because another gateway had been faster.",

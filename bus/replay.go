@@ -183,7 +183,7 @@ func (r *replayRun) apply(items []item) {
 	r.replaying.done.Store(min(r.done, r.total))
 	if now := time.Now(); now.Sub(r.logged) >= progressPeriod {
 		r.logged = now
-		r.logger.Info("replaying the stream", "done", r.done, "events", r.total, "rate", r.rate())
+		r.logger.Info("still replaying the stream", "done", r.done, "events", r.total, "rate", r.rate())
 	}
 }
 

@@ -25,6 +25,9 @@ type Status struct {
 	// that could not be read, and Missing events that
 	// replays did not bring.
 	Damaged, Holes, Missing uint64
+	// Lost counts the records that the embedded server's files have lost to damage, now
+	// or before an earlier start. Damaged has them, too.
+	Lost uint64
 	// Batches counts calls of Append, Conflicts those that lost against another
 	// gateway.
 	Batches, Conflicts uint64
@@ -51,6 +54,10 @@ func (b *Bus) Status() Status {
 		ReplayDone: b.replaying.done.Load(), ReplayTotal: b.replaying.total.Load(),
 		Damaged: b.counters.damaged.Load(), Holes: b.counters.holes.Load(), Missing: b.counters.missing.Load(),
 		Batches: b.counters.batches.Load(), Conflicts: b.counters.conflicts.Load(),
+	}
+	if b.embedded != nil {
+		s.Lost = uint64(b.embedded.LostRecords())
+		s.Damaged += s.Lost
 	}
 	b.progress.mu.Lock()
 	defer b.progress.mu.Unlock()

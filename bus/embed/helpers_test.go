@@ -3,6 +3,7 @@ package embed
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -21,7 +22,13 @@ func TestMain(m *testing.M) {
 // start starts a server, and returns what stops it before the test ends.
 func start(t *testing.T, cfg Config) (s *Server, stop func()) {
 	t.Helper()
-	s, err := Start(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	return startLogging(t, cfg, io.Discard)
+}
+
+// startLogging is start with a log.
+func startLogging(t *testing.T, cfg Config, log io.Writer) (s *Server, stop func()) {
+	t.Helper()
+	s, err := Start(t.Context(), cfg, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +68,8 @@ func publish(t *testing.T, s *Server, texts ...string) {
 		t.Fatal(err)
 	}
 	for _, text := range texts {
-		if _, err := js.Publish(ctx, "test", []byte(text)); err != nil {
+		m := &nats.Msg{Subject: "test", Header: nats.Header{"A": {"b"}}, Data: []byte(text)} // with headers, as events have
+		if _, err := js.PublishMsg(ctx, m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -79,6 +87,8 @@ func stored(t *testing.T, s *Server) (texts []string) {
 		var m *jetstream.RawStreamMsg
 		if m, err = stream.GetMsg(ctx, seq); err == nil {
 			texts = append(texts, string(m.Data))
+		} else if errors.Is(err, jetstream.ErrMsgNotFound) {
+			err = nil // it was lost
 		}
 	}
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {

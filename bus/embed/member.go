@@ -49,19 +49,23 @@ func readMember(dir string) (*member, error) {
 	return m, nil
 }
 
-// write makes the data directory one of a member. After a crash the file is
-// there as a whole or not at all.
+// write makes the data directory that of a member.
 func (m *member) write(dir string) error {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(dir, memberName)
-	f, err := os.CreateTemp(dir, memberName+".*")
+	return writeWhole(filepath.Join(dir, memberName), append(text, '\n'))
+}
+
+// writeWhole writes a file. After a crash the file has all of the data, or is as it was.
+func writeWhole(name string, data []byte) error {
+	dir := filepath.Dir(name)
+	f, err := os.CreateTemp(dir, filepath.Base(name)+".*")
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", name, err)
 	}
-	_, err = f.Write(append(text, '\n'))
+	_, err = f.Write(data)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), name)

@@ -32,6 +32,7 @@ type Server struct {
 
 	mu          sync.Mutex
 	server      *server.Server // the one that was started last; it may have been shut down
+	lost        int            // records of the stream that repairs could not save
 	unconfirmed *startBackup   // streams that it has ignored so far, nil for none
 }
 
@@ -102,6 +103,14 @@ func (e *Server) ClientURL() string {
 	return s.ClientURL()
 }
 
+// LostRecords counts the records of the stream that were damaged on the disk and could
+// not be repaired, now or before an earlier start.
+func (e *Server) LostRecords() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.lost
+}
+
 // MembersConnected counts the members of the cluster that are connected, this one
 // included.
 func (e *Server) MembersConnected() int { return e.current().NumRemotes() + 1 }
@@ -138,12 +147,9 @@ func (e *Server) start(ctx context.Context, cfg Config, opts *server.Options) er
 	if err := checkAddresses(cfg, opts); err != nil {
 		return err
 	}
-	backup := &startBackup{}
-	if !cfg.Cluster.On() { // there the other members have it
-		var err error
-		if backup, err = newStartBackup(cfg.DataDir, cfg.Stream, e.log.logger); err != nil {
-			return err
-		}
+	backup, lost, err := e.prepareFiles(ctx, cfg)
+	if err != nil {
+		return err
 	}
 	s, err := server.NewServer(opts)
 	if err != nil {
@@ -159,8 +165,26 @@ func (e *Server) start(ctx context.Context, cfg Config, opts *server.Options) er
 	e.log.start()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.server, e.unconfirmed = s, backup
+	e.server, e.unconfirmed, e.lost = s, backup, lost
 	return nil
+}
+
+// prepareFiles repairs the blocks of the stream and makes a backup of its files.
+func (e *Server) prepareFiles(ctx context.Context, cfg Config) (backup *startBackup, lost int, err error) {
+	backup = &startBackup{}
+	if !cfg.Cluster.On() {
+		if err := restoreInterrupted(cfg.DataDir); err != nil {
+			return nil, 0, err
+		}
+	}
+	if err := repairBlocks(ctx, cfg.DataDir, cfg.Stream, cfg.Cluster.On(), e.logger); err != nil {
+		return nil, 0, err
+	}
+	if lost, err = lostRecords(cfg.DataDir, e.logger); err != nil || cfg.Cluster.On() {
+		return backup, lost, err // the other members have the stream
+	}
+	backup, err = newStartBackup(cfg.DataDir, cfg.Stream, e.log.logger)
+	return backup, lost, err
 }
 
 // run starts a server and waits until it is ready. If it returns an error, the

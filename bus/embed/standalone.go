@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -76,6 +77,13 @@ func (a *Standalone) CopyDir() (dir string, remove func(), err error) {
 // Serve starts a server on the files, for which it may take minutes, and returns
 // what connects to it and what stops it.
 func (a *Standalone) Serve() (conns nats.InProcessConnProvider, stop func(), err error) {
+	err = restoreInterrupted(a.Dir)
+	if err == nil {
+		err = repairBlocks(context.Background(), a.Dir, a.stream, false, a.logger)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
 	kept, err := newStartBackup(a.Dir, a.stream, a.logger)
 	if err != nil {
 		return nil, nil, err

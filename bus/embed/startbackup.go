@@ -28,15 +28,9 @@ type startBackup struct {
 }
 
 // newStartBackup keeps the streams of a name, of all accounts, in a directory. A
-// backup that an interrupted start has left is put back first. A file system without
-// links cannot keep anything, which is logged.
+// file system without links cannot keep anything, which is logged.
 func newStartBackup(dir, stream string, logger *slog.Logger) (*startBackup, error) {
 	b := &startBackup{dir: dir}
-	if _, err := os.Stat(filepath.Join(dir, backupDir)); err == nil {
-		if err := b.putBack(); err != nil {
-			return nil, err
-		}
-	}
 	base := filepath.Join(dir, serverDir)
 	metas, err := filepath.Glob(filepath.Join(base, "*", "streams", stream, server.JetStreamMetaFile))
 	if err != nil {
@@ -67,6 +61,14 @@ func newStartBackup(dir, stream string, logger *slog.Logger) (*startBackup, erro
 		}
 	}
 	return b, nil
+}
+
+// restoreInterrupted puts back what a start has left that was interrupted.
+func restoreInterrupted(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, backupDir)); err != nil {
+		return nil
+	}
+	return (&startBackup{dir: dir}).putBack()
 }
 
 // hasStreams tells whether there is a stream that the server should have.

@@ -16,12 +16,12 @@ import (
 
 const (
 	defaultURL = "http://localhost:9091"
-	// Longer than --push.wait, so that a gateway that waits for its stream can
+	// Longer than --push.wait, so that a gateway which waits for its stream can
 	// still answer.
 	defaultClientTimeout = 10 * time.Second
 )
 
-// clientCommands are those that talk to a gateway instead of being one.
+// clientCommands returns the commands that ask a running gateway.
 func clientCommands() []*cli.Command {
 	commands := []*cli.Command{
 		{
@@ -62,9 +62,9 @@ func natsFlags() []cli.Flag {
 	return withEnv(flags)
 }
 
-// changeFlags are those of push and delete. What is changed is told on the
-// command line only: a group that is left over in the environment would be
-// changed by mistake.
+// changeFlags are those of push and delete. The group can be named on the command
+// line only: a variable left over in the environment would change a group by
+// mistake.
 func changeFlags() []cli.Flag {
 	return joined(httpFlags(), natsFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "job", Usage: "`job` of the group"},
@@ -73,7 +73,7 @@ func changeFlags() []cli.Flag {
 	})
 }
 
-// withEnv gives each flag that has none its environment variable.
+// withEnv gives an environment variable to each flag that has none.
 func withEnv(flags []cli.Flag) []cli.Flag {
 	for _, f := range flags {
 		if _, own := f.(*cli.GenericFlag); !own {
@@ -105,9 +105,9 @@ func (l *list) String() string { return strings.Join(l.values, " ") }
 
 func listOf(c *cli.Context, name string) []string { return c.Generic(name).(*list).values }
 
-// waysOf returns the values of --url or --nats, and whether they stand on the
-// command line and not in the environment, which is Set first.
-func waysOf(c *cli.Context, name string) (values []string, onLine bool) {
+// addressesOf returns the values of --url or --nats, and whether they come from the
+// command line. Values of the environment are Set first.
+func addressesOf(c *cli.Context, name string) (values []string, onLine bool) {
 	values = listOf(c, name)
 	if os.Getenv(envOf(c, name)) == "" {
 		return values, len(values) > 0
@@ -118,8 +118,8 @@ func waysOf(c *cli.Context, name string) (values []string, onLine bool) {
 	return values, false
 }
 
-// onCommandLine tells whether a flag was given without being in the environment,
-// too, where it may be meant for other commands.
+// onCommandLine tells whether a flag was given and is not in the environment, where
+// it may be meant for other commands.
 func onCommandLine(c *cli.Context, name string) bool {
 	_, inEnv := os.LookupEnv(envOf(c, name))
 	return c.IsSet(name) && !inEnv
@@ -142,8 +142,7 @@ func noArguments(c *cli.Context) error {
 	return nil
 }
 
-// groupOf returns the path of the group that the flags name. What is in it is
-// up to the gateway.
+// groupOf returns the path of the group that the flags name. The gateway checks it.
 func groupOf(c *cli.Context) (string, error) {
 	group, labels := c.String("group"), listOf(c, "label")
 	switch {
@@ -176,7 +175,7 @@ func groupOf(c *cli.Context) (string, error) {
 func rooted(path string) string { return "/" + strings.TrimPrefix(path, "/") }
 
 func newHTTP(c *cli.Context) (*client.HTTP, error) {
-	urls, _ := waysOf(c, "url")
+	urls, _ := addressesOf(c, "url")
 	if len(urls) == 0 {
 		urls = []string{defaultURL}
 	}

@@ -18,7 +18,7 @@ func deleteAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	to, err := newChanger(c)
+	to, err := newTransport(c)
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 	"sluice/ingest"
 )
 
-// options is all that serve can be told. Its flags write into it; below this
-// package nobody reads flags.
+// options has the values of the flags of serve, which write into it. Other packages
+// read no flags.
 type options struct {
 	gateway             gateway.Config
 	logLevel, logFormat string
@@ -23,7 +23,7 @@ type options struct {
 	groupTTL, busSync             string
 }
 
-// serveFlags returns the flags of serve for those who need no values.
+// serveFlags returns the flags of serve where their values are not needed.
 func serveFlags() []cli.Flag { return new(options).flags() }
 
 // flags returns the flags of serve. What they are set to is in o when the command

@@ -9,52 +9,52 @@ import (
 )
 
 const (
-	// minHeadroom is how much garbage, in bytes, may pile up before it is
-	// collected. With little stored, the usual rule (as much as there is living)
-	// would collect several times a second under load, for a tenth of the time.
+	// minHeadroom is how much garbage, in bytes, may gather before a collection.
+	// With a small live heap Go's rule (as much garbage as live heap) collects several
+	// times a second under load, which takes a tenth of the processor time.
 	minHeadroom = 128 << 20
-	// headroomShare is the same for large states, in percent of what is living:
-	// Go's default. Half of that was tried: at 2,000,000 series it saves 100 bytes
-	// a series and gives a third of all processor time to the collector.
+	// headroomShare is the same for large heaps, in percent of the live heap: Go's
+	// default. Half of it saves 100 bytes a series at 2,000,000 series, but then the
+	// collector takes a third of the processor time.
 	headroomShare = 100
-	// maxPercent bounds the setting while next to nothing is living.
+	// maxPercent bounds the setting while the live heap is tiny.
 	maxPercent = 400
 )
 
-// collectorPace keeps the garbage collector's pace in step with the size of the
-// state: it is set anew after each collection, when what is living is known.
-type collectorPace struct {
+// gcPercent adapts the garbage collector's percentage to the size of the live heap.
+// It is set after each collection, when that size is known.
+type gcPercent struct {
 	stopped atomic.Bool
 }
 
-// sentinel is an object that the next collection finds dead.
-type sentinel struct{ pace *collectorPace }
+// sentinel is an object that is finalized by the next collection.
+type sentinel struct{ tuned *gcPercent }
 
-// startPace starts the pace and returns a function that ends it. Whoever has set
-// GOGC or GOMEMLIMIT knows better.
-func startPace() (stop func()) {
+// startGCPercent adapts the percentage until stop is called. It does nothing if GOGC
+// or GOMEMLIMIT is set.
+func startGCPercent() (stop func()) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}
-	pace := &collectorPace{}
-	pace.adjust()
-	return func() { pace.stopped.Store(true) }
+	percent := &gcPercent{}
+	percent.adjust()
+	return func() { percent.stopped.Store(true) }
 }
 
-func (p *collectorPace) adjust() {
+func (p *gcPercent) adjust() {
 	if p.stopped.Load() {
 		return
 	}
 	debug.SetGCPercent(collectorPercent(liveHeap()))
-	runtime.SetFinalizer(&sentinel{p}, func(s *sentinel) { s.pace.adjust() })
+	runtime.SetFinalizer(&sentinel{p}, func(s *sentinel) { s.tuned.adjust() })
 }
 
-// collectorPercent returns the setting for a living heap of so many bytes.
+// collectorPercent returns the percentage for a live heap of that many bytes.
 func collectorPercent(live uint64) int {
 	return min(max(headroomShare, int(100*minHeadroom/max(live, 1))), maxPercent)
 }
 
-// liveHeap is what the last collection has left, in bytes.
+// liveHeap returns the size of the live heap after the last collection, in bytes.
 func liveHeap() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)

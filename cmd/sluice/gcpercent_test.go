@@ -21,13 +21,13 @@ func TestCollectorPercent(t *testing.T) {
 	f(4<<30, 100)
 }
 
-// The pace follows the collections until it is stopped.
-func TestPaceFollowsCollections(t *testing.T) {
+// The percentage is set after each collection until it is stopped.
+func TestGCPercentFollowsCollections(t *testing.T) {
 	t.Setenv("GOGC", "")
 	t.Setenv("GOMEMLIMIT", "")
 	before := debug.SetGCPercent(100)
 	defer debug.SetGCPercent(before)
-	stop := startPace()
+	stop := startGCPercent()
 	defer stop()
 	for range 3 {
 		debug.SetGCPercent(77) // as if it were out of step
@@ -39,7 +39,7 @@ func TestPaceFollowsCollections(t *testing.T) {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatal("a collection did not set the pace")
+				t.Fatal("a collection did not set the percentage")
 			}
 			time.Sleep(time.Millisecond)
 		}

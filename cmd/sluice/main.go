@@ -29,8 +29,8 @@ func main() {
 	}
 }
 
-// oneLine is an error's text without line breaks, which joined errors and those
-// of YAML have: who cannot start says why in one line.
+// oneLine returns an error's text without line breaks, which joined errors and those
+// of YAML have. A program that cannot start says why in one line.
 func oneLine(err error) string {
 	var parts []string
 	for line := range strings.Lines(err.Error()) {

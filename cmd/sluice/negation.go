@@ -7,9 +7,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// withoutNegations turns --no-X for a flag X that is true or false into
-// --X=false, as Pushgateway's command line has it. What follows "--" are no
-// flags.
+// withoutNegations turns --no-X into --X=false for each boolean flag X, as
+// Pushgateway's command line allows. Arguments behind "--" are no flags.
 func withoutNegations(args []string, flags []cli.Flag) []string {
 	args = slices.Clone(args)
 	for i, arg := range args {

@@ -44,7 +44,7 @@ func pushAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	to, err := newChanger(c)
+	to, err := newTransport(c)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func pushAction(c *cli.Context) error {
 }
 
 // readInput reads a file, or standard input where it is "" or "-", until its
-// end. How long that takes is up to whoever writes it, so the time of the push
+// end. The program that writes it may take any time, so the time of the push
 // begins afterwards.
 func readInput(ctx context.Context, stdin io.Reader, name string) ([]byte, error) {
 	in, called := stdin, "standard input"

@@ -34,8 +34,8 @@ func serveCommand() ([]cli.Flag, cli.ActionFunc) {
 	}
 }
 
-// serve runs a gateway until ctx ends. The values of the flags are shown to
-// people.
+// serve runs a gateway until ctx ends. The status page shows flags, the values of
+// the flags by name.
 func (o *options) serve(ctx context.Context, flags map[string]string, log io.Writer) error {
 	logger, err := o.newLogger(log)
 	if err != nil {
@@ -45,7 +45,7 @@ func (o *options) serve(ctx context.Context, flags map[string]string, log io.Wri
 	cfg.Defaults = changedDefaults(flags)
 	flags["web.route-prefix"] = cfg.Prefix() // as Pushgateway tells it
 	flags["bus.url"] = bus.RedactURL(cfg.Bus.URL)
-	defer startPace()()
+	defer startGCPercent()()
 	hangups, stop := notifyOnHangup()
 	defer stop()
 	cfg.Flags, cfg.Reload, cfg.Terminal = flags, hangups, os.Stderr
@@ -100,8 +100,8 @@ func (o *options) newLogger(w io.Writer) (*slog.Logger, error) {
 	return promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}), nil
 }
 
-// notifyOnHangup returns a channel that gets SIGHUP from now on, and a function
-// that ends that. A SIGHUP before the gateway is up asks for a reload as well.
+// notifyOnHangup returns a channel that gets SIGHUP until stop is called. A SIGHUP
+// that comes before the gateway has started is kept.
 func notifyOnHangup() (hangups <-chan os.Signal, stop func()) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGHUP)

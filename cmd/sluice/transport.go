@@ -11,19 +11,19 @@ import (
 	"sluice/cmd/sluice/client"
 )
 
-// changer pushes and deletes, over HTTP or over NATS.
-type changer interface {
+// transport pushes and deletes, over HTTP or over NATS.
+type transport interface {
 	Change(context.Context, client.Change) error
 	Close()
 }
 
 var (
-	_ changer = (*client.HTTP)(nil)
-	_ changer = (*client.NATS)(nil)
+	_ transport = (*client.HTTP)(nil)
+	_ transport = (*client.NATS)(nil)
 )
 
-// newChanger returns the way to gateways that the flags ask for.
-func newChanger(c *cli.Context) (changer, error) {
+// newTransport returns the transport that the flags ask for.
+func newTransport(c *cli.Context) (transport, error) {
 	nats, err := overNATS(c)
 	if err != nil {
 		return nil, err
@@ -43,11 +43,11 @@ func newChanger(c *cli.Context) (changer, error) {
 	return newHTTP(c)
 }
 
-// overNATS tells which way to take where both are told: the command line comes
-// before the environment.
+// overNATS tells whether to use NATS. If the environment names one transport and the
+// command line the other, the command line decides.
 func overNATS(c *cli.Context) (bool, error) {
-	nats, natsOnLine := waysOf(c, "nats")
-	urls, urlsOnLine := waysOf(c, "url")
+	nats, natsOnLine := addressesOf(c, "nats")
+	urls, urlsOnLine := addressesOf(c, "url")
 	if natsOnLine == urlsOnLine && len(nats) > 0 && len(urls) > 0 {
 		return false, errors.New("--url is for HTTP, --nats for NATS: they cannot go together")
 	}
@@ -59,7 +59,7 @@ func newNATS(c *cli.Context) (*client.NATS, error) {
 	if err != nil {
 		return nil, err
 	}
-	servers, _ := waysOf(c, "nats")
+	servers, _ := addressesOf(c, "nats")
 	cfg := client.NATSConfig{
 		URLs: strings.Join(servers, ","), Creds: c.String("creds"), NKey: c.String("nkey"),
 		TLSCA: c.String("tls-ca"), TLSCert: c.String("tls-cert"), TLSKey: c.String("tls-key"),

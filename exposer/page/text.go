@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"sluice/exposer/api"
-	"sluice/exposer/words"
+	"sluice/store/words"
 )
 
 // functions are what the templates call.

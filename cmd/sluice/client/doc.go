@@ -1,12 +1,12 @@
 // Package client talks to gateways as the client commands do: over HTTP to one
 // of several addresses, or over NATS to whichever gateway takes the request.
 //
-// It judges nothing: what is pushed goes out as it is, and the gateway says
-// what is wrong with it. What it decides is when to try again. A change is sent
-// to one gateway at a time, and the next one is asked when that has refused for
-// the moment, or has not answered; trying ends with the first verdict, or with
-// the time. Since a push is the state of its group and no increment, one that
-// was taken without an answer may be sent again.
+// It does not judge pushes. A body is sent as it is, and the gateway says what is
+// wrong with it. The package decides when to try again. A change is sent to one
+// gateway at a time. The next gateway is asked when the one before has refused for
+// the moment, or has not answered. Trying ends with the first verdict, or when the
+// time is over. A push is the state of its group and no increment, so it is safe to
+// send a push again whose answer was lost.
 package client
 
 import "time"
@@ -14,9 +14,9 @@ import "time"
 const (
 	// minAttempt is the shortest time an attempt gets while there is that much.
 	minAttempt = time.Second
-	// dialTimeout bounds a connection attempt: a host that is not there does not
-	// answer at all, and the others shall have their turn. It leaves room for a
-	// SYN that is sent twice.
+	// dialTimeout bounds a connection attempt. A host that is down does not answer at
+	// all, and the other addresses need the time. It is enough for a SYN that is sent
+	// twice.
 	dialTimeout = 3 * time.Second
 	// firstPause is the wait before an address is asked again that did not tell
 	// when. It doubles from try to try, up to maxPause.
@@ -24,8 +24,8 @@ const (
 	maxPause   = 2 * time.Second
 	// lastPause is the shortest of the pauses that shrink as the time runs out.
 	lastPause = 50 * time.Millisecond
-	// maxText bounds in bytes what is read of a refusal; those of Sluice are
-	// below 1 kB, a proxy's page may be anything.
+	// maxText bounds the bytes that are read of a refusal. Those of Sluice are below
+	// 1 kB; the page of a proxy can have any size.
 	maxText = 4096
 )
 

@@ -178,8 +178,8 @@ func (h *HTTP) ask(ctx context.Context, asked request) ([]byte, error) {
 type attempt struct {
 	body       []byte
 	err        error         // nil, a *Refused, or a reason to go on
-	retryAfter time.Duration // when to ask again, 0 if not told
-	useless    bool          // asking this address again is no use
+	retryAfter time.Duration // when to ask again; 0 if the answer does not say
+	useless    bool          // asking this address again would fail the same way
 	unknown    bool          // the change may have been taken
 }
 

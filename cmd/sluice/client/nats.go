@@ -196,14 +196,14 @@ func denied(err error) bool {
 }
 
 // options are those of a connection. Each server gets the timeout twice, for
-// the connection and for the handshake. ctx ends the first; fail is told what
-// makes trying useless.
+// the connection and for the handshake. ctx ends the first; fail gets an
+// error that another try would meet again.
 func (n *NATS) options(ctx context.Context, timeout time.Duration, fail context.CancelCauseFunc) ([]nats.Option, error) {
 	opts := []nats.Option{
 		nats.Name("sluice client"), nats.Timeout(timeout), nats.NoReconnect(),
 		nats.SetCustomDialer(dialer{ctx, timeout}), nats.SkipHostLookup(), // the dialer does it, and is bounded
-		// The server tells about rights later than about all else, and the request
-		// would wait.
+		// The server reports missing permissions later than other errors, and the
+		// request would wait.
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if denied(err) && fail != nil {
 				fail(err)

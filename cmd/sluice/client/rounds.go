@@ -73,7 +73,7 @@ func (r *rounds) failed(which int, now time.Time, err error, retryAfter time.Dur
 	p.due, p.err = now.Add(retryAfter), err
 }
 
-// giveUp notes that an address is of no use, whatever is tried.
+// giveUp notes that an address must not be asked again.
 func (r *rounds) giveUp(which int, err error) {
 	r.places[which].gone, r.places[which].err = true, err
 	r.places[which].tries++

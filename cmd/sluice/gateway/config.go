@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"os"
@@ -15,13 +16,13 @@ import (
 // the square of the number.
 const maxMaxLabels = 512
 
-// Where the gateway's own metrics are, besides at selfMetricsPath.
+// Where the gateway's own metrics are, in addition to selfMetricsPath.
 const (
 	SelfTogether = "together" // in every scrape, as in Pushgateway
 	SelfSeparate = "separate" // nowhere
 )
 
-// Config is all that a gateway can be told. Check finds what is wrong with it.
+// Config is the configuration of a gateway. Check finds what is wrong with it.
 type Config struct {
 	// ListenAddresses are host:port, where port 0 is any free one. With
 	// SystemdSocket they are not used: systemd has opened the sockets.
@@ -54,9 +55,9 @@ type Config struct {
 	MaxHeaderBytes int
 	// MaxGroups bounds the groups; 0 is no limit.
 	MaxGroups int
-	// PersistenceFile is one of a Pushgateway, imported into an empty stream; "" is
-	// none. PersistenceIntervalSet says that somebody has set its interval, which
-	// has no effect and is told in the log.
+	// PersistenceFile is the file of a Pushgateway, which is imported into an empty
+	// stream; "" is none. PersistenceIntervalSet tells that its interval was set,
+	// which has no effect; a warning is logged.
 	PersistenceFile        string
 	PersistenceIntervalSet bool
 	// GroupTTL is how long a group lives where neither its push nor GroupRules, a
@@ -69,24 +70,32 @@ type Config struct {
 	Committer ingest.CommitterConfig
 	Front     ingest.FrontConfig
 
-	// Flags are the values of the flags by name, as people are shown them.
+	// Flags are the values of the flags by name, for the status page and the API.
 	Flags map[string]string
+<<<<<<< HEAD
 	// Defaults are the default values of the flags that have another value.
 	Defaults map[string]string
 	// Reload asks for the rules to be read anew; nil is never.
+=======
+	// Reload gets a value for each request to reload the rules; nil gets none.
+>>>>>>> main
 	Reload <-chan os.Signal
-	// Terminal is where a bar shows the progress of the first replay, if it is a
-	// terminal; nil is nowhere.
+	// Terminal shows the progress of the first replay as a bar, if it is a terminal;
+	// nil shows none.
 	Terminal *os.File
 }
 
 // Check finds what is wrong with a configuration without starting anything.
 func (c *Config) Check() error {
+	return cmp.Or(c.checkWeb(), c.checkPositive(), c.checkNotNegative(), c.checkTogether())
+}
+
+func (c *Config) checkWeb() error {
 	if c.TelemetryPath == "" || c.TelemetryPath[0] != '/' {
 		return fmt.Errorf("--web.telemetry-path: %q does not begin with a slash", c.TelemetryPath)
 	}
 	if taken(c.TelemetryPath) {
-		return fmt.Errorf("--web.telemetry-path: %q is a path of something else", c.TelemetryPath)
+		return fmt.Errorf("--web.telemetry-path: %q is in use", c.TelemetryPath)
 	}
 	if c.SelfMetrics != SelfTogether && c.SelfMetrics != SelfSeparate {
 		return fmt.Errorf("--web.own-metrics: unknown value %q: it is %q or %q", c.SelfMetrics, SelfTogether, SelfSeparate)
@@ -99,6 +108,10 @@ func (c *Config) Check() error {
 			return fmt.Errorf("--web.external-url: %w", err)
 		}
 	}
+	return nil
+}
+
+func (c *Config) checkPositive() error {
 	for _, positive := range []struct {
 		flag  string
 		value int64
@@ -115,6 +128,10 @@ func (c *Config) Check() error {
 			return fmt.Errorf("--%s: must be positive", positive.flag)
 		}
 	}
+	return nil
+}
+
+func (c *Config) checkNotNegative() error {
 	for _, limit := range []struct {
 		flag  string
 		value int64
@@ -133,6 +150,11 @@ func (c *Config) Check() error {
 			return fmt.Errorf("--%s: must not be negative", limit.flag)
 		}
 	}
+	return nil
+}
+
+// checkTogether checks flags against limits that others set.
+func (c *Config) checkTogether() error {
 	if c.Front.Limits.Labels > maxMaxLabels {
 		return fmt.Errorf("--push.max-labels: must not be more than %d", maxMaxLabels)
 	}
@@ -142,7 +164,7 @@ func (c *Config) Check() error {
 	return nil
 }
 
-// external returns the external URL, nil if none is given. It has been checked.
+// external returns the external URL, or nil if there is none. Check has read it.
 func (c *Config) external() *url.URL {
 	u, err := url.Parse(c.ExternalURL)
 	if err != nil || c.ExternalURL == "" {
@@ -151,8 +173,8 @@ func (c *Config) external() *url.URL {
 	return u
 }
 
-// Prefix returns what all paths begin with, without a slash at the end: the
-// route prefix, or by default the path of the external URL.
+// Prefix returns the route prefix, by default the path of the external URL, without
+// a slash at the end.
 func (c *Config) Prefix() string {
 	prefix := c.RoutePrefix
 	if prefix == "" && c.ExternalURL != "" {

@@ -9,42 +9,42 @@ import (
 )
 
 const (
-	// maxTurnedAway is how many connections may be told at once that there is no
-	// room; more than that are closed without a word.
-	maxTurnedAway = 64
-	// turnAwayTime bounds the telling of each.
-	turnAwayTime = time.Second
+	// maxRejecting bounds how many connections are answered at the same time that
+	// there are too many. More than that are closed without an answer.
+	maxRejecting = 64
+	// rejectTimeout bounds each of these answers.
+	rejectTimeout = time.Second
 )
 
-// limitConnections wraps listeners so that together they have at most so many
-// connections open; 0 is no limit. One more is answered by 503 and closed, if
-// its protocol is plain HTTP, else just closed. It does not wait, so that a
-// balancer learns at once to go elsewhere.
+// limitConnections wraps listeners so that together they have at most that many
+// open connections; 0 is no limit. A connection beyond the limit is closed at once,
+// so that a load balancer takes another gateway. If plain is true the connections
+// are HTTP without TLS, and such a connection is answered by 503 first.
 func limitConnections(listeners []net.Listener, most int, plain bool) []net.Listener {
 	if most == 0 {
 		return listeners
 	}
-	room := &connectionRoom{tokens: make(chan struct{}, most), away: make(chan struct{}, maxTurnedAway), plain: plain}
+	slots := &connectionSlots{taken: make(chan struct{}, most), rejecting: make(chan struct{}, maxRejecting), plain: plain}
 	limited := make([]net.Listener, len(listeners))
 	for i, l := range listeners {
-		limited[i] = &limitedListener{Listener: l, room: room}
+		limited[i] = &limitedListener{Listener: l, slots: slots}
 	}
 	return limited
 }
 
-// connectionRoom is what the listeners of a gateway share.
-type connectionRoom struct {
-	tokens chan struct{} // one for each open connection
-	away   chan struct{} // one for each that is being turned away
-	plain  bool
+// connectionSlots are shared by the listeners of a gateway.
+type connectionSlots struct {
+	taken     chan struct{} // one entry for each open connection
+	rejecting chan struct{} // one entry for each connection that is being rejected
+	plain     bool
 }
 
 type limitedListener struct {
 	net.Listener
-	room *connectionRoom
+	slots *connectionSlots
 }
 
-// Accept returns the next connection for which there is room.
+// Accept returns the next connection for which a slot is free.
 func (l *limitedListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
@@ -52,37 +52,37 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		select {
-		case l.room.tokens <- struct{}{}:
-			return &limitedConn{Conn: conn, free: sync.OnceFunc(func() { <-l.room.tokens })}, nil
+		case l.slots.taken <- struct{}{}:
+			return &limitedConn{Conn: conn, release: sync.OnceFunc(func() { <-l.slots.taken })}, nil
 		default:
-			l.room.turnAway(conn)
+			l.slots.reject(conn)
 		}
 	}
 }
 
-// turnAway ends a connection for which there is no room. The goroutine for it
-// ends by itself within turnAwayTime.
-func (r *connectionRoom) turnAway(conn net.Conn) {
+// reject ends a connection for which no slot is free. The goroutine that answers
+// it ends within rejectTimeout.
+func (s *connectionSlots) reject(conn net.Conn) {
 	select {
-	case r.away <- struct{}{}:
+	case s.rejecting <- struct{}{}:
 	default:
 		conn.Close()
 		return
 	}
 	go func() {
-		defer func() { <-r.away }()
+		defer func() { <-s.rejecting }()
 		defer conn.Close()
-		if r.plain {
-			r.answer(conn)
+		if s.plain {
+			s.answer(conn)
 		}
 	}()
 }
 
-func (r *connectionRoom) answer(conn net.Conn) {
-	if conn.SetDeadline(time.Now().Add(turnAwayTime)) != nil {
+func (s *connectionSlots) answer(conn net.Conn) {
+	if conn.SetDeadline(time.Now().Add(rejectTimeout)) != nil {
 		return
 	}
-	text := fmt.Sprintf("%d connections are open already (--web.max-connections)\n", cap(r.tokens))
+	text := fmt.Sprintf("%d connections are open already (--web.max-connections)\n", cap(s.taken))
 	_, err := fmt.Fprintf(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
 	if err != nil {
 		return
@@ -94,13 +94,13 @@ func (r *connectionRoom) answer(conn net.Conn) {
 	}
 }
 
-// limitedConn gives its room back when it is closed.
+// limitedConn releases its slot when it is closed.
 type limitedConn struct {
 	net.Conn
-	free func()
+	release func()
 }
 
 func (c *limitedConn) Close() error {
-	defer c.free()
+	defer c.release()
 	return c.Conn.Close()
 }

@@ -44,7 +44,7 @@ type Gateway struct {
 	importer  *importfile.Import
 	committer *ingest.Committer
 	expirer   *ingest.Expirer
-	watchdog  *watchdog // nil if nobody wants one
+	watchdog  *watchdog // nil if the service manager wants none
 	service   *ingest.Service
 	events    *api.Broadcaster
 	readiness *readiness
@@ -108,7 +108,7 @@ func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err err
 		return nil, fmt.Errorf("--group.rules: %w", err)
 	}
 	g.rules = &reloader{file: file, hangups: cfg.Reload, logger: g.logger.With("component", "rules")}
-	cfg.Front.Terms = file.Terms
+	cfg.Front.TTL = file.TTL
 	cfg.Bus.PublishTimeout = cfg.Committer.Wait // an election of a leader takes most of it
 	if g.bus, err = bus.Open(ctx, cfg.Bus, g.logger.With("component", "bus"), g.self.Registerer()); err != nil {
 		return nil, err
@@ -119,6 +119,7 @@ func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err err
 	}
 	settings := store.Settings{Reserved: reserved, Unchecked: cfg.Front.Unchecked, MaxGroups: cfg.MaxGroups}
 	g.store = store.New(settings)
+	file.UseQuotas(g.store.SetQuotas)
 	g.importer, err = beginImport(ctx, cfg, file, g.bus, g.store, settings, g.logger)
 	return shown, err
 }

@@ -16,13 +16,13 @@ import (
 const (
 	// barWidth is the width of the bar in characters.
 	barWidth = 40
-	// barInterval is how often the bar is drawn. A replay that is over by the
-	// second time shows none: the log says enough then.
+	// barInterval is how often the bar is drawn. A replay that is shorter shows
+	// none.
 	barInterval = 200 * time.Millisecond
 )
 
-// showReplay draws a bar while the first replay goes on, if out is a terminal.
-// In a log file there are lines instead.
+// showReplay draws a bar during the first replay if out is a terminal. A log file
+// gets lines of the bus instead.
 func showReplay(ctx context.Context, b *bus.Bus, out *os.File) {
 	if !term.IsTerminal(int(out.Fd())) {
 		return
@@ -33,7 +33,7 @@ func showReplay(ctx context.Context, b *bus.Bus, out *os.File) {
 	})
 }
 
-// drawReplay draws the bar until the progress is ready, and takes it away.
+// drawReplay draws the bar until the replay is done, and removes it then.
 func drawReplay(ctx context.Context, out io.Writer, progress func() (done, total uint64, ready bool)) {
 	tick := time.NewTicker(barInterval)
 	defer tick.Stop()
@@ -56,7 +56,7 @@ func drawReplay(ctx context.Context, out io.Writer, progress func() (done, total
 	}
 }
 
-// bar returns one picture of the bar.
+// bar returns the bar as text.
 func bar(done, total uint64) string {
 	share := 0.0
 	if total > 0 {

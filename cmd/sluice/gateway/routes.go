@@ -19,7 +19,7 @@ import (
 // selfMetricsPath is where the gateway's own metrics are, without those pushed.
 const selfMetricsPath = "/-/metrics"
 
-// handlers are what the routes lead to.
+// handlers has what serves the requests of each route.
 type handlers struct {
 	front        *ingest.Front
 	paths        *ingest.Paths
@@ -27,14 +27,14 @@ type handlers struct {
 	api          *api.API
 	self         *exposer.SelfMetrics
 	selfOnly     http.Handler
-	notReady     func() string // the reason why the gateway is not ready for pushes, "" for none
+	notReady     func() string // why the gateway is not ready for pushes; "" if it is
 	notScrapable func() string // likewise for scrapes
 	reload       func() error
 	quit         func()
 	logger       *slog.Logger
 }
 
-// routes has all that the gateway serves, at Pushgateway's paths.
+// routes returns the handler of all requests. The paths are those of Pushgateway.
 //
 //	/metrics/job/<job>{/<label>/<value>}   push and delete
 //	/metrics                               scrape
@@ -97,8 +97,7 @@ func routes(cfg *Config, h handlers) (http.Handler, error) {
 	return h.paths.Watch(guarded), nil
 }
 
-// taken tells whether the path is one that routes gives to something else than
-// scrapes.
+// taken tells whether routes uses the path for something other than scrapes.
 func taken(telemetryPath string) bool {
 	switch p := path.Clean(telemetryPath); p {
 	case "/", "/live", "/stream", "/status", "/-/healthy", "/-/ready", "/-/quit", reloadPath, selfMetricsPath:
@@ -108,7 +107,7 @@ func taken(telemetryPath string) bool {
 	}
 }
 
-// addLifecycle adds the request that ends the process, or its refusal.
+// addLifecycle adds /-/quit, which stops the gateway, or refuses to.
 func addLifecycle(r *route.Router, prefix string, enabled bool, quit func()) {
 	quitPath := prefix + "/-/quit"
 	handler := func(w http.ResponseWriter, _ *http.Request) {
@@ -129,8 +128,8 @@ func addLifecycle(r *route.Router, prefix string, enabled bool, quit func()) {
 	})
 }
 
-// servePprof dispatches by the rest of the path, since the router knows no
-// fixed paths beside a catch-all.
+// servePprof chooses by the rest of the path, because the router allows no fixed
+// paths beside a catch-all.
 func servePprof(w http.ResponseWriter, r *http.Request) {
 	switch route.Param(r.Context(), "pprof") {
 	case "/cmdline":

@@ -11,19 +11,19 @@ import (
 	"sluice/ingest/rules"
 )
 
-// reloader reads the rules anew when somebody asks for it.
+// reloader reads the rules file again on request.
 type reloader struct {
 	file    *rules.File
 	logger  *slog.Logger
 	hangups <-chan os.Signal // SIGHUP
 }
 
-// run does so on SIGHUP until ctx ends.
+// run reloads on each SIGHUP until ctx ends.
 func (r *reloader) run(ctx context.Context) error {
 	for {
 		select {
 		case <-r.hangups:
-			_ = r.reload() // which is in the log
+			_ = r.reload() // reload has logged it
 		case <-ctx.Done():
 			return nil
 		}
@@ -33,13 +33,14 @@ func (r *reloader) run(ctx context.Context) error {
 func (r *reloader) reload() error {
 	err := r.file.Reload()
 	if err != nil {
-		r.logger.Error("cannot reload the rules, they stay as they were", "err", err)
+		r.logger.Error("cannot reload the rules; the old ones stay in force", "err", err)
 	}
 	return err
 }
 
-// addReload adds the request that reloads, or its refusal, like /-/quit: 200 when
-// it is done, 500 with the reason when the rules are wrong.
+// addReload adds /-/reload, which answers 200 when the rules are reloaded, and 500
+// with the reason when they are wrong. Like /-/quit it is refused if the lifecycle
+// API is not enabled.
 func addReload(r *route.Router, prefix string, enabled bool, reload func() error) {
 	handler := func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusForbidden)

@@ -36,9 +36,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	return errors.Join(err, g.close())
 }
 
-// stages has what runs, in the order of its start. The front ends need all that
-// is before them to answer what is in flight. The service manager is told first
-// that the gateway stops.
+// stages has what runs, in the order of its start. The front ends need the parts
+// before them to answer requests in flight. The service manager is told first that
+// the gateway is stopping.
 func (g *Gateway) stages() []stage {
 	fronts := stage{{run: g.serveNATS}}
 	for _, l := range g.listeners {

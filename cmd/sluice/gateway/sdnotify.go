@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	// openBound is what the service manager is asked for while the embedded
-	// server reads its files, which the bus bounds itself, a little lower.
-	openBound = 6 * time.Minute
-	// replayBound is what it is asked for whenever a replay has moved on: who
-	// makes no progress for as long may be taken for dead.
-	replayBound = time.Minute
+	// openTimeout is the time that the service manager is asked for while the
+	// embedded server reads its files. The bus bounds that itself by a little less.
+	openTimeout = 6 * time.Minute
+	// replayTimeout is the time that it is asked for whenever a replay has made
+	// progress. A gateway without progress for that long may be ended.
+	replayTimeout = time.Minute
 	// startPeriod is how often a starting gateway looks whether it is ready,
 	// progressPeriod how often it tells how far it is, and servePeriod how often
 	// a gateway that serves looks whether it still can.
@@ -29,13 +29,14 @@ const (
 	servePeriod    = 2 * time.Second
 )
 
-// notifier tells a service manager how the gateway is doing, by the protocol of
-// sd_notify(3). Where none listens, NOTIFY_SOCKET is not set and it does nothing.
+// notifier tells a service manager the state of the gateway, by the protocol of
+// sd_notify(3). Without a service manager NOTIFY_SOCKET is not set, and the notifier
+// does nothing.
 type notifier struct {
 	logger *slog.Logger
 	notify func(state string) error
 	failed atomic.Bool // the last message could not be sent; the watchdog sends, too
-	status string      // the last one that was told
+	status string      // the last one that was sent
 }
 
 // newNotifier returns a notifier of the service manager of this process.
@@ -46,20 +47,20 @@ func newNotifier(logger *slog.Logger) *notifier {
 	}}
 }
 
-// listening tells whether there is a service manager that wants to be told.
-func listening() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
+// managed tells whether a service manager wants to be told.
+func managed() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
-// send sends assignments in one message. That a service manager does not hear
-// us is no reason to fail: it is logged, once in a row.
+// send sends assignments in one message. A failure is logged, once in a row, and
+// does not stop the gateway.
 func (n *notifier) send(assignments ...string) {
 	err := n.notify(strings.Join(assignments, "\n"))
 	if failed := err != nil; n.failed.Swap(failed) != failed && failed {
-		n.logger.Warn("cannot tell the service manager how the gateway is doing", "err", err)
+		n.logger.Warn("cannot send the state to the service manager", "err", err)
 	}
 }
 
-// tell sends a status for people, with what else there is to say. A status that
-// they have already is sent only along with something else.
+// tell sends a status for people, and other assignments with it. A status that has
+// not changed is sent with other assignments only.
 func (n *notifier) tell(status string, assignments ...string) {
 	if status == n.status && len(assignments) == 0 {
 		return
@@ -68,19 +69,20 @@ func (n *notifier) tell(status string, assignments ...string) {
 	n.send(append(assignments, "STATUS="+status)...)
 }
 
-// opening asks for the time that reading the stream's files may take.
-func (n *notifier) opening() { n.tell("opening the stream", extend(openBound)) }
+// opening asks for the time that reading the files of the stream may take.
+func (n *notifier) opening() { n.tell("opening the stream", extend(openTimeout)) }
 
-// run tells when the gateway is ready (notReady has no reason against it), how far its replay is until then, whether
-// it can serve afterwards, and that it stops once ctx ends. Units that wait for
-// this one start when /-/ready answers 200 for the first time.
+// run sends the progress of the replay until the gateway is ready, then whether it
+// can serve, and that it is stopping when ctx ends. The gateway is ready when
+// notReady returns no reason. Units that depend on this one start when /-/ready
+// answers 200 for the first time.
 func (n *notifier) run(ctx context.Context, status func() bus.Status, notReady func() string) error {
-	if !listening() {
+	if !managed() {
 		return nil
 	}
 	ticker := time.NewTicker(startPeriod)
 	defer ticker.Stop()
-	var told time.Time
+	var sent time.Time
 	var done uint64
 	for ready := false; ; {
 		s := status()
@@ -94,11 +96,11 @@ func (n *notifier) run(ctx context.Context, status func() bus.Status, notReady f
 			n.tell("serving")
 		case ready:
 			n.tell(reason)
-		case time.Since(told) >= progressPeriod:
-			told = time.Now()
+		case time.Since(sent) >= progressPeriod:
+			sent = time.Now()
 			if s.ReplayDone != done {
 				done = s.ReplayDone
-				n.tell(reason, extend(replayBound))
+				n.tell(reason, extend(replayTimeout))
 			} else {
 				n.tell(reason)
 			}
@@ -112,7 +114,8 @@ func (n *notifier) run(ctx context.Context, status func() bus.Status, notReady f
 	}
 }
 
-// extend asks the service manager for time from now on, whatever the unit says.
+// extend asks the service manager for that much time from now on, whatever the unit
+// says.
 func extend(d time.Duration) string {
 	return fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", d.Microseconds())
 }

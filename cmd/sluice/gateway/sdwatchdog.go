@@ -12,39 +12,39 @@ import (
 	"sluice/store"
 )
 
-// watchdog tells the service manager again and again that the gateway is alive,
-// and does not when its parts no longer answer: then it is ended and restarted
-// (WatchdogSec= in the unit).
+// watchdog tells the service manager regularly that the gateway is alive. When the
+// parts of the gateway do not answer it stops doing so, and the service manager
+// restarts the gateway (WatchdogSec= in the unit).
 type watchdog struct {
-	interval time.Duration // within which the service manager wants to be told
-	patience time.Duration // without an answer, before the gateway is given up
-	check    func(context.Context) error
-	feed     func()
-	logger   *slog.Logger
+	interval  time.Duration // the longest time between two keep-alives
+	patience  time.Duration // how long the parts may take to answer
+	check     func(context.Context) error
+	keepAlive func()
+	logger    *slog.Logger
 }
 
-// newWatchdog returns the watchdog that the service manager has asked for, nil
-// if it has not. The committer may take as long as a push for its answer, since it
-// may be waiting for the stream: that is no reason to end it.
+// newWatchdog returns the watchdog that the service manager has asked for, or nil
+// if it has not asked for one. The committer may take as long as a push to answer,
+// because it may be waiting for the stream. That must not restart the gateway.
 func newWatchdog(n *notifier, l *ingest.Committer, s *store.Store, wait time.Duration, logger *slog.Logger) (*watchdog, error) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read what the service manager wants of the watchdog: %w", err)
+		return nil, fmt.Errorf("cannot read the interval of the service manager's watchdog: %w", err)
 	}
-	if interval == 0 || !listening() {
+	if interval == 0 || !managed() {
 		return nil, nil
 	}
 	return &watchdog{
 		interval: interval, patience: max(interval/2, 3*wait), logger: logger,
 		check: func(ctx context.Context) error {
-			s.Sequence() // hangs if somebody keeps the lock
+			s.Sequence() // blocks if a goroutine does not release the lock
 			return l.Ping(ctx)
 		},
-		feed: func() { n.send(daemon.SdNotifyWatchdog) },
+		keepAlive: func() { n.send(daemon.SdNotifyWatchdog) },
 	}, nil
 }
 
-// run feeds until ctx ends. A nil watchdog does nothing.
+// run sends keep-alives until ctx ends. A nil watchdog does nothing.
 func (w *watchdog) run(ctx context.Context) error {
 	if w == nil {
 		return nil
@@ -60,10 +60,10 @@ func (w *watchdog) run(ctx context.Context) error {
 			go func() { answers <- w.check(ctx) }()
 		}
 		if time.Since(answered) <= w.patience {
-			w.feed()
+			w.keepAlive()
 		} else if !silent {
 			silent = true
-			w.logger.Error("the gateway does not answer itself, so the watchdog is not fed any more", "since", answered)
+			w.logger.Error("the gateway does not answer itself; the service manager gets no more keep-alives", "last_answer", answered)
 		}
 		for tick := false; !tick; {
 			select {

@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// runWatchdog runs a watchdog of 30 s for so long and returns when it fed, in
+// runWatchdog runs a watchdog of 30 s for so long and returns when it sent keep-alives, in
 // seconds from the start, and its log.
-func runWatchdog(t *testing.T, patience, d time.Duration, check func(ctx context.Context, since time.Duration) error) (fed []int, log string) {
+func runWatchdog(t *testing.T, patience, d time.Duration, check func(ctx context.Context, since time.Duration) error) (sent []int, log string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var out bytes.Buffer
 		w := &watchdog{
 			interval: 30 * time.Second, patience: patience, logger: slog.New(slog.NewTextHandler(&out, nil)),
-			check: func(ctx context.Context) error { return check(ctx, time.Since(start)) },
-			feed:  func() { fed = append(fed, int(time.Since(start).Seconds())) },
+			check:     func(ctx context.Context) error { return check(ctx, time.Since(start)) },
+			keepAlive: func() { sent = append(sent, int(time.Since(start).Seconds())) },
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
@@ -30,43 +30,43 @@ func runWatchdog(t *testing.T, patience, d time.Duration, check func(ctx context
 		}
 		log = out.String()
 	})
-	return fed, log
+	return sent, log
 }
 
-func TestWatchdogFeedsWhileThereAreAnswers(t *testing.T) {
-	fed, log := runWatchdog(t, 15*time.Second, 95*time.Second, func(context.Context, time.Duration) error { return nil })
-	if len(fed) != 10 || fed[9] != 90 || log != "" {
-		t.Errorf("fed at %v: %s", fed, log)
+func TestWatchdogSendsWhileThereAreAnswers(t *testing.T) {
+	sent, log := runWatchdog(t, 15*time.Second, 95*time.Second, func(context.Context, time.Duration) error { return nil })
+	if len(sent) != 10 || sent[9] != 90 || log != "" {
+		t.Errorf("sent at %v: %s", sent, log)
 	}
 }
 
 // A part that hangs is given its patience, then the service manager shall see
 // to it; a part that comes back is alive again.
-func TestWatchdogStopsFeedingWhoHangs(t *testing.T) {
-	fed, log := runWatchdog(t, 25*time.Second, 10*time.Minute, func(ctx context.Context, since time.Duration) error {
+func TestWatchdogStopsWhenAPartHangs(t *testing.T) {
+	sent, log := runWatchdog(t, 25*time.Second, 10*time.Minute, func(ctx context.Context, since time.Duration) error {
 		if since < 30*time.Second {
 			return nil
 		}
 		<-ctx.Done()
 		return ctx.Err()
 	})
-	if fed[len(fed)-1] != 40 || strings.Count(log, "\n") != 1 {
-		t.Errorf("fed at %v: %s", fed, log)
+	if sent[len(sent)-1] != 40 || strings.Count(log, "\n") != 1 {
+		t.Errorf("sent at %v: %s", sent, log)
 	}
-	fed, _ = runWatchdog(t, 25*time.Second, 205*time.Second, func(_ context.Context, since time.Duration) error {
+	sent, _ = runWatchdog(t, 25*time.Second, 205*time.Second, func(_ context.Context, since time.Duration) error {
 		if since > 30*time.Second && since < 130*time.Second {
 			return errors.New("no answer")
 		}
 		return nil
 	})
-	if fed[len(fed)-1] != 200 || len(fed) >= 21 {
-		t.Errorf("fed at %v", fed)
+	if sent[len(sent)-1] != 200 || len(sent) >= 21 {
+		t.Errorf("sent at %v", sent)
 	}
 }
 
 // Waiting for a stream that cannot be reached is not hanging.
 func TestWatchdogIsPatientWithAnUnreachableStream(t *testing.T) {
-	fed, log := runWatchdog(t, 90*time.Second, 605*time.Second, func(ctx context.Context, _ time.Duration) error {
+	sent, log := runWatchdog(t, 90*time.Second, 605*time.Second, func(ctx context.Context, _ time.Duration) error {
 		select {
 		case <-time.After(60 * time.Second):
 			return nil
@@ -74,8 +74,8 @@ func TestWatchdogIsPatientWithAnUnreachableStream(t *testing.T) {
 			return ctx.Err()
 		}
 	})
-	if len(fed) != 61 || log != "" {
-		t.Errorf("fed at %v: %s", fed, log)
+	if len(sent) != 61 || log != "" {
+		t.Errorf("sent at %v: %s", sent, log)
 	}
 }
 
