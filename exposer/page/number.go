@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"sluice/exposer/words"
+	"sluice/store/words"
 )
 
 // number is a value as people read it.

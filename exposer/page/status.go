@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"sluice/exposer/api"
-	"sluice/exposer/words"
+	"sluice/store/words"
 )
 
 // statusView is the page of the status.

@@ -72,13 +72,9 @@ type Config struct {
 
 	// Flags are the values of the flags by name, for the status page and the API.
 	Flags map[string]string
-<<<<<<< HEAD
 	// Defaults are the default values of the flags that have another value.
 	Defaults map[string]string
-	// Reload asks for the rules to be read anew; nil is never.
-=======
 	// Reload gets a value for each request to reload the rules; nil gets none.
->>>>>>> main
 	Reload <-chan os.Signal
 	// Terminal shows the progress of the first replay as a bar, if it is a terminal;
 	// nil shows none.
