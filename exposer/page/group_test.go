@@ -81,6 +81,7 @@ func TestReason(t *testing.T) {
 	f(commonWords+"2 conflicts: m is a counter in this push, but a gauge in group /job@base64/YS9i; and 1 more", "/job@base64/YS9i", "2 conflicts: m is a counter in this push, but a gauge in group /job@base64/YS9i; and 1 more")
 	f(commonWords+"gauge a.b and gauge a_b in group /job/x both become a_b when names are escaped (escaping=underscores)", "/job/x", "gauge a.b and gauge a_b in group /job/x both become a_b when names are escaped (escaping=underscores)")
 	f(commonWords+"series m{a=\"b\"} is already in group /job/xxx...\nCure", "", "series m{a=\"b\"} is already in group /job/xxx...")
+	f(commonWords+"the grouping labels {a.b=\"1\"} become the same as those of group /job/y/U__a_2d_b/1 when names are escaped (escaping=underscores)", "/job/y/U__a_2d_b/1", "the grouping labels {a.b=\"1\"} become the same as those of group /job/y/U__a_2d_b/1 when names are escaped (escaping=underscores)")
 	f("", "", "")
 	for _, state := range []api.State{api.StateUp, api.StateDead} {
 		if got := reasonOf(api.GroupSummary{State: state, PushTime: &at, LastRefusal: "old", RefusalTime: &before}); got != nil {

@@ -48,7 +48,7 @@ func refusedAt(g api.GroupSummary) *time.Time {
 
 // inTheWay finds the group in the text of a refusal. Its path ends before what
 // may follow it there.
-var inTheWay = regexp.MustCompile(`in group (/job(?:@base64)?/.*?)(?:; | both become | when names are escaped|\n|$)`)
+var inTheWay = regexp.MustCompile(`\bgroup (/job(?:@base64)?/.*?)(?:; | both become | when names are escaped|\n|$)`)
 
 // groupInTheWay returns the path of the first group that a refusal names, "" for
 // none. A path that the text has shortened is none.

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
@@ -50,6 +51,8 @@ type Gateway struct {
 	readiness *readiness
 	handler   http.Handler
 
+	connections prometheus.Gauge // those of HTTP that are open
+
 	quitting context.Context // ends when somebody asks for the end over HTTP
 	quit     context.CancelFunc
 }
@@ -60,6 +63,11 @@ type Gateway struct {
 // runs, which must be called to close what New has opened.
 func New(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Gateway, err error) {
 	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewSelfMetrics()}
+	g.connections = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "sluice_http_connections",
+		Help: "Open connections of HTTP clients (--web.max-connections).",
+	})
+	g.self.Registerer().MustRegister(g.connections)
 	g.quitting, g.quit = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -140,6 +148,7 @@ func (g *Gateway) assemble(shown *exposer.SelfMetrics) (err error) {
 	metrics := ingest.NewMetrics(g.self.Registerer())
 	g.committer = ingest.NewCommitter(g.bus, g.store, cfg.Committer, logger.With("component", "committer"), metrics)
 	refusals := ingest.NewRefusals()
+	cfg.Front.Logger = logger.With("component", "push")
 	front := ingest.NewFront(g.committer, refusals, cfg.Front, metrics)
 	if g.watchdog, err = newWatchdog(g.notifier, g.committer, g.store, cfg.Committer.Wait, logger.With("component", "watchdog")); err != nil {
 		return err
