@@ -50,6 +50,7 @@ type Gateway struct {
 	events    *api.Broadcaster
 	readiness *readiness
 	handler   http.Handler
+	patterns  []string // of the paths that handler serves, but those of the API
 
 	connections prometheus.Gauge // those of HTTP that are open
 
@@ -102,6 +103,9 @@ func (g *Gateway) ClientURL() string { return g.bus.ClientURL() }
 // returns the own metrics that scrapes show.
 func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err error) {
 	cfg := &g.cfg
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
 	if err := web.Validate(cfg.WebConfigFile); err != nil {
 		// The errors of the toolkit do not say in which file they are.
 		return nil, fmt.Errorf("--web.config.file: cannot use %s: %w", cfg.WebConfigFile, err)
@@ -163,7 +167,7 @@ func (g *Gateway) assemble(shown *exposer.SelfMetrics) (err error) {
 	g.events = api.NewBroadcaster()
 	g.bus.Observe(g.events.Event)
 	refusals.Observe(g.events.Refusal)
-	g.handler, err = routes(cfg, handlers{
+	g.handler, g.patterns, err = routes(cfg, handlers{
 		front:        front,
 		paths:        ingest.NewPaths(cfg.Prefix(), metrics, logger.With("component", "http")),
 		scraper:      exposer.NewScraper(g.store, shown, g.readiness.caughtUp, judge, logger.With("component", "scrape")),
