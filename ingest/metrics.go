@@ -67,7 +67,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "sluice_push_duration_seconds",
 		Help:    "Time from a push to its verdict, accepted or refused, by the way it came.",
-		Buckets: prometheus.ExponentialBuckets(0.00025, 2, 16), // 0.25 ms to 8.2 s; --push.wait is 5 s
+		Buckets: prometheus.ExponentialBuckets(0.00025, 2, 16), // 0.25 ms to 8.2 s; --push.wait is 8 s by default
 		// As finely as a native histogram of Prometheus' own metrics, within 160 buckets.
 		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
 	}, []string{"via"})

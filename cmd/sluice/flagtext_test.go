@@ -34,7 +34,7 @@ func TestChangedDefaults(t *testing.T) {
 	if err := app.Run([]string{"sluice", "--bus.history=5", "--web.listen-address=:1", "--push.wait=10s", "--log.level=info"}); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"bus.history": "1", "web.listen-address": ":9091", "push.wait": "5s", "push.max-groups": "1000000"}
+	want := map[string]string{"bus.history": "1", "web.listen-address": ":9091", "push.wait": "8s", "push.max-groups": "1000000"}
 	for name, text := range want {
 		if got[name] == "" || got[name] != text {
 			t.Errorf("%s: got %q, want %q", name, got[name], text)
