@@ -77,8 +77,11 @@ func (g *Gateway) serveHTTP(ctx context.Context, l net.Listener) error {
 	answers := newAnswerDeadlines(g.cfg.WriteTimeout)
 	server := &http.Server{
 		Handler:           answers.wrap(ingest.BodyDeadline(g.handler, g.cfg.ReadTimeout)),
-		ConnState:         answers.idle,
 		ReadHeaderTimeout: g.cfg.ReadHeaderTimeout, IdleTimeout: g.cfg.IdleTimeout, MaxHeaderBytes: g.cfg.MaxHeaderBytes,
+		ConnState: func(conn net.Conn, state http.ConnState) {
+			g.countConnection(conn, state)
+			answers.idle(conn, state)
+		},
 	}
 	server.RegisterOnShutdown(answers.stop)
 	server.RegisterOnShutdown(g.events.Close) // requests that watch events would not end
@@ -98,6 +101,16 @@ func (g *Gateway) serveHTTP(ctx context.Context, l net.Listener) error {
 		err = errors.Join(err, fmt.Errorf("cannot serve HTTP: %w", ended))
 	}
 	return err
+}
+
+// countConnection counts an open connection until it is closed.
+func (g *Gateway) countConnection(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		g.connections.Inc()
+	case http.StateClosed, http.StateHijacked:
+		g.connections.Dec()
+	}
 }
 
 // serveNATS takes requests from when the replay has caught up until ctx ends:
