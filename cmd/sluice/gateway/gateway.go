@@ -49,6 +49,7 @@ type Gateway struct {
 	events    *api.Broadcaster
 	readiness *readiness
 	handler   http.Handler
+	users     *webUsers
 
 	quitting context.Context // ends when somebody asks for the end over HTTP
 	quit     context.CancelFunc
@@ -59,7 +60,7 @@ type Gateway struct {
 // impossible, or ctx ends; nothing is open then. Requests are answered once Run
 // runs, which must be called to close what New has opened.
 func New(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Gateway, err error) {
-	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewSelfMetrics()}
+	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewSelfMetrics(), users: &webUsers{path: cfg.WebConfigFile}}
 	g.quitting, g.quit = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
