@@ -50,6 +50,7 @@ type Gateway struct {
 	readiness *readiness
 	handler   http.Handler
 	users     *webUsers
+	patterns  []string // of the paths that handler serves, but those of the API
 
 	quitting context.Context // ends when somebody asks for the end over HTTP
 	quit     context.CancelFunc
@@ -95,6 +96,9 @@ func (g *Gateway) ClientURL() string { return g.bus.ClientURL() }
 // returns the own metrics that scrapes show.
 func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err error) {
 	cfg := &g.cfg
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
 	if err := web.Validate(cfg.WebConfigFile); err != nil {
 		// The errors of the toolkit do not say in which file they are.
 		return nil, fmt.Errorf("--web.config.file: cannot use %s: %w", cfg.WebConfigFile, err)
@@ -155,7 +159,7 @@ func (g *Gateway) assemble(shown *exposer.SelfMetrics) (err error) {
 	g.events = api.NewBroadcaster()
 	g.bus.Observe(g.events.Event)
 	refusals.Observe(g.events.Refusal)
-	g.handler, err = routes(cfg, handlers{
+	g.handler, g.patterns, err = routes(cfg, handlers{
 		front:        front,
 		paths:        ingest.NewPaths(cfg.Prefix(), metrics, logger.With("component", "http")),
 		scraper:      exposer.NewScraper(g.store, shown, g.readiness.caughtUp, judge, logger.With("component", "scrape")),
