@@ -76,7 +76,7 @@ func (g *Gateway) notify(ctx context.Context) error {
 func (g *Gateway) serveHTTP(ctx context.Context, l net.Listener) error {
 	answers := newAnswerDeadlines(g.cfg.WriteTimeout)
 	server := &http.Server{
-		Handler:           answers.wrap(ingest.BodyDeadline(g.handler, g.cfg.ReadTimeout)),
+		Handler:           answers.wrap(ingest.Identify(ingest.BodyDeadline(g.handler, g.cfg.ReadTimeout), g.cfg.TrustedProxies, g.users.of)),
 		ReadHeaderTimeout: g.cfg.ReadHeaderTimeout, IdleTimeout: g.cfg.IdleTimeout, MaxHeaderBytes: g.cfg.MaxHeaderBytes,
 		ConnState: func(conn net.Conn, state http.ConnState) {
 			g.countConnection(conn, state)
