@@ -6,7 +6,7 @@
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 
-CONFORMANCE ?= ../shared/conformance
+CONFORMANCE ?= e2e/conformance
 ROUNDS      ?= 200
 RACE        ?= 1
 BENCH       ?= .
@@ -76,7 +76,7 @@ unit:
 
 conformance: build
 	@.ci/debian $(debian_conformance)
-	@e2e/conformance.sh "$(CONFORMANCE)" build/sluice
+	@e2e/conformance.sh "$(CONFORMANCE)" build/sluice build/conformance
 
 # What is in deploy/, loaded by the programs that it is for. The checks are a
 # module of their own, and no cache knows all that they read.

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
+
+	"sluice/e2e/testkit"
 )
 
 // Whoever may publish on the server may send an answer: one that belongs to no message
@@ -24,7 +26,7 @@ func TestForgedAnswersAreIgnored(t *testing.T) {
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	g.push(t, put("/job/a", 1))
+	g.push(t, testkit.Put("/job/a", 1))
 	inbox := (<-replies)
 	inbox = inbox[:strings.LastIndexByte(inbox, '.')+1]
 	for _, end := range []string{"-1", "0", "1.-1", "1.0", "1.99999999999999999999", "x", "......"} {
@@ -37,7 +39,7 @@ func TestForgedAnswersAreIgnored(t *testing.T) {
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if seqs := g.push(t, put("/job/a", 2), put("/job/b", 3)); len(seqs) != 2 || seqs[0] != 2 || seqs[1] != 3 {
+	if seqs := g.push(t, testkit.Put("/job/a", 2), testkit.Put("/job/b", 3)); len(seqs) != 2 || seqs[0] != 2 || seqs[1] != 3 {
 		t.Errorf("got %d, want 2 and 3", seqs)
 	}
 }

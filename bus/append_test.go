@@ -12,15 +12,16 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
 func manyPuts(count, size int) []store.Event {
 	events := make([]store.Event, count)
 	for i := range events {
-		events[i] = put(fmt.Sprintf("/job/many/instance/i%d", i), i)
+		events[i] = testkit.Put(fmt.Sprintf("/job/many/instance/i%d", i), i)
 		if size > 0 {
-			events[i].Families = families(fmt.Sprintf("# HELP m %s\n# TYPE m gauge\nm{instance=\"\",job=\"x\"} %d\n", strings.Repeat("x", size), i))
+			events[i].Families = testkit.Families(fmt.Sprintf("# HELP m %s\n# TYPE m gauge\nm{instance=\"\",job=\"x\"} %d\n", strings.Repeat("x", size), i))
 		}
 	}
 	return events
@@ -29,7 +30,7 @@ func manyPuts(count, size int) []store.Event {
 func TestAnAppendBehindAnotherSequenceIsAConflict(t *testing.T) {
 	for _, sync := range []embed.SyncMode{embed.SyncAlways, embed.SyncInterval} {
 		g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Sync: sync}})
-		g.push(t, put("/job/a", 1))
+		g.push(t, testkit.Put("/job/a", 1))
 		for _, after := range []uint64{0, 2, 1000} {
 			for _, count := range []int{1, 2, 30} {
 				seqs, err := g.Append(context.Background(), after, manyPuts(count, 0))
@@ -71,10 +72,10 @@ func TestWhatIsTooLargeIsNamedAndNothingLands(t *testing.T) {
 	g.push(t, append(manyPuts(19, 0), manyPuts(1, low)[0])...)
 	// Headers have a limit of their own.
 	g2 := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir()}})
-	e := put("/job/x", 1)
+	e := testkit.Put("/job/x", 1)
 	e.Families = nil
 	for i := range 3000 {
-		f := families(fmt.Sprintf("# TYPE metric_%06d gauge\nmetric_%06d{instance=\"\",job=\"x\"} 1\n", i, i))[0]
+		f := testkit.Families(fmt.Sprintf("# TYPE metric_%06d gauge\nmetric_%06d{instance=\"\",job=\"x\"} 1\n", i, i))[0]
 		f.PushTime = int64(i + 1)
 		e.Families = append(e.Families, f)
 	}
@@ -96,7 +97,7 @@ func TestAFullStreamRefusesPushesAndTakesDeletes(t *testing.T) {
 			var seqs []uint64
 			events := manyPuts(20, 1000)
 			for i := range events {
-				events[i].Key = mustKey(fmt.Sprintf("/job/fill/n/%d", landed+i))
+				events[i].Key = testkit.MustKey(fmt.Sprintf("/job/fill/n/%d", landed+i))
 			}
 			seqs, err = g.Append(context.Background(), uint64(landed), events)
 			landed += len(seqs)
@@ -111,7 +112,7 @@ func TestAFullStreamRefusesPushesAndTakesDeletes(t *testing.T) {
 			t.Errorf("%d groups, want %d: a full stream has eaten some", g.store.Groups(), landed)
 		}
 		g.push(t, deleted("/job/fill/n/3"))
-		g.push(t, wipe(), put("/job/new", 1))
+		g.push(t, wipe(), testkit.Put("/job/new", 1))
 		if g.store.Groups() != 1 {
 			t.Errorf("%d groups after a wipe", g.store.Groups())
 		}
@@ -141,7 +142,7 @@ func TestAForeignEventBreaksTheChain(t *testing.T) {
 				return
 			default:
 			}
-			m, err := g.codec.Encode(put("/job/foreign", i))
+			m, err := g.codec.Encode(testkit.Put("/job/foreign", i))
 			if err == nil {
 				_ = nc.PublishMsg(m)
 				_ = nc.Flush()
@@ -154,7 +155,7 @@ func TestAForeignEventBreaksTheChain(t *testing.T) {
 	for i := 0; time.Now().Before(deadline) && (landedWhole < 5 || prefixes < 5 || conflicts < 5); i++ {
 		events := make([]store.Event, 50)
 		for j := range events {
-			events[j] = put(fmt.Sprintf("/job/own/i/%d", j), i*100+j)
+			events[j] = testkit.Put(fmt.Sprintf("/job/own/i/%d", j), i*100+j)
 		}
 		seqs, err := g.Append(context.Background(), g.Applied(), events)
 		if err != nil && !errors.Is(err, ErrConflict) {
@@ -213,7 +214,7 @@ func TestTwoGatewaysLoseNoUpdate(t *testing.T) {
 				// The value is read after the base, so the append conflicts if
 				// another event got in between.
 				value := count(g)
-				seqs, err := g.Append(context.Background(), base, []store.Event{put("/job/count", value+1)})
+				seqs, err := g.Append(context.Background(), base, []store.Event{testkit.Put("/job/count", value+1)})
 				switch {
 				case err == nil:
 					done++

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -29,8 +30,8 @@ func eventText(instance string, size int) string {
 func eventOf(i, size int) store.Event {
 	name := fmt.Sprintf("host%06d", i)
 	return store.Event{
-		Op: store.OpPut, Key: mustKey("/job/backup/instance/" + name), PushTime: 1_700_000_000_123_456_789,
-		Families: families(eventText(name, size)), Origin: "http 192.0.2.1",
+		Op: store.OpPut, Key: testkit.MustKey("/job/backup/instance/" + name), PushTime: 1_700_000_000_123_456_789,
+		Families: testkit.Families(eventText(name, size)), Origin: "http 192.0.2.1",
 	}
 }
 

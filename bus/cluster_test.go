@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,27 +17,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
-// freeAddresses returns addresses on loopback that nobody listens on.
-func freeAddresses(t testing.TB, n int) []string {
-	t.Helper()
-	addresses := make([]string, n)
-	for i := range addresses {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close() // all at the end, so that they differ
-		addresses[i] = l.Addr().String()
-	}
-	return addresses
-}
-
 // memberConfigs are the settings of n members.
 func memberConfigs(t testing.TB, n int) []Config {
-	addresses := freeAddresses(t, n)
+	addresses := testkit.FreeAddresses(t, n)
 	configs := make([]Config, n)
 	for i := range configs {
 		configs[i] = Config{Server: embed.Config{DataDir: t.TempDir(), Cluster: embed.ClusterConfig{Listen: addresses[i], Peers: addresses}}}
@@ -60,7 +45,7 @@ func startMembers(t testing.TB, configs ...Config) []*gateway {
 		t.Fatal(err)
 	}
 	for i, g := range members {
-		within(t, fmt.Sprintf("member %d is ready", i), func() bool { return g.Status().Ready })
+		testkit.Eventually(t, fmt.Sprintf("member %d is ready", i), func() bool { return g.Status().Ready })
 	}
 	return members
 }
@@ -70,7 +55,7 @@ func startMembers(t testing.TB, configs ...Config) []*gateway {
 func same(t testing.TB, gateways []*gateway, path string, want int) {
 	t.Helper()
 	for i, g := range gateways {
-		within(t, fmt.Sprintf("gateway %d has %s %d", i, path, want), func() bool {
+		testkit.Eventually(t, fmt.Sprintf("gateway %d has %s %d", i, path, want), func() bool {
 			return g.shows(path, want)
 		})
 	}
@@ -85,7 +70,7 @@ func TestThreeMembersHaveOneStream(t *testing.T) {
 	members := startMembers(t, memberConfigs(t, 3)...)
 	for round := range 20 {
 		for i, g := range members {
-			g.push(t, put("/job/a/instance/"+strconv.Itoa(i), round))
+			g.push(t, testkit.Put("/job/a/instance/"+strconv.Itoa(i), round))
 		}
 	}
 	for i := range members {
@@ -100,7 +85,7 @@ func TestThreeMembersHaveOneStream(t *testing.T) {
 func TestTheLeaderMayStop(t *testing.T) {
 	configs := memberConfigs(t, 3)
 	members := startMembers(t, configs...)
-	members[0].push(t, put("/job/a", 1))
+	members[0].push(t, testkit.Put("/job/a", 1))
 	info, err := members[0].streamInfo(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +102,7 @@ func TestTheLeaderMayStop(t *testing.T) {
 	}
 	start := time.Now()
 	for i, g := range rest {
-		g.push(t, put("/job/a", 2+i))
+		g.push(t, testkit.Put("/job/a", 2+i))
 	}
 	t.Logf("pushed again after %s", time.Since(start))
 	back, err := tryGateway(t, stopped)
@@ -129,14 +114,14 @@ func TestTheLeaderMayStop(t *testing.T) {
 
 func TestWithoutAMajorityNothingIsWritten(t *testing.T) {
 	members := startMembers(t, memberConfigs(t, 3)...)
-	members[0].push(t, put("/job/a", 1))
+	members[0].push(t, testkit.Put("/job/a", 1))
 	same(t, members, "/job/a", 1)
 	members[1].stop()
 	members[2].stop()
-	within(t, "the last one notices", func() bool { return !members[0].Status().Connected })
+	testkit.Eventually(t, "the last one notices", func() bool { return !members[0].Status().Connected })
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if _, err := members[0].Append(ctx, members[0].store.Sequence(), []store.Event{put("/job/a", 2)}); !errors.Is(err, ErrUnavailable) {
+	if _, err := members[0].Append(ctx, members[0].store.Sequence(), []store.Event{testkit.Put("/job/a", 2)}); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("Append without a majority: %v", err)
 	}
 	if !members[0].shows("/job/a", 1) {
@@ -151,7 +136,7 @@ func TestASingleGatewayIsJoined(t *testing.T) {
 	single.History = 5
 	alone := startGateway(t, single)
 	for i := range 300 {
-		alone.push(t, put("/job/a/instance/"+strconv.Itoa(i%100), i))
+		alone.push(t, testkit.Put("/job/a/instance/"+strconv.Itoa(i%100), i))
 	}
 	alone.push(t, deleted("/job/a/instance/7"))
 	last := alone.store.Sequence()
@@ -162,7 +147,7 @@ func TestASingleGatewayIsJoined(t *testing.T) {
 	}
 	members := startMembers(t, configs...)
 	for i, g := range members {
-		within(t, "all is there", func() bool { return g.store.Sequence() >= last })
+		testkit.Eventually(t, "all is there", func() bool { return g.store.Sequence() >= last })
 		if g.store.Groups() != 99 {
 			t.Errorf("member %d has %d groups", i, g.store.Groups())
 		}
@@ -174,7 +159,7 @@ func TestASingleGatewayIsJoined(t *testing.T) {
 	if err != nil || info.State.LastSeq != last || info.State.Msgs < 290 || info.Config.Replicas != 3 {
 		t.Errorf("the stream is %+v, %v, and was at %d", info, err, last)
 	}
-	members[2].push(t, put("/job/b", 1))
+	members[2].push(t, testkit.Put("/job/b", 1))
 	same(t, members, "/job/b", 1)
 	if _, err := os.Stat(filepath.Join(configs[0].Server.DataDir, "alone")); !os.IsNotExist(err) {
 		t.Errorf("the files of the single gateway are still in the way: %v", err)
@@ -183,7 +168,7 @@ func TestASingleGatewayIsJoined(t *testing.T) {
 	// And back to one.
 	last = members[1].store.Sequence()
 	for _, g := range members {
-		within(t, "all have it", func() bool { return g.store.Sequence() == last })
+		testkit.Eventually(t, "all have it", func() bool { return g.store.Sequence() == last })
 	}
 	for _, g := range members {
 		g.stop()
@@ -197,7 +182,7 @@ func TestASingleGatewayIsJoined(t *testing.T) {
 	if alone.store.Groups() != 100 || alone.store.Sequence() < last {
 		t.Errorf("alone again it has %d groups at %d, was at %d", alone.store.Groups(), alone.store.Sequence(), last)
 	}
-	alone.push(t, put("/job/c", 1))
+	alone.push(t, testkit.Put("/job/c", 1))
 	alone.stop()
 	single.Server.Cluster.Leave = false
 	alone = startGateway(t, single)
@@ -214,7 +199,7 @@ func TestAHalfBroughtStreamIsBroughtAgain(t *testing.T) {
 	single.Server.Cluster = embed.ClusterConfig{}
 	alone := startGateway(t, single)
 	for i := range 20 {
-		alone.push(t, put("/job/a/instance/"+strconv.Itoa(i), i))
+		alone.push(t, testkit.Put("/job/a/instance/"+strconv.Itoa(i), i))
 	}
 	last := alone.store.Sequence()
 	alone.stop()
@@ -231,7 +216,7 @@ func TestAHalfBroughtStreamIsBroughtAgain(t *testing.T) {
 	members[0].cfg.applyTo(&half)
 	half.Replicas = 3
 	half.Metadata = map[string]string{migratingKey: members[0].setup.migration.ID}
-	within(t, "the cluster makes a stream", func() bool {
+	testkit.Eventually(t, "the cluster makes a stream", func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		_, err := members[1].js.CreateStream(ctx, half)
@@ -241,7 +226,7 @@ func TestAHalfBroughtStreamIsBroughtAgain(t *testing.T) {
 		members[i].follow(t)
 	}
 	for i, g := range members {
-		within(t, fmt.Sprintf("member %d has all", i), func() bool { return g.Status().Ready && g.store.Sequence() == last })
+		testkit.Eventually(t, fmt.Sprintf("member %d has all", i), func() bool { return g.Status().Ready && g.store.Sequence() == last })
 		if g.store.Groups() != 20 {
 			t.Errorf("member %d has %d groups", i, g.store.Groups())
 		}
@@ -257,13 +242,13 @@ func TestForeignDataIsNotTakenIn(t *testing.T) {
 	single := configs[2]
 	single.Server.Cluster = embed.ClusterConfig{}
 	alone := startGateway(t, single)
-	alone.push(t, put("/job/mine", 1))
+	alone.push(t, testkit.Put("/job/mine", 1))
 	alone.stop()
 
 	late := configs[2]
 	configs[2].Server.DataDir = t.TempDir()
 	members := startMembers(t, configs...)
-	members[0].push(t, put("/job/theirs", 1))
+	members[0].push(t, testkit.Put("/job/theirs", 1))
 	members[2].stop()
 	b, err := Open(context.Background(), late, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
@@ -286,7 +271,7 @@ func TestForeignDataIsNotTakenIn(t *testing.T) {
 func TestTheRefusalOfAFormerLeaderIsNotBelieved(t *testing.T) {
 	members := startMembers(t, memberConfigs(t, 3)...)
 	g, former := members[0], members[1]
-	g.push(t, put("/job/a", 1))
+	g.push(t, testkit.Put("/job/a", 1))
 	sub, err := former.nc.Subscribe("sluice.log.*", func(m *nats.Msg) {
 		_ = m.Respond([]byte(`{"stream":"SLUICE","seq":0,"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 7"}}`))
 	})
@@ -299,9 +284,9 @@ func TestTheRefusalOfAFormerLeaderIsNotBelieved(t *testing.T) {
 	}
 	for i := range 20 {
 		before := g.store.Sequence()
-		events := []store.Event{put("/job/a", 2+i)}
+		events := []store.Event{testkit.Put("/job/a", 2+i)}
 		if i%2 == 1 {
-			events = append(events, put("/job/b", 2+i))
+			events = append(events, testkit.Put("/job/b", 2+i))
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		seqs, err := g.Append(ctx, before, events)
@@ -323,7 +308,7 @@ func TestConflictsDoNotStopTheStream(t *testing.T) {
 			for round := range 30 {
 				events := []store.Event{deleted(fmt.Sprintf("/job/a/instance/%d", 10*i))}
 				for n := range 7 { // of several subjects, one of which comes twice
-					events = append(events, put(fmt.Sprintf("/job/a/instance/%d", 10*i+n%6), round))
+					events = append(events, testkit.Put(fmt.Sprintf("/job/a/instance/%d", 10*i+n%6), round))
 				}
 				events = append(events, deleted(fmt.Sprintf("/job/a/instance/%d", 10*i+1)))
 				g.push(t, events...)
@@ -335,7 +320,7 @@ func TestConflictsDoNotStopTheStream(t *testing.T) {
 		same(t, members, fmt.Sprintf("/job/a/instance/%d", 10*n), 29)
 	}
 	for i, g := range members {
-		within(t, fmt.Sprintf("member %d has all", i), func() bool { return g.store.Groups() == 15 })
+		testkit.Eventually(t, fmt.Sprintf("member %d has all", i), func() bool { return g.store.Groups() == 15 })
 	}
 }
 
@@ -355,7 +340,7 @@ func TestTheSecretKeepsOthersOut(t *testing.T) {
 		configs[i].Server.Cluster.SecretFile = secretFile(t, "correct horse battery")
 	}
 	members := startMembers(t, configs...)
-	members[0].push(t, put("/job/a", 1))
+	members[0].push(t, testkit.Put("/job/a", 1))
 	members[2].stop()
 	stranger := configs[2]
 	stranger.Server.DataDir = t.TempDir()
@@ -364,7 +349,7 @@ func TestTheSecretKeepsOthersOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	members[1].push(t, put("/job/a", 2))
+	members[1].push(t, testkit.Put("/job/a", 2))
 	same(t, members[:2], "/job/a", 2)
 	time.Sleep(2 * time.Second) // long enough to be let in
 	if s.Status().Ready || s.embedded.MembersConnected() > 1 {

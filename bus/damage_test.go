@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 )
 
 // flip changes one byte of the event that contains text, in the files of the
@@ -54,7 +55,7 @@ func TestADamagedEventCostsItsGroupOnly(t *testing.T) {
 			cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}}
 			g := startGateway(t, cfg)
 			for i := range groups {
-				g.push(t, put(fmt.Sprintf("/job/j%d", i), 1000+i))
+				g.push(t, testkit.Put(fmt.Sprintf("/job/j%d", i), 1000+i))
 			}
 			g.stop()
 			for _, i := range c.damaged {
@@ -81,7 +82,7 @@ func TestADamagedEventCostsItsGroupOnly(t *testing.T) {
 			if _, err := g.CatchUp(ctx); err != nil {
 				t.Error(err)
 			}
-			g.push(t, put("/job/new", 5))
+			g.push(t, testkit.Put("/job/new", 5))
 			t.Logf("pushed after %s", time.Since(start).Round(time.Millisecond))
 			if g.group("/job/new") == "" {
 				t.Error("nothing can be pushed any more")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"sluice/e2e/testkit"
 )
 
 func TestWhoHasWaitedLongerGoesFirst(t *testing.T) {
@@ -50,7 +52,7 @@ func TestATurnIsNotAwaitedForEver(t *testing.T) {
 			time.Sleep(time.Millisecond) // the pace of one who keeps asking
 		}
 	}()
-	within(t, "somebody asks", func() bool {
+	testkit.Eventually(t, "somebody asks", func() bool {
 		b.fairness.mu.Lock()
 		defer b.fairness.mu.Unlock()
 		return len(b.fairness.asked) > 0

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -64,7 +65,7 @@ func TestDeletesAndWipesLeaveNothing(t *testing.T) {
 	g := startGateway(t, cfg)
 	g.codec.Tombstone = time.Second
 	long := "/job/" + strings.Repeat("long", 60)
-	g.push(t, put("/job/a", 1), put("/job/a", 2), put(long, 1), put("/job/b", 1))
+	g.push(t, testkit.Put("/job/a", 1), testkit.Put("/job/a", 2), testkit.Put(long, 1), testkit.Put("/job/b", 1))
 	g.push(t, deleted("/job/a"), deleted(long))
 	if got := g.stored(t); got != 3 {
 		t.Errorf("%d messages, want 3: what was deleted is still there", got)
@@ -76,11 +77,11 @@ func TestDeletesAndWipesLeaveNothing(t *testing.T) {
 	if got := g.stored(t); got != 1 || g.store.Groups() != 0 {
 		t.Errorf("%d messages and %d groups after a wipe, want 1 and 0", got, g.store.Groups())
 	}
-	within(t, "the tombstones expire", func() bool { return g.stored(t) == 0 })
+	testkit.Eventually(t, "the tombstones expire", func() bool { return g.stored(t) == 0 })
 	if last := g.catchUp(t); last != 7 {
 		t.Errorf("the stream ends at %d, want 7: the server has written markers", last)
 	}
-	g.push(t, put("/job/c", 1))
+	g.push(t, testkit.Put("/job/c", 1))
 	g.stop()
 	g = startGateway(t, cfg)
 	if g.store.Groups() != 1 || g.store.Sequence() != 8 || g.Status().Missing != 0 {
@@ -91,7 +92,7 @@ func TestDeletesAndWipesLeaveNothing(t *testing.T) {
 func TestHistoryIsKeptUntilADelete(t *testing.T) {
 	cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}, History: 3}
 	g := startGateway(t, cfg)
-	g.push(t, put("/job/a", 1), put("/job/a", 2), put("/job/a", 3), put("/job/a", 4), put("/job/b", 1))
+	g.push(t, testkit.Put("/job/a", 1), testkit.Put("/job/a", 2), testkit.Put("/job/a", 3), testkit.Put("/job/a", 4), testkit.Put("/job/b", 1))
 	if got := g.stored(t); got != 4 {
 		t.Errorf("%d messages, want 4", got)
 	}
@@ -99,7 +100,7 @@ func TestHistoryIsKeptUntilADelete(t *testing.T) {
 	if got := g.stored(t); got != 2 {
 		t.Errorf("%d messages after a delete, want 2", got)
 	}
-	g.push(t, put("/job/b", 2), put("/job/b", 3))
+	g.push(t, testkit.Put("/job/b", 2), testkit.Put("/job/b", 3))
 	want := snapshot(g.store)
 	g.stop()
 	g = startGateway(t, cfg)
@@ -112,32 +113,32 @@ func TestAStreamThatEndsWithNothingIsReady(t *testing.T) {
 	cfg := Config{Server: embed.Config{DataDir: t.TempDir()}}
 	g := startGateway(t, cfg)
 	g.codec.Tombstone = time.Second
-	g.push(t, put("/job/a", 1), put("/job/b", 1), deleted("/job/b"))
-	within(t, "the tombstone expires", func() bool { return g.stored(t) == 1 })
+	g.push(t, testkit.Put("/job/a", 1), testkit.Put("/job/b", 1), deleted("/job/b"))
+	testkit.Eventually(t, "the tombstone expires", func() bool { return g.stored(t) == 1 })
 	g.stop()
 	start := time.Now()
 	g = startGateway(t, cfg)
 	if g.store.Sequence() != 3 || g.store.Groups() != 1 || time.Since(start) > time.Second {
 		t.Errorf("%d groups at %d after %s", g.store.Groups(), g.store.Sequence(), time.Since(start))
 	}
-	g.push(t, put("/job/b", 2))
+	g.push(t, testkit.Put("/job/b", 2))
 }
 
 func TestExpiredGroupsGo(t *testing.T) {
 	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}})
 	paths := []string{"/job/a/instance/1.2.3.4:5", "/job/" + strings.Repeat("long", 60)}
 	for _, path := range paths {
-		m := g.encoded(t, put(path, 1))
+		m := g.encoded(t, testkit.Put(path, 1))
 		m.Header["Nats-TTL"] = []string{"1s"}
 		g.publish(t, m)
 	}
-	g.publish(t, g.encoded(t, put("/job/b", 1)))
+	g.publish(t, g.encoded(t, testkit.Put("/job/b", 1)))
 	g.catchUp(t)
 	if g.store.Groups() != 3 {
 		t.Fatalf("%d groups", g.store.Groups())
 	}
-	within(t, "the groups expire", func() bool { return g.store.Groups() == 1 })
-	within(t, "the markers are applied", func() bool { return g.Applied() == 5 })
+	testkit.Eventually(t, "the groups expire", func() bool { return g.store.Groups() == 1 })
+	testkit.Eventually(t, "the markers are applied", func() bool { return g.Applied() == 5 })
 	if s := g.Status(); s.Damaged != 0 {
 		t.Errorf("%d damaged", s.Damaged)
 	}
@@ -146,12 +147,12 @@ func TestExpiredGroupsGo(t *testing.T) {
 func TestEventsThatCannotBeReadAreSkipped(t *testing.T) {
 	cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}}
 	g := startGateway(t, cfg)
-	g.push(t, put("/job/a", 1))
-	newer := g.encoded(t, put("/job/a", 2))
+	g.push(t, testkit.Put("/job/a", 1))
+	newer := g.encoded(t, testkit.Put("/job/a", 2))
 	newer.Header["Sluice-Version"] = []string{"2"}
 	g.publish(t, newer)
 	g.publish(t, &nats.Msg{Subject: "sluice.log.anything", Data: []byte("hello")})
-	g.push(t, put("/job/b", 1))
+	g.push(t, testkit.Put("/job/b", 1))
 	last := g.publish(t, &nats.Msg{Subject: "sluice.log.more"})
 	if g.catchUp(t) != last || g.Status().Damaged != 3 || !strings.Contains(g.group("/job/a"), `job="x"} 1`) {
 		t.Errorf("got %+v", g.Status())
@@ -161,7 +162,7 @@ func TestEventsThatCannotBeReadAreSkipped(t *testing.T) {
 			t.Errorf("the log does not say %s", want)
 		}
 	}
-	g.push(t, put("/job/a", 3)) // the group lives again
+	g.push(t, testkit.Put("/job/a", 3)) // the group lives again
 	g.stop()
 	g = startGateway(t, cfg)
 	if s := g.Status(); s.Damaged != 2 || s.Missing != 0 || g.store.Groups() != 2 {
@@ -173,18 +174,18 @@ func TestAShortAbsenceNeedsNoReplay(t *testing.T) {
 	s := startServer(t)
 	p := startProxy(t, s.Addr().String())
 	g, other := startGateway(t, Config{URL: p.url()}), startGateway(t, Config{URL: s.ClientURL()})
-	other.push(t, put("/job/a", 1), put("/job/b", 1))
+	other.push(t, testkit.Put("/job/a", 1), testkit.Put("/job/b", 1))
 	g.catchUp(t)
 	for round := range 3 {
 		p.away(true)
-		within(t, "the loss is noticed", func() bool { return !g.Status().Connected })
-		other.push(t, put("/job/a", 10+round), deleted("/job/b"), put("/job/c", round))
+		testkit.Eventually(t, "the loss is noticed", func() bool { return !g.Status().Connected })
+		other.push(t, testkit.Put("/job/a", 10+round), deleted("/job/b"), testkit.Put("/job/c", round))
 		p.away(false)
-		within(t, "it has caught up", func() bool { return g.Applied() == other.Applied() })
+		testkit.Eventually(t, "it has caught up", func() bool { return g.Applied() == other.Applied() })
 		if !equalSnapshots(t, snapshot(other.store), snapshot(g.store)) {
 			t.Error("the gateways differ")
 		}
-		other.push(t, put("/job/b", 1))
+		other.push(t, testkit.Put("/job/b", 1))
 	}
 	if g.replays() != 1 {
 		t.Errorf("replayed %d times", g.replays())
@@ -197,17 +198,17 @@ func TestAnAbsenceDuringAnImportNeedsAReplay(t *testing.T) {
 	s := startServer(t)
 	p := startProxy(t, s.Addr().String())
 	g, other := startGateway(t, Config{URL: p.url()}), startGateway(t, Config{URL: s.ClientURL()})
-	other.push(t, store.Event{Op: store.OpImport}, put("/job/a", 1), put("/job/b", 1))
+	other.push(t, store.Event{Op: store.OpImport}, testkit.Put("/job/a", 1), testkit.Put("/job/b", 1))
 	g.catchUp(t)
 	if begun, _ := g.store.Importing(); begun != 1 || g.store.Groups() != 2 {
 		t.Errorf("begun at %d, %d groups", begun, g.store.Groups())
 	}
 	p.away(true)
-	within(t, "the loss is noticed", func() bool { return !g.Status().Connected })
+	testkit.Eventually(t, "the loss is noticed", func() bool { return !g.Status().Connected })
 	other.push(t, store.Event{Op: store.OpImport})
-	other.push(t, put("/job/b", 2), store.Event{Op: store.OpImported})
+	other.push(t, testkit.Put("/job/b", 2), store.Event{Op: store.OpImported})
 	p.away(false)
-	within(t, "it has caught up", func() bool { return g.Applied() == other.Applied() })
+	testkit.Eventually(t, "it has caught up", func() bool { return g.Applied() == other.Applied() })
 	if !equalSnapshots(t, snapshot(other.store), snapshot(g.store)) {
 		t.Error("the gateways differ")
 	}
@@ -225,16 +226,16 @@ func TestALongAbsenceNeedsAReplay(t *testing.T) {
 	p := startProxy(t, s.Addr().String())
 	g, other := startGateway(t, Config{URL: p.url()}), startGateway(t, Config{URL: s.ClientURL()})
 	other.codec.Tombstone = time.Second
-	other.push(t, put("/job/a", 1), put("/job/b", 1))
+	other.push(t, testkit.Put("/job/a", 1), testkit.Put("/job/b", 1))
 	g.catchUp(t)
 	p.away(true)
-	within(t, "the loss is noticed", func() bool { return !g.Status().Connected })
+	testkit.Eventually(t, "the loss is noticed", func() bool { return !g.Status().Connected })
 	other.push(t, deleted("/job/b"))
-	within(t, "the tombstone expires", func() bool { return other.stored(t) == 1 })
+	testkit.Eventually(t, "the tombstone expires", func() bool { return other.stored(t) == 1 })
 	g.Bus.resumeWithin = time.Millisecond
 	view := g.store.View()
 	p.away(false)
-	within(t, "it has replayed", func() bool { return g.replays() == 2 && g.Applied() == 3 })
+	testkit.Eventually(t, "it has replayed", func() bool { return g.replays() == 2 && g.Applied() == 3 })
 	if g.group("/job/b") != "" || g.group("/job/a") == "" {
 		t.Error("a deleted group has come back, or another has gone")
 	}
@@ -246,16 +247,16 @@ func TestALongAbsenceNeedsAReplay(t *testing.T) {
 func TestAnotherStreamIsReplayed(t *testing.T) {
 	s := startServer(t)
 	g := startGateway(t, Config{URL: s.ClientURL(), PublishTimeout: patience})
-	g.push(t, put("/job/a", 1), put("/job/b", 1))
+	g.push(t, testkit.Put("/job/a", 1), testkit.Put("/job/b", 1))
 	if err := g.js.DeleteStream(context.Background(), "SLUICE"); err != nil {
 		t.Fatal(err)
 	}
 	// Nobody tells the follower, but the silence does.
-	within(t, "it has replayed the new stream", func() bool { return g.replays() == 2 })
+	testkit.Eventually(t, "it has replayed the new stream", func() bool { return g.replays() == 2 })
 	if g.store.Groups() != 0 || g.Applied() != 0 {
 		t.Errorf("%d groups at %d", g.store.Groups(), g.Applied())
 	}
-	g.push(t, put("/job/c", 1))
+	g.push(t, testkit.Put("/job/c", 1))
 	if g.store.Sequence() != 1 {
 		t.Errorf("applied %d", g.store.Sequence())
 	}
@@ -268,9 +269,9 @@ func TestARestartedServerIsFollowed(t *testing.T) {
 	g.push(t, manyPuts(100, 0)...)
 	for round := range 2 {
 		s.halt()
-		within(t, "the loss is noticed", func() bool { return !g.Status().Connected })
+		testkit.Eventually(t, "the loss is noticed", func() bool { return !g.Status().Connected })
 		s.start(t)
-		g.push(t, put("/job/after", round))
+		g.push(t, testkit.Put("/job/after", round))
 	}
 	if g.replays() != 1 || g.store.Groups() != 101 {
 		t.Errorf("replayed %d times, %d groups", g.replays(), g.store.Groups())
@@ -283,9 +284,9 @@ func TestAKilledProcessLosesNothingAcknowledged(t *testing.T) {
 		cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: sync}}
 		g := startGateway(t, cfg)
 		g.push(t, manyPuts(300, 100)...)
-		g.push(t, deleted("/job/many/instance/i5"), put("/job/many/instance/i6", 7))
+		g.push(t, deleted("/job/many/instance/i5"), testkit.Put("/job/many/instance/i6", 7))
 		for i := range 20 {
-			g.push(t, put("/job/single", i))
+			g.push(t, testkit.Put("/job/single", i))
 		}
 		want := snapshot(g.store)
 		killed := cfg
@@ -297,7 +298,7 @@ func TestAKilledProcessLosesNothingAcknowledged(t *testing.T) {
 		if !equalSnapshots(t, want, snapshot(after.store)) {
 			t.Errorf("sync %s: the state is another one", sync)
 		}
-		after.push(t, put("/job/new", 1))
+		after.push(t, testkit.Put("/job/new", 1))
 		after.stop()
 		g.stop()
 	}
@@ -309,22 +310,22 @@ func TestAHoleAtTheEndDoesNotStopPushes(t *testing.T) {
 	s.opts.Port = s.Addr().(*net.TCPAddr).Port // also when it starts again
 	p := startProxy(t, s.Addr().String())
 	g, other := startGateway(t, Config{URL: p.url()}), startGateway(t, Config{URL: s.ClientURL()})
-	other.push(t, put("/job/a", 1), put("/job/b", 1))
+	other.push(t, testkit.Put("/job/a", 1), testkit.Put("/job/b", 1))
 	g.catchUp(t)
 	p.away(true)
-	within(t, "the loss is noticed", func() bool { return !g.Status().Connected })
-	other.push(t, put("/job/c", 4711))
+	testkit.Eventually(t, "the loss is noticed", func() bool { return !g.Status().Connected })
+	other.push(t, testkit.Put("/job/c", 4711))
 	other.stop()
 	s.halt()
 	flip(t, s.opts.StoreDir, `job="x"} 4711`)
 	s.start(t)
 	p.away(false)
-	within(t, "the gateway is back", func() bool { return g.Status().Connected })
-	within(t, "it can ask", func() bool { _, err := g.CatchUp(context.Background()); return err == nil })
+	testkit.Eventually(t, "the gateway is back", func() bool { return g.Status().Connected })
+	testkit.Eventually(t, "it can ask", func() bool { _, err := g.CatchUp(context.Background()); return err == nil })
 	if st := g.Status(); st.Applied != 3 || st.Holes != 1 || g.replays() != 1 {
 		t.Errorf("got %+v, %d replays", st, g.replays())
 	}
-	g.push(t, put("/job/c", 2))
+	g.push(t, testkit.Put("/job/c", 2))
 }
 
 // What a replay does not get, since it is replaced while it reads, must be there
@@ -333,7 +334,7 @@ func TestAHoleAtTheEndDoesNotStopPushes(t *testing.T) {
 func TestAReplayWaitsForWhatHasReplacedOthers(t *testing.T) {
 	s := startServer(t)
 	g := startGateway(t, Config{URL: s.ClientURL()})
-	g.push(t, put("/job/a", 1), put("/job/b", 1), put("/job/a", 2), put("/job/b", 2))
+	g.push(t, testkit.Put("/job/a", 1), testkit.Put("/job/b", 1), testkit.Put("/job/a", 2), testkit.Put("/job/b", 2))
 	ctx := context.Background()
 	reader, err := openGateway(Config{URL: s.ClientURL()})
 	if err != nil {
@@ -342,17 +343,17 @@ func TestAReplayWaitsForWhatHasReplacedOthers(t *testing.T) {
 	defer reader.Close(ctx)
 	// It began when the stream ended at 2, and the first event has been replaced.
 	r := &replayRun{follower: &follower{Bus: reader.Bus, store: reader.store}, into: reader.store, target: 2}
-	r.into.Apply(2, put("/job/b", 1))
+	r.into.Apply(2, testkit.Put("/job/b", 1))
 	if r.reached(ctx) || r.target != 4 {
 		t.Errorf("complete without a, target %d", r.target)
 	}
-	r.into.Apply(3, put("/job/a", 2))
-	g.push(t, put("/job/c", 1)) // what comes afterwards is not waited for
-	if r.into.Apply(4, put("/job/b", 2)); r.into.Sequence() < r.target || !r.reached(ctx) {
+	r.into.Apply(3, testkit.Put("/job/a", 2))
+	g.push(t, testkit.Put("/job/c", 1)) // what comes afterwards is not waited for
+	if r.into.Apply(4, testkit.Put("/job/b", 2)); r.into.Sequence() < r.target || !r.reached(ctx) {
 		t.Errorf("not complete at %d, target %d", r.into.Sequence(), r.target)
 	}
 	whole := &replayRun{follower: r.follower, into: store.New(store.Settings{}), target: 1}
-	if whole.into.Apply(1, put("/job/a", 1)); !whole.reached(ctx) || whole.target != 1 {
+	if whole.into.Apply(1, testkit.Put("/job/a", 1)); !whole.reached(ctx) || whole.target != 1 {
 		t.Errorf("without a gap not complete, target %d", whole.target)
 	}
 }
@@ -373,7 +374,7 @@ func TestADamagedBlockDoesNotStopTheReplay(t *testing.T) {
 		t.Errorf("%d groups, %d missing", g.store.Groups(), s.Missing)
 	}
 	g.catchUp(t)
-	g.push(t, put("/job/new", 1))
+	g.push(t, testkit.Put("/job/new", 1))
 }
 
 // The same in the files of the embedded server: one event is lost.
@@ -388,7 +389,7 @@ func TestADamagedBlockOfTheEmbeddedServerCostsOneEvent(t *testing.T) {
 		t.Errorf("%d groups, %+v", g.store.Groups(), s)
 	}
 	g.catchUp(t)
-	g.push(t, put("/job/new", 1))
+	g.push(t, testkit.Put("/job/new", 1))
 }
 
 // pushLarge pushes 400 groups of 60 KB, which are several blocks.
@@ -399,7 +400,7 @@ func pushLarge(t *testing.T, g *gateway) {
 		events := make([]store.Event, 10)
 		for j := range events {
 			events[j] = large
-			events[j].Key = mustKey(fmt.Sprintf("/job/large/n/%d", i*10+j))
+			events[j].Key = testkit.MustKey(fmt.Sprintf("/job/large/n/%d", i*10+j))
 		}
 		g.push(t, events...)
 	}

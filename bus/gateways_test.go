@@ -31,7 +31,7 @@ func (g *gateway) introduce(t testing.TB, version string) {
 func (g *gateway) all(t testing.TB, want int) []Gateway {
 	t.Helper()
 	var gateways []Gateway
-	within(t, fmt.Sprintf("%d gateways answer", want), func() bool {
+	testkit.Eventually(t, fmt.Sprintf("%d gateways answer", want), func() bool {
 		var err error
 		if gateways, err = g.Gateways(context.Background()); err != nil {
 			t.Fatal(err)
@@ -44,7 +44,7 @@ func (g *gateway) all(t testing.TB, want int) []Gateway {
 // settledAt waits until a store is settled at a sequence, and returns its digest.
 func settledAt(t testing.TB, st *store.Store, seq uint64) store.Digest {
 	t.Helper()
-	within(t, fmt.Sprintf("settled at %d", seq), func() bool { d := st.Digest(); return d.Settled && d.Sequence >= seq })
+	testkit.Eventually(t, fmt.Sprintf("settled at %d", seq), func() bool { d := st.Digest(); return d.Settled && d.Sequence >= seq })
 	return st.Digest()
 }
 
@@ -62,16 +62,16 @@ func TestGatewaysHaveTheSameDigest(t *testing.T) {
 		}
 		for _, g := range []*gateway{a, b} {
 			n++
-			event.Key = mustKey(fmt.Sprintf("/job/%d", n))
+			event.Key = testkit.MustKey(fmt.Sprintf("/job/%d", n))
 			g.push(t, event)
 		}
 	}
-	a.push(t, store.Event{Op: store.OpExpire, Key: mustKey("/job/1"), PushTime: 1, Expires: 2, Forget: 3})
+	a.push(t, store.Event{Op: store.OpExpire, Key: testkit.MustKey("/job/1"), PushTime: 1, Expires: 2, Forget: 3})
 	a.push(t, deleted("/job/2"))
 	for i := range 300 {
-		a.push(t, put(fmt.Sprintf("/job/many%d", i), i))
+		a.push(t, testkit.Put(fmt.Sprintf("/job/many%d", i), i))
 	}
-	last := b.push(t, put("/job/last", 1))[0]
+	last := b.push(t, testkit.Put("/job/last", 1))[0]
 	want := settledAt(t, a.store, last)
 	if want.Sequence != last {
 		t.Fatalf("a gateway is at %d, want %d", want.Sequence, last)
@@ -97,12 +97,12 @@ func TestAGatewayThatLagsIsNotSettled(t *testing.T) {
 	a := startGateway(t, cfg)
 	proxy := startProxy(t, server.Addr().String())
 	lags := startGateway(t, Config{URL: proxy.url()})
-	last := a.push(t, put("/job/x", 0))[0]
+	last := a.push(t, testkit.Put("/job/x", 0))[0]
 	settledAt(t, lags.store, last)
 	before, _ := lags.store.Gaps()
 	proxy.away(true)
 	for i := range 600 {
-		last = a.push(t, put(fmt.Sprintf("/job/x/instance/%d", i%3), i))[0]
+		last = a.push(t, testkit.Put(fmt.Sprintf("/job/x/instance/%d", i%3), i))[0]
 	}
 	proxy.away(false)
 	want := a.store.Digest()
@@ -127,7 +127,7 @@ func TestGatewaysTellOfEachOther(t *testing.T) {
 	a, b := startGateway(t, cfg), startGateway(t, cfg)
 	a.introduce(t, "1.0.0")
 	b.introduce(t, "1.1.0")
-	seq := a.push(t, put("/job/x", 1))[0]
+	seq := a.push(t, testkit.Put("/job/x", 1))[0]
 	settledAt(t, b.store, seq)
 	gateways := a.all(t, 2)
 	for _, g := range gateways {
@@ -150,7 +150,7 @@ func TestGatewaysTellOfEachOther(t *testing.T) {
 		t.Errorf("got %+v", alone)
 	}
 	server.halt()
-	within(t, "disconnected", func() bool { return !a.Status().Connected })
+	testkit.Eventually(t, "disconnected", func() bool { return !a.Status().Connected })
 	start := time.Now()
 	alone, err := a.Gateways(context.Background())
 	if err == nil || len(alone) != 1 || alone[0].Connected {
@@ -224,7 +224,7 @@ func TestGatewaysBoundWhatOthersSend(t *testing.T) {
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	within(t, "many answer", func() bool {
+	testkit.Eventually(t, "many answer", func() bool {
 		gateways, err := a.Gateways(context.Background())
 		if err != nil || len(gateways) > maxGateways {
 			t.Fatalf("%d gateways, %v", len(gateways), err)
@@ -238,7 +238,7 @@ func TestGatewaysBoundWhatOthersSend(t *testing.T) {
 func TestGatewaysAnswerNoSubjectOfTheirOwn(t *testing.T) {
 	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}})
 	g.introduce(t, "v")
-	g.push(t, put("/job/x", 1))
+	g.push(t, testkit.Put("/job/x", 1))
 	for _, reply := range []string{"sluice.log.job=x", "$JS.API.STREAM.PURGE.SLUICE"} {
 		if err := g.nc.PublishRequest("sluice.gateways", reply, nil); err != nil {
 			t.Fatal(err)
@@ -259,7 +259,7 @@ func TestGatewaysAnswerNoSubjectOfTheirOwn(t *testing.T) {
 
 func TestStreamStateOfASingleGateway(t *testing.T) {
 	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}})
-	seq := g.push(t, put("/job/x", 1))[0]
+	seq := g.push(t, testkit.Put("/job/x", 1))[0]
 	s, err := g.StreamState(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +278,7 @@ func TestGatewaysOfACluster(t *testing.T) {
 	for i, g := range members {
 		g.introduce(t, fmt.Sprint(i))
 	}
-	last := members[1].push(t, put("/job/x", 1))[0]
+	last := members[1].push(t, testkit.Put("/job/x", 1))[0]
 	sums := map[Sum]bool{}
 	servers := map[string]bool{}
 	for _, g := range members {
@@ -294,7 +294,7 @@ func TestGatewaysOfACluster(t *testing.T) {
 	if len(sums) != 1 || len(servers) != 3 || members[2].ClusterName() != "sluice" {
 		t.Errorf("digests %v, servers %v of cluster %q", sums, servers, members[2].ClusterName())
 	}
-	within(t, "all copies are current", func() bool {
+	testkit.Eventually(t, "all copies are current", func() bool {
 		s, err := members[2].StreamState(context.Background())
 		if err != nil || len(s.Copies) != 3 {
 			return false // the last one is being made

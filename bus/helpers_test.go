@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,41 +25,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// within waits until check is true.
-func within(t testing.TB, what string, check func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !check() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", patience, what)
-		}
-		time.Sleep(2 * time.Millisecond) // the pace of polling
-	}
-}
-
-// logBuffer keeps what is logged.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // gateway is a bus that follows into a store.
 type gateway struct {
 	*Bus
 	store *store.Store
-	log   *logBuffer
+	log   *testkit.Log
 	stop  func() // orderly, as main does it
 }
 
@@ -70,7 +39,7 @@ func startGateway(t testing.TB, cfg Config) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	within(t, "ready", func() bool { return g.Status().Ready })
+	testkit.Eventually(t, "ready", func() bool { return g.Status().Ready })
 	return g
 }
 
@@ -84,7 +53,7 @@ func tryGateway(t testing.TB, cfg Config) (*gateway, error) {
 
 // openGateway returns one that does not follow the stream.
 func openGateway(cfg Config) (*gateway, error) {
-	g := &gateway{store: store.New(store.Settings{}), log: &logBuffer{}}
+	g := &gateway{store: store.New(store.Settings{}), log: &testkit.Log{}}
 	logger := slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	var err error
 	if g.Bus, err = Open(context.Background(), cfg, logger, prometheus.NewRegistry()); err != nil {
@@ -146,7 +115,7 @@ func (g *gateway) push(t testing.TB, events ...store.Event) []uint64 {
 func (g *gateway) group(path string) string { return groupText(g.store, path) }
 
 func groupText(st *store.Store, path string) string {
-	grp := st.Group(mustKey(path))
+	grp := st.Group(testkit.MustKey(path))
 	if grp == nil {
 		return ""
 	}
@@ -157,14 +126,9 @@ func groupText(st *store.Store, path string) string {
 	return b.String()
 }
 
-func mustKey(path string) store.Key { return testkit.MustKey(path) }
-
-func families(text string) []store.Family { return testkit.Families(text) }
-
-// put is an event that makes a group have one sample.
-func put(path string, value int) store.Event { return testkit.Put(path, value) }
-
-func deleted(path string) store.Event { return store.Event{Op: store.OpDelete, Key: mustKey(path)} }
+func deleted(path string) store.Event {
+	return store.Event{Op: store.OpDelete, Key: testkit.MustKey(path)}
+}
 
 func wipe() store.Event { return store.Event{Op: store.OpWipe} }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -20,9 +21,9 @@ func (g *gateway) past(t *testing.T, path string, n int) (string, uint64) {
 	t.Helper()
 	var events []HistoryEntry
 	var kept uint64
-	within(t, "the stream answers", func() (ok bool) { // a slow machine may need another try
+	testkit.Eventually(t, "the stream answers", func() (ok bool) { // a slow machine may need another try
 		var err error
-		if events, kept, err = g.History(t.Context(), mustKey(path), n); err != nil && !unanswered(err) {
+		if events, kept, err = g.History(t.Context(), testkit.MustKey(path), n); err != nil && !unanswered(err) {
 			t.Fatal(err)
 		}
 		return err == nil
@@ -36,7 +37,7 @@ func (g *gateway) past(t *testing.T, path string, n int) (string, uint64) {
 		if p.Time.IsZero() {
 			t.Errorf("event %d has no time", p.Sequence)
 		}
-		if p.Err == nil && p.Event.Key.Path() != mustKey(path).Path() {
+		if p.Err == nil && p.Event.Key.Path() != testkit.MustKey(path).Path() {
 			t.Errorf("event %d is of %s", p.Sequence, p.Event.Key)
 		}
 		for _, f := range p.Event.Families {
@@ -57,15 +58,15 @@ func TestHistory(t *testing.T) {
 		}
 	}
 	f("/job/none", 10, "", 0)
-	g.push(t, put("/job/a", 1), put(long, 2), put("/job/a", 3), put("/job/b", 4))
-	failed := put("/job/a", 5)
+	g.push(t, testkit.Put("/job/a", 1), testkit.Put(long, 2), testkit.Put("/job/a", 3), testkit.Put("/job/b", 4))
+	failed := testkit.Put("/job/a", 5)
 	failed.Op = store.OpFail
 	g.push(t, failed)
 	f("/job/a", 10, "5 fail 5, 3 put 3, 1 put 1", 3)
 	f("/job/a", 2, "5 fail 5, 3 put 3", 3)
 	f(long, 10, "2 put 2", 1)
 	for i := range 6 {
-		g.push(t, put("/job/a", 10+i))
+		g.push(t, testkit.Put("/job/a", 10+i))
 	}
 	f("/job/a", 10, "11 put 15, 10 put 14, 9 put 13, 8 put 12, 7 put 11", 5)
 	// What is no event is told, and does not stand in the way.
@@ -76,11 +77,11 @@ func TestHistory(t *testing.T) {
 	// What is read here changes nothing of what is followed.
 	g.push(t, deleted(long))
 	f(long, 10, "13 delete", 1)
-	g.push(t, put(long, 6), wipe())
+	g.push(t, testkit.Put(long, 6), wipe())
 	f("/job/a", 10, "", 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := g.History(ctx, mustKey("/job/a"), 1); !errors.Is(err, context.Canceled) {
+	if _, _, err := g.History(ctx, testkit.MustKey("/job/a"), 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: got %v", err)
 	}
 }
@@ -93,7 +94,7 @@ func TestHistoryIsLong(t *testing.T) {
 		for from := 0; from < many; from += 500 {
 			var events []store.Event
 			for i := from; i < min(from+500, many); i++ {
-				events = append(events, put(path, i))
+				events = append(events, testkit.Put(path, i))
 			}
 			g.push(t, events...)
 		}
@@ -107,7 +108,7 @@ func TestHistoryIsLong(t *testing.T) {
 	if got, kept := g.past(t, "/job/dense", 2); got != want || kept != many {
 		t.Errorf("far from the end: got %q of %d, want %q of %d", got, kept, want, many)
 	}
-	g.push(t, put("/job/dense", 7))
+	g.push(t, testkit.Put("/job/dense", 7))
 	want = fmt.Sprintf("%d put 7, %d put %d", 2*many+1, many, many-1)
 	if got, _ := g.past(t, "/job/dense", 2); got != want {
 		t.Errorf("one at the end: got %q, want %q", got, want)
@@ -122,7 +123,7 @@ func TestHistoryInACluster(t *testing.T) {
 	}
 	members := startMembers(t, configs...)
 	for round := range 6 {
-		members[round%3].push(t, put("/job/a", round))
+		members[round%3].push(t, testkit.Put("/job/a", round))
 	}
 	for i, g := range members {
 		same(t, []*gateway{g}, "/job/a", 5)
@@ -136,14 +137,14 @@ func TestHistoryInACluster(t *testing.T) {
 func TestHistoryOfAStreamThatIsAway(t *testing.T) {
 	server := startServer(t)
 	g := startGateway(t, Config{URL: server.ClientURL()})
-	g.push(t, put("/job/a", 1))
+	g.push(t, testkit.Put("/job/a", 1))
 	server.halt()
-	if _, _, err := g.History(t.Context(), mustKey("/job/a"), 1); err == nil {
+	if _, _, err := g.History(t.Context(), testkit.MustKey("/job/a"), 1); err == nil {
 		t.Error("no error")
 	}
 	server.start(t)
-	within(t, "the stream is back", func() bool {
-		events, _, err := g.History(t.Context(), mustKey("/job/a"), 1)
+	testkit.Eventually(t, "the stream is back", func() bool {
+		events, _, err := g.History(t.Context(), testkit.MustKey("/job/a"), 1)
 		return err == nil && len(events) == 1
 	})
 }
@@ -153,8 +154,8 @@ func TestHistoryOfAStreamThatIsAway(t *testing.T) {
 func TestHistoryWaitsForJetStream(t *testing.T) {
 	server := startServer(t)
 	g := startGateway(t, Config{URL: server.ClientURL()})
-	g.push(t, put("/job/a", 1))
-	within(t, "History outlasts a short absence", func() bool { // a slow machine may need another try
+	g.push(t, testkit.Put("/job/a", 1))
+	testkit.Eventually(t, "History outlasts a short absence", func() bool { // a slow machine may need another try
 		if err := server.DisableJetStream(); err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +163,7 @@ func TestHistoryWaitsForJetStream(t *testing.T) {
 		time.AfterFunc(100*time.Millisecond, func() {
 			enabled <- server.EnableJetStream(&natsserver.JetStreamConfig{StoreDir: server.opts.StoreDir})
 		})
-		events, _, err := g.History(t.Context(), mustKey("/job/a"), 1)
+		events, _, err := g.History(t.Context(), testkit.MustKey("/job/a"), 1)
 		if err := <-enabled; err != nil {
 			t.Fatal(err)
 		}

@@ -13,10 +13,10 @@ import (
 // has to be delivered first.
 func TestOwnEventsAreAppliedWhenAcknowledged(t *testing.T) {
 	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}})
-	g.push(t, put("/job/j/instance/first", 1)) // the follower follows by now
+	g.push(t, testkit.Put("/job/j/instance/first", 1)) // the follower follows by now
 	for i := range 50 {
 		after := g.store.Sequence()
-		seqs, err := g.Append(context.Background(), after, []store.Event{put("/job/j", i), put("/job/k", i)})
+		seqs, err := g.Append(context.Background(), after, []store.Event{testkit.Put("/job/j", i), testkit.Put("/job/k", i)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func TestOwnEventsAreWhatAReplayMakesOfThem(t *testing.T) {
 	for name, event := range testkit.Events(t) {
 		cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: embed.SyncInterval}}
 		g := startGateway(t, cfg)
-		g.push(t, put("/job/other", 1))
+		g.push(t, testkit.Put("/job/other", 1))
 		g.push(t, event)
 		live := snapshot(g.store)
 		g.stop()
@@ -50,8 +50,8 @@ func TestLocalApplyKeepsTheOrderOfTheStream(t *testing.T) {
 	server := startServer(t)
 	a, b := startGateway(t, Config{URL: server.ClientURL()}), startGateway(t, Config{URL: server.ClientURL()})
 	for i := range 100 {
-		a.push(t, put("/job/shared", 2*i), put("/job/a", i))
-		b.push(t, put("/job/shared", 2*i+1), put("/job/b", i))
+		a.push(t, testkit.Put("/job/shared", 2*i), testkit.Put("/job/a", i))
+		b.push(t, testkit.Put("/job/shared", 2*i+1), testkit.Put("/job/b", i))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

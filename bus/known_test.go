@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 )
 
 func TestRedactURL(t *testing.T) {
@@ -28,7 +29,7 @@ func TestRedactURL(t *testing.T) {
 // What is known of the stream is what the stream says, without a question.
 func TestKnown(t *testing.T) {
 	g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir()}, History: 3})
-	g.push(t, put("/job/x", 1), put("/job/x", 2), put("/job/y", 3))
+	g.push(t, testkit.Put("/job/x", 1), testkit.Put("/job/x", 2), testkit.Put("/job/y", 3))
 	if _, err := g.streamInfo(t.Context()); err != nil { // as is done every few seconds
 		t.Fatal(err)
 	}

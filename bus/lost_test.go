@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -19,7 +20,7 @@ func TestALostAcknowledgementIsFoundOut(t *testing.T) {
 	s := startServer(t)
 	p := startProxy(t, s.Addr().String())
 	g := startGateway(t, Config{URL: p.url(), PublishTimeout: patience})
-	g.push(t, put("/job/a", 1))
+	g.push(t, testkit.Put("/job/a", 1))
 	f := func(name string, during func()) {
 		t.Helper()
 		var unkind sync.WaitGroup
@@ -36,13 +37,13 @@ func TestALostAcknowledgementIsFoundOut(t *testing.T) {
 	}
 	p.mute.Store(true) // the events arrive, the answers do not
 	f("answers swallowed", func() {
-		within(t, "the events land", func() bool { return streamLast(t, s) >= 11 })
+		testkit.Eventually(t, "the events land", func() bool { return streamLast(t, s) >= 11 })
 		p.cut()
 		p.mute.Store(false)
 	})
 	p.away(true)
 	f("server not reachable", func() {
-		within(t, "the loss is noticed", func() bool { return !g.Status().Connected })
+		testkit.Eventually(t, "the loss is noticed", func() bool { return !g.Status().Connected })
 		p.away(false)
 	})
 	if got := streamLast(t, s); got != 21 {
@@ -71,7 +72,7 @@ func TestAnUnreachableServerIsToldInTime(t *testing.T) {
 	s := startServer(t)
 	p := startProxy(t, s.Addr().String())
 	g := startGateway(t, Config{URL: p.url(), PublishTimeout: 300 * time.Millisecond})
-	g.push(t, put("/job/a", 1))
+	g.push(t, testkit.Put("/job/a", 1))
 	p.away(true)
 	for range 2 {
 		start := time.Now()
@@ -87,11 +88,11 @@ func TestAnUnreachableServerIsToldInTime(t *testing.T) {
 		t.Error("the store has forgotten what it had")
 	}
 	p.away(false)
-	within(t, "it works again", func() bool {
+	testkit.Eventually(t, "it works again", func() bool {
 		_, err := g.CatchUp(context.Background())
 		return err == nil && g.Status().Connected
 	})
-	g.push(t, put("/job/b", 1))
+	g.push(t, testkit.Put("/job/b", 1))
 }
 
 // The connection is cut at random moments while two gateways push. What Append
@@ -132,7 +133,7 @@ func TestAppendSaysTheTruthOverABadLink(t *testing.T) {
 			for i := range 15 {
 				events := make([]store.Event, 1+i%7)
 				for j := range events {
-					events[j] = put(fmt.Sprintf("/job/g%d/i/%d-%d", n, i, j), i*10+j)
+					events[j] = testkit.Put(fmt.Sprintf("/job/g%d/i/%d-%d", n, i, j), i*10+j)
 				}
 				seqs, err := g.Append(context.Background(), g.store.Sequence(), events)
 				known := err == nil || !errors.Is(err, ErrUnavailable)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -39,13 +40,13 @@ func TestObserve(t *testing.T) {
 		o := &observed{}
 		g.Observe(o.note)
 		g.follow(t)
-		within(t, "ready", func() bool { return g.Status().Ready })
+		testkit.Eventually(t, "ready", func() bool { return g.Status().Ready })
 		return g, o
 	}
 	a, seenByA := start()
 	var want []string
 	for i := range 20 {
-		a.push(t, put(fmt.Sprintf("/job/a%d", i), i))
+		a.push(t, testkit.Put(fmt.Sprintf("/job/a%d", i), i))
 		want = append(want, fmt.Sprintf("%d put /job/a%d", i+1, i))
 	}
 	b, seenByB := start()
@@ -53,10 +54,10 @@ func TestObserve(t *testing.T) {
 		t.Errorf("the replay has told %v", got)
 	}
 	more := []string{"21 put /job/b", "22 delete /job/a0", "23 wipe ", "24 put /job/c"}
-	for i, e := range []store.Event{put("/job/b", 1), deleted("/job/a0"), wipe(), put("/job/c", 1)} {
+	for i, e := range []store.Event{testkit.Put("/job/b", 1), deleted("/job/a0"), wipe(), testkit.Put("/job/c", 1)} {
 		b.push(t, e)
 		// Not all at once: a delete takes what is older out of the stream.
-		within(t, "the other gateway has it", func() bool { return len(seenByA.all()) == 21+i })
+		testkit.Eventually(t, "the other gateway has it", func() bool { return len(seenByA.all()) == 21+i })
 	}
 	if got := seenByA.all(); !slices.Equal(got, append(want, more...)) {
 		t.Errorf("the first gateway has seen %v", got)

@@ -25,6 +25,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 )
 
 func write(t *testing.T, text string) string {
@@ -116,7 +117,7 @@ func TestOpenNamesWhatStandsInTheWay(t *testing.T) {
 	unusable := func(name, want string, cfg jetstream.StreamConfig) {
 		t.Helper()
 		cfg.Name, cfg.Subjects = "SLUICE", []string{"sluice.log.*"}
-		within(t, "the server has forgotten the last one", func() bool {
+		testkit.Eventually(t, "the server has forgotten the last one", func() bool {
 			_, err := js.CreateStream(context.Background(), cfg)
 			return err == nil
 		})
@@ -137,7 +138,7 @@ func TestOpenNamesWhatStandsInTheWay(t *testing.T) {
 func TestSettingsOfAStreamAreBroughtUpToDate(t *testing.T) {
 	s := startServer(t)
 	first := startGateway(t, Config{URL: s.ClientURL()})
-	first.push(t, put("/job/a", 1))
+	first.push(t, testkit.Put("/job/a", 1))
 	info, err := first.streamInfo(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +194,7 @@ func TestServerConfigurationsLeaveSluiceItsAccount(t *testing.T) {
 		t.Helper()
 		cfg.Server.DataDir, cfg.Server.ConfigFile = t.TempDir(), write(t, text)
 		g := startGateway(t, cfg)
-		g.push(t, put("/job/a", 1))
+		g.push(t, testkit.Put("/job/a", 1))
 		if len(opts) == 0 {
 			return
 		}
@@ -243,11 +244,11 @@ func TestAServerWithTLSIsStillOurs(t *testing.T) {
 	for _, verify := range []string{"", ", verify: true", ", verify_and_map: true"} {
 		text := fmt.Sprintf("listen: 127.0.0.1:-1, tls { cert_file: %q, key_file: %q, ca_file: %q%s }, authorization { users: [{user: u, password: p}] }", cert, keyFile, cert, verify)
 		g := startGateway(t, Config{Server: embed.Config{DataDir: t.TempDir(), ConfigFile: write(t, text)}})
-		g.push(t, put("/job/a", 1))
+		g.push(t, testkit.Put("/job/a", 1))
 		// The same server is an external one for another gateway.
 		if verify == "" {
 			external := startGateway(t, Config{URL: strings.Replace(g.ClientURL(), "tls://", "tls://u:p@", 1), TLSCA: cert})
-			external.push(t, put("/job/b", 1))
+			external.push(t, testkit.Put("/job/b", 1))
 		}
 	}
 }
@@ -256,7 +257,7 @@ func TestALockEndsWithItsBus(t *testing.T) {
 	cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"}}
 	for i := range 3 {
 		g := startGateway(t, cfg)
-		g.push(t, put("/job/a", i))
+		g.push(t, testkit.Put("/job/a", i))
 		g.stop()
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -24,7 +25,7 @@ func TestAServerThatCouldNotWriteIsStartedAgain(t *testing.T) {
 			cfg := Config{Server: embed.Config{DataDir: t.TempDir(), Sync: sync, Listen: "127.0.0.1:0"}, PublishTimeout: 2 * time.Second}
 			g := startGateway(t, cfg)
 			url := g.ClientURL()
-			g.push(t, put("/job/a", 1))
+			g.push(t, testkit.Put("/job/a", 1))
 			msgs, err := filepath.Glob(filepath.Join(cfg.Server.DataDir, "jetstream", "$G", "streams", "SLUICE", "msgs"))
 			if err != nil || len(msgs) != 1 {
 				t.Fatal(msgs, err)
@@ -35,7 +36,7 @@ func TestAServerThatCouldNotWriteIsStartedAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			last, n := g.store.Sequence(), 0
-			within(t, "the stream cannot be written", func() bool {
+			testkit.Eventually(t, "the stream cannot be written", func() bool {
 				n++
 				seqs, err := g.tryPush(bulky(n))
 				if err == nil {
@@ -43,18 +44,18 @@ func TestAServerThatCouldNotWriteIsStartedAgain(t *testing.T) {
 				}
 				return errors.Is(err, ErrUnavailable)
 			})
-			within(t, "the gateway says so", func() bool { return !g.Status().Connected })
+			testkit.Eventually(t, "the gateway says so", func() bool { return !g.Status().Connected })
 			if g.Status().Waiting == "" || !g.shows("/job/a", 1) {
 				t.Errorf("it says %q and shows %q", g.Status().Waiting, g.group("/job/a"))
 			}
 			if err := os.RemoveAll(block); err != nil {
 				t.Fatal(err)
 			}
-			within(t, "pushes are taken again", func() bool {
-				_, err := g.tryPush(put("/job/b", 2))
+			testkit.Eventually(t, "pushes are taken again", func() bool {
+				_, err := g.tryPush(testkit.Put("/job/b", 2))
 				return err == nil
 			})
-			within(t, "the gateway says so", func() bool { return g.Status().Connected && g.shows("/job/b", 2) })
+			testkit.Eventually(t, "the gateway says so", func() bool { return g.Status().Connected && g.shows("/job/b", 2) })
 			if g.store.Sequence() <= last || g.ClientURL() != url {
 				t.Errorf("it has %d after %d, and listens at %s, not %s", g.store.Sequence(), last, g.ClientURL(), url)
 			}
@@ -81,10 +82,10 @@ func TestAMemberThatCouldNotWriteIsStartedAgain(t *testing.T) {
 	configs := memberConfigs(t, 3)
 	members := startMembers(t, configs...)
 	g := members[0]
-	g.push(t, put("/job/a", 1))
+	g.push(t, testkit.Put("/job/a", 1))
 	same(t, members, "/job/a", 1)
 	bad := members[1]
-	within(t, "one that follows has its copy", func() bool {
+	testkit.Eventually(t, "one that follows has its copy", func() bool {
 		info, err := g.streamInfo(context.Background())
 		if err != nil || currentCopies(info) != 3 {
 			return false
@@ -103,20 +104,20 @@ func TestAMemberThatCouldNotWriteIsStartedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	within(t, "the member cannot write", func() bool {
+	testkit.Eventually(t, "the member cannot write", func() bool {
 		n++
 		g.push(t, bulky(n))
 		return !bad.Status().Connected
 	})
-	g.push(t, put("/job/b", 2))
+	g.push(t, testkit.Put("/job/b", 2))
 	if err := os.RemoveAll(block); err != nil {
 		t.Fatal(err)
 	}
-	within(t, "all copies are current again", func() bool {
+	testkit.Eventually(t, "all copies are current again", func() bool {
 		info, err := g.streamInfo(context.Background())
 		return err == nil && currentCopies(info) == 3 && bad.Status().Connected
 	})
-	bad.push(t, put("/job/c", 3))
+	bad.push(t, testkit.Put("/job/c", 3))
 	for path, want := range map[string]int{"/job/a": 1, "/job/b": 2, "/job/c": 3} {
 		same(t, members, path, want)
 	}
@@ -131,11 +132,11 @@ func (g *gateway) tryPush(e store.Event) ([]uint64, error) {
 
 // bulky is a push of half a megabyte that does not compress.
 func bulky(n int) store.Event {
-	e := put("/job/bulky/instance/"+strconv.Itoa(n), n)
+	e := testkit.Put("/job/bulky/instance/"+strconv.Itoa(n), n)
 	text := make([]byte, 1<<19)
 	for i := range text {
 		text[i] = 'a' + byte(rand.IntN(26))
 	}
-	e.Families = families(fmt.Sprintf("# TYPE m gauge\nm{instance=\"\",job=\"x\",text=%q} 1\n", text))
+	e.Families = testkit.Families(fmt.Sprintf("# TYPE m gauge\nm{instance=\"\",job=\"x\",text=%q} 1\n", text))
 	return e
 }

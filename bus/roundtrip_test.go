@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -15,7 +16,7 @@ func TestWhatIsAppendedIsSeenAndReplayed(t *testing.T) {
 		for _, batch := range []int{1, 3, 40, 1500} {
 			events := make([]store.Event, batch)
 			for i := range events {
-				events[i] = put(fmt.Sprintf("/job/j/instance/i%d", i), batch*10000+i)
+				events[i] = testkit.Put(fmt.Sprintf("/job/j/instance/i%d", i), batch*10000+i)
 			}
 			before := g.store.Sequence()
 			seqs := g.push(t, events...)
@@ -25,7 +26,7 @@ func TestWhatIsAppendedIsSeenAndReplayed(t *testing.T) {
 				}
 			}
 		}
-		g.push(t, deleted("/job/j/instance/i7"), put("/job/j/instance/i8", 1), deleted("/job/j/instance/i8"), put("/job/j/instance/i9", 5))
+		g.push(t, deleted("/job/j/instance/i7"), testkit.Put("/job/j/instance/i8", 1), deleted("/job/j/instance/i8"), testkit.Put("/job/j/instance/i9", 5))
 		state := snapshot(g.store)
 		if len(state) != 1498 || g.group("/job/j/instance/i9") == "" {
 			t.Fatalf("%d groups", len(state))

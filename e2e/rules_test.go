@@ -15,7 +15,7 @@ import (
 // expires. Its groups can still be pushed to, and other jobs are not affected.
 func TestQuotaFreesItself(t *testing.T) {
 	s := newSite(t)
-	s.record("rules.yml", "rules:\n- match: job=~\"ci|random-.*\"\n  max_groups: 2\n- match: '{kind=\"pod\"}'\n  ttl: 2s\n")
+	s.record("rules.yml", "rules:\n- match: job=~\"ci|random-.*\"\n  max_groups: 2\n  max_groups_by: [job]\n- match: '{kind=\"pod\"}'\n  ttl: 2s\n")
 	g := s.start("--group.rules="+s.dir+"/rules.yml", "--group.forget-after=1h")
 	push := func(code int, group string) string {
 		t.Helper()
@@ -24,12 +24,12 @@ func TestQuotaFreesItself(t *testing.T) {
 	push(http.StatusOK, "ci/instance/1")
 	push(http.StatusOK, "ci/instance/2")
 	text := push(http.StatusTooManyRequests, "ci/instance/3")
-	if !strings.Contains(text, `job "ci" has 2 groups`) || !strings.Contains(text, "--group.rules") {
+	if !strings.HasSuffix(text, ` allows 2 groups with job="ci", and 2 exist (--group.rules)`+"\n") {
 		t.Errorf("the refusal says %q", text)
 	}
 	push(http.StatusOK, "ci/instance/1")
 	for i := range 2 {
-		push(http.StatusOK, fmt.Sprintf("random-1/instance/%d", i)) // each job has a quota of its own
+		push(http.StatusOK, fmt.Sprintf("random-1/instance/%d", i)) // max_groups_by gives each job a quota of its own
 		push(http.StatusOK, fmt.Sprintf("other/instance/%d", i))
 	}
 	push(http.StatusTooManyRequests, "random-1/instance/2")
@@ -44,6 +44,31 @@ func TestQuotaFreesItself(t *testing.T) {
 	})
 	push(http.StatusOK, "ci/instance/4") // a dead group is none, though it is remembered
 	push(http.StatusTooManyRequests, "ci/instance/3/kind/pod")
+}
+
+// The recipe of docs/dead-groups.md for Flink, whose job names end in random digits: all
+// groups that the rule matches count together.
+func TestQuotaOfRandomJobNames(t *testing.T) {
+	s := newSite(t)
+	s.record("rules.yml", "rules:\n- match: job=~\"flinkjob.*\"\n  ttl: 1h\n  max_groups: 3\n")
+	g := s.start("--group.rules="+s.dir+"/rules.yml", "--web.enable-lifecycle")
+	for i, job := range []string{"flinkjob3f9a", "flinkjob81c0", "flinkjobd4e7", "flinkjob5b21", "flinkjobaa06"} {
+		a, err := g.do(http.MethodPut, "/metrics/job/"+job, "a 1\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := map[bool]int{true: http.StatusOK, false: http.StatusTooManyRequests}[i < 3]; a.code != want {
+			t.Errorf("job %d: got %d %q, want %d", i+1, a.code, a.body, want)
+		}
+		if want := "rule 1 ({job=~\"flinkjob.*\"}) allows 3 groups in all, and 3 exist (--group.rules)\n"; i >= 3 && a.body != want {
+			t.Errorf("job %d: got %q, want %q", i+1, a.body, want)
+		}
+	}
+	// A higher limit counts from the reload.
+	s.record("rules.yml", "rules:\n- match: job=~\"flinkjob.*\"\n  max_groups: 4\n")
+	g.must(http.StatusOK, http.MethodPost, "/-/reload", "")
+	g.must(http.StatusOK, http.MethodPut, "/metrics/job/flinkjob5b21", "a 1\n")
+	g.must(http.StatusTooManyRequests, http.MethodPut, "/metrics/job/flinkjobaa06", "a 1\n")
 }
 
 // Rules set times to live and limits, and they can be reloaded.
@@ -80,7 +105,7 @@ func TestRulesByGroupingKey(t *testing.T) {
 		}
 	}
 	g.must(http.StatusOK, http.MethodPut, "/metrics/job/ci/instance/1", "a 1\n")
-	if a := g.must(http.StatusTooManyRequests, http.MethodPut, "/metrics/job/ci/instance/2", "a 1\n"); !strings.Contains(a.body, `job "ci" has 1 groups`) {
+	if a := g.must(http.StatusTooManyRequests, http.MethodPut, "/metrics/job/ci/instance/2", "a 1\n"); !strings.Contains(a.body, `rule 2 ({job="ci"}) allows 1 group in all, and 1 exists`) {
 		t.Errorf("the refusal says %q", a.body)
 	}
 

@@ -309,6 +309,13 @@ func (l *soakLoad) reset() time.Duration {
 	return gap
 }
 
+// accepted returns how many changes were accepted.
+func (l *soakLoad) accepted() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.counts[history.Accepted]
+}
+
 // since returns when a change was accepted last.
 func (l *soakLoad) since() time.Time {
 	l.mu.Lock()

@@ -29,8 +29,6 @@ type Change struct {
 	// Expires is when the group expires if the push is accepted, in nanoseconds
 	// since 1970; 0 for never.
 	Expires int64
-	// MaxOfJob is how many groups the job may have, 0 for any number.
-	MaxOfJob int
 	// Origin says for people where the change comes from: "http 192.0.2.1".
 	Origin string
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/bus"
+	"sluice/e2e/testkit"
 	"sluice/ingest/decode"
 	"sluice/store"
 )
@@ -203,7 +204,7 @@ func TestAChangeThatCannotBeJudgedIsRefused(t *testing.T) {
 		if (err != nil) != refused {
 			t.Errorf("change %d: got %v, refused should be %t", i, err, refused)
 		}
-		if group := g.store.Group(parseKey(t, fmt.Sprintf("/job/j%d", i))); (group == nil) != refused {
+		if group := g.store.Group(testkit.MustKey(fmt.Sprintf("/job/j%d", i))); (group == nil) != refused {
 			t.Errorf("change %d: got group %v, refused should be %t", i, group, refused)
 		}
 	}

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"sluice/bus"
@@ -34,21 +33,20 @@ func TestDeleteGroupsMany(t *testing.T) {
 }
 
 func TestQuota(t *testing.T) {
-	g := startGateway(t, bus.Config{}, defaultCommitter, func(_ *store.Settings, f *FrontConfig) {
-		f.Terms = func(key store.Key) Terms {
-			if job, _ := key.Get(store.JobLabel); job == "ci" {
-				return Terms{MaxOfJob: 2}
-			}
-			return Terms{}
+	g := startGateway(t, bus.Config{}, defaultCommitter)
+	g.store.SetQuotas(func(key store.Key) store.Quota {
+		if job, _ := key.Get(store.JobLabel); job == "ci" {
+			return store.Quota{Max: 2, Rule: `rule 1 ({job="ci"})`}
 		}
+		return store.Quota{}
 	})
 	for i := range 3 {
 		code, text := g.do("PUT", fmt.Sprintf("/metrics/job/ci/instance/%d", i), "a 1\n")
 		if want := map[bool]int{true: 200, false: 429}[i < 2]; code != want {
 			t.Errorf("group %d: got %d %q, want %d", i, code, text, want)
 		}
-		if code == 429 && (!strings.Contains(text, `job "ci" has 2 groups`) || !strings.Contains(text, "--group.rules")) {
-			t.Errorf("got %q, want job, limit and where it is from", text)
+		if code == 429 && (text != "rule 1 ({job=\"ci\"}) allows 2 groups in all, and 2 exist (--group.rules)\n") {
+			t.Errorf("got %q, want rule, limit and flag", text)
 		}
 	}
 	if code, _ := g.do("PUT", "/metrics/job/other", "a 1\n"); code != 200 {

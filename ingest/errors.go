@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"sluice/ingest/decode"
+	"sluice/ingest/quote"
 )
 
 // Code says why a change was refused. It determines the HTTP status and the code
@@ -124,7 +123,7 @@ func (e *Error) withReason(reason string) *Error {
 }
 
 func refuse(code Code, format string, args ...any) *Error {
-	e := &Error{Code: code, Reason: reasons[code], Message: tidy(fmt.Sprintf(format, args...))}
+	e := &Error{Code: code, Reason: reasons[code], Message: printable(fmt.Sprintf(format, args...))}
 	switch code {
 	case CodeBusy, CodeNotReady, CodeUnavailable:
 		e.RetryAfter = time.Second
@@ -143,25 +142,12 @@ func refuseBody(err error) *Error {
 	return refuse(CodeInvalid, "%v", err)
 }
 
-// tidy makes a message safe to print, and bounds it. Our own texts quote what
+// printable makes a message safe to print, and bounds it. Our own texts quote what
 // clients send; those of libraries may not.
-func tidy(message string) string {
-	odd := func(r rune) bool {
-		return r < ' ' && r != '\n' || r >= 0x7f && r <= 0x9f || r == utf8.RuneError || r == '\u2028' || r == '\u2029'
-	}
-	if strings.IndexFunc(message, odd) >= 0 {
-		var b strings.Builder
-		for _, r := range strings.ToValidUTF8(message, "?") {
-			if odd(r) && r != utf8.RuneError {
-				fmt.Fprintf(&b, `\x%02x`, r)
-			} else {
-				b.WriteRune(r)
-			}
-		}
-		message = b.String()
-	}
+func printable(message string) string {
+	message = quote.PrintableLines(message)
 	if len(message) <= maxMessage {
 		return message
 	}
-	return strings.ToValidUTF8(message[:maxMessage-len("...")], "") + "..."
+	return quote.Clip(message, maxMessage-len("..."))
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 
 	"sluice/bus"
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -60,7 +61,7 @@ func TestNamesThatBecomeTheSameAreRefused(t *testing.T) {
 	if n := g.refused(reasonInconsistent, viaHTTP); n != 4 {
 		t.Errorf("%v refusals are counted, want 4", n)
 	}
-	if got := g.store.Group(parseKey(t, "/job/y")).Refusal(); !strings.Contains(got, `untyped "a.b"`) {
+	if got := g.store.Group(testkit.MustKey("/job/y")).Refusal(); !strings.Contains(got, `untyped "a.b"`) {
 		t.Errorf("remembered is %q", got)
 	}
 }

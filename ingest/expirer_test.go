@@ -13,6 +13,7 @@ import (
 
 	"sluice/bus"
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -34,30 +35,12 @@ func (g *gateway) startExpirer(tb testing.TB) *Expirer {
 	return x
 }
 
-func eventually(tb testing.TB, what string, condition func() bool) {
-	tb.Helper()
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			tb.Fatalf("%s: not within %s", what, patience)
-		}
-	}
-}
-
-func parseKey(tb testing.TB, path string) store.Key {
-	tb.Helper()
-	key, err := store.ParseKey(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return key
-}
-
 // A group that is not pushed again dies after its time to live, and is forgotten
 // after a while; a refused push does not keep it alive, an accepted one does.
 func TestGroupsExpire(t *testing.T) {
 	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: time.Hour})
 	g.startExpirer(t)
-	renewed, refused, forever := parseKey(t, "/job/renewed"), parseKey(t, "/job/refused"), parseKey(t, "/job/forever")
+	renewed, refused, forever := testkit.MustKey("/job/renewed"), testkit.MustKey("/job/refused"), testkit.MustKey("/job/forever")
 	g.do("PUT", "/metrics/job/forever", "a 1\n")
 	g.do("PUT", "/metrics/job/renewed?ttl=1h", "a 1\n")
 	if code, text := g.do("PUT", "/metrics/job/refused?ttl=1h", "a 1\n"); code != 200 {
@@ -70,7 +53,7 @@ func TestGroupsExpire(t *testing.T) {
 		t.Fatalf("got %+v, want it alive until its time to live is over", group)
 	}
 	g.advance(time.Minute)
-	eventually(t, "the group that only refused pushes come to is dead", func() bool {
+	testkit.Eventually(t, "the group that only refused pushes come to is dead", func() bool {
 		group := g.store.Group(refused)
 		return group != nil && group.Dead()
 	})
@@ -86,13 +69,13 @@ func TestGroupsExpire(t *testing.T) {
 func TestDeadGroupsAreForgotten(t *testing.T) {
 	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: 2 * time.Hour})
 	g.startExpirer(t)
-	key := parseKey(t, "/job/x")
+	key := testkit.MustKey("/job/x")
 	g.do("PUT", "/metrics/job/x?ttl=1h", "a 1\n")
 	if text := scrapeText(g); !strings.Contains(text, "sluice_group_up{instance=\"\",job=\"x\"} 1\n") {
 		t.Errorf("got\n%s\nwant the group to be up", text)
 	}
 	g.advance(time.Hour)
-	eventually(t, "dead", func() bool { group := g.store.Group(key); return group != nil && group.Dead() })
+	testkit.Eventually(t, "dead", func() bool { group := g.store.Group(key); return group != nil && group.Dead() })
 	text := scrapeText(g)
 	if !strings.Contains(text, "sluice_group_up{instance=\"\",job=\"x\"} 0\n") || strings.Contains(text, "\na{") || strings.Contains(text, "push_time_seconds{") {
 		t.Errorf("got\n%s\nwant nothing but that the group is down", text)
@@ -101,7 +84,7 @@ func TestDeadGroupsAreForgotten(t *testing.T) {
 		t.Errorf("forgotten at %d, expired at %d", group.Forget(), group.Expires())
 	}
 	g.advance(2 * time.Hour)
-	eventually(t, "forgotten", func() bool { return g.store.Group(key) == nil })
+	testkit.Eventually(t, "forgotten", func() bool { return g.store.Group(key) == nil })
 	if text := scrapeText(g); text != "" {
 		t.Errorf("got\n%s\nwant nothing", text)
 	}
@@ -133,12 +116,12 @@ func TestPushesAtTheMomentOfExpiry(t *testing.T) {
 	for i := range groups {
 		go func() {
 			key := fmt.Sprintf("/job/x/instance/%d", i)
-			time.Sleep(time.Unix(0, g.store.Group(parseKey(t, key)).Expires()).Sub(g.now()) + time.Duration(i-groups/2)*time.Millisecond)
+			time.Sleep(time.Unix(0, g.store.Group(testkit.MustKey(key)).Expires()).Sub(g.now()) + time.Duration(i-groups/2)*time.Millisecond)
 			if code, text := g.do("PUT", "/metrics"+key+"?ttl=10h", "a 2\n"); code != 200 {
 				results <- fmt.Errorf("%s: %d %s", key, code, text)
 				return
 			}
-			if group := g.store.Group(parseKey(t, key)); group == nil || group.Dead() {
+			if group := g.store.Group(testkit.MustKey(key)); group == nil || group.Dead() {
 				results <- fmt.Errorf("%s is dead after its push was accepted", key)
 				return
 			}
@@ -171,19 +154,19 @@ func TestExpiryWhileAway(t *testing.T) {
 		g := startGateway(t, bus.Config{Server: embed.Config{DataDir: dir}}, cfg)
 		g.advance(45 * time.Minute)
 		x := g.startExpirer(t)
-		eventually(t, "swept", x.Swept)
+		testkit.Eventually(t, "swept", x.Swept)
 		if g.store.Groups() != 0 {
 			t.Error("groups are alive that should be dead")
 		}
 		for _, path := range []string{"/job/x", "/job/" + strings.Repeat("long", 100)} {
-			if group := g.store.Group(parseKey(t, path)); group == nil || !group.Dead() || group.PushTime() == 0 {
+			if group := g.store.Group(testkit.MustKey(path)); group == nil || !group.Dead() || group.PushTime() == 0 {
 				t.Errorf("group %s is %+v, want it dead", path, group)
 			}
 		}
 	})
 	t.Run("again", func(t *testing.T) {
 		g := startGateway(t, bus.Config{Server: embed.Config{DataDir: dir}}, cfg)
-		if group := g.store.Group(parseKey(t, "/job/x")); group == nil || !group.Dead() {
+		if group := g.store.Group(testkit.MustKey("/job/x")); group == nil || !group.Dead() {
 			t.Errorf("the replay says %+v, want it dead", group)
 		}
 	})
@@ -191,11 +174,11 @@ func TestExpiryWhileAway(t *testing.T) {
 
 func TestTTLs(t *testing.T) {
 	g := startGateway(t, bus.Config{}, defaultCommitter, func(_ *store.Settings, f *FrontConfig) {
-		f.Terms = func(key store.Key) Terms { return Terms{TTL: time.Hour} }
+		f.TTL = func(store.Key) time.Duration { return time.Hour }
 	})
 	conn := g.startService(t)
 	ttl := func(path string) time.Duration {
-		group := g.store.Group(parseKey(t, path))
+		group := g.store.Group(testkit.MustKey(path))
 		if group == nil {
 			return -1
 		}
@@ -253,7 +236,7 @@ func TestTTLs(t *testing.T) {
 func TestRefusedPushesDoNotRevive(t *testing.T) {
 	g := startGateway(t, bus.Config{}, CommitterConfig{Wait: patience, MaxWaiting: 1000, ForgetAfter: 3 * time.Hour})
 	g.startExpirer(t)
-	key := parseKey(t, "/job/x")
+	key := testkit.MustKey("/job/x")
 	refuse := func() {
 		t.Helper()
 		if code, text := g.do("PUT", "/metrics/job/x?ttl=1h", "a 1 1000\n"); code != 400 {
@@ -262,7 +245,7 @@ func TestRefusedPushesDoNotRevive(t *testing.T) {
 	}
 	g.do("PUT", "/metrics/job/x?ttl=1h", "a 1\n")
 	g.advance(time.Hour)
-	eventually(t, "dead", func() bool { refuse(); group := g.store.Group(key); return group != nil && group.Dead() })
+	testkit.Eventually(t, "dead", func() bool { refuse(); group := g.store.Group(key); return group != nil && group.Dead() })
 	forget := g.store.Group(key).Forget()
 	for range 10 {
 		refuse()
@@ -275,7 +258,7 @@ func TestRefusedPushesDoNotRevive(t *testing.T) {
 	}
 	g.advance(3 * time.Hour)
 	// Forgotten in its time, and what is refused then makes a group that is not up.
-	eventually(t, "forgotten", func() bool { group := g.store.Group(key); return group == nil || !group.Dead() })
+	testkit.Eventually(t, "forgotten", func() bool { group := g.store.Group(key); return group == nil || !group.Dead() })
 	refuse()
 	if group := g.store.Group(key); group == nil || group.Dead() || group.PushTime() != 0 {
 		t.Fatalf("a new group: %+v", group)

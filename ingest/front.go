@@ -28,8 +28,9 @@ type FrontConfig struct {
 	// Unchecked means that consistency is not checked. Accepted pushes are answered
 	// by 202 then.
 	Unchecked bool
-	// Terms returns the terms of a group; nil means none.
-	Terms func(store.Key) Terms
+	// TTL returns the time to live of a group whose push asks for none, 0 for none;
+	// nil means none for any group.
+	TTL func(store.Key) time.Duration
 }
 
 // Front is what the front ends for HTTP and NATS have in common. It turns a request
@@ -40,7 +41,7 @@ type Front struct {
 	metrics   *Metrics
 	keys      keyReader
 	bodies    *bodies
-	terms     func(store.Key) Terms
+	ttl       func(store.Key) time.Duration
 	options   decode.Options
 	now       func() time.Time
 }
@@ -49,16 +50,16 @@ type Front struct {
 // refusals.
 func NewFront(committer *Committer, refusals *Refusals, cfg FrontConfig, m *Metrics) *Front {
 	keys := newKeyReader(cfg.UTF8Names, cfg.Limits)
-	terms := cfg.Terms
-	if terms == nil {
-		terms = noTerms
+	ttl := cfg.TTL
+	if ttl == nil {
+		ttl = noTTL
 	}
 	return &Front{
 		committer: committer,
 		refusals:  refusals,
 		metrics:   m,
 		keys:      keys,
-		terms:     terms,
+		ttl:       ttl,
 		bodies:    newBodies(cfg.MaxBytes, cfg.MaxReading),
 		options:   decode.Options{Scheme: keys.scheme, Unchecked: cfg.Unchecked, Limits: cfg.Limits},
 		now:       time.Now,

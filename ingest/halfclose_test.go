@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/bus"
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -36,7 +37,7 @@ func TestHalfClosedClientsAreAnswered(t *testing.T) {
 		t.Helper()
 		// A machine that stands still for seconds is no reason to fail.
 		var answer string
-		within(t, func() bool {
+		testkit.Eventually(t, "the gateway judges the push in time", func() bool {
 			answer = ask(request)
 			return !strings.Contains(answer, "nobody waits")
 		})

@@ -191,7 +191,7 @@ func TestTooManyGroups(t *testing.T) {
 		if want := map[string]int{"a 1\n": 429, "a 1 1000\n": 400}[body]; code != want {
 			t.Errorf("%q: got %d %q, want %d", body, code, text, want)
 		}
-		if code == 429 && (!strings.Contains(text, "1 groups") || !strings.Contains(text, "--push.max-groups")) {
+		if code == 429 && (!strings.HasPrefix(text, "the limit is 1 group, and 1 exists ") || !strings.Contains(text, "--push.max-groups")) {
 			t.Errorf("got %q, want limit and flag", text)
 		}
 	}

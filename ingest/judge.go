@@ -19,7 +19,7 @@ func judge(draft *store.Draft, p *pending, forgetAfter time.Duration) (e store.E
 	if p.Op == store.OpExpire {
 		return draft.Due(p.Key, now, int64(forgetAfter))
 	}
-	push := store.Push{Key: p.Key, Families: p.Families, Time: now, Expires: p.Expires, MaxOfJob: p.MaxOfJob, Origin: p.Origin}
+	push := store.Push{Key: p.Key, Families: p.Families, Time: now, Expires: p.Expires, Origin: p.Origin}
 	refusal := p.Refusal
 	hint := ""
 	if refusal == nil {
@@ -62,7 +62,7 @@ func propose(draft *store.Draft, op store.Op, push store.Push) (store.Event, err
 // tooManyGroups is the refusal of a push that would make a group too many.
 func tooManyGroups(limit *store.TooManyGroups) *Error {
 	flag := "--push.max-groups"
-	if limit.Job != "" {
+	if limit.Quota.Rule != "" {
 		flag = "--group.rules"
 	}
 	return refuse(CodeTooManyGroups, "%v (%s)", limit, flag)

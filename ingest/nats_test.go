@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"sluice/bus"
+	"sluice/e2e/testkit"
 )
 
 func TestNATSRequests(t *testing.T) {
@@ -121,17 +122,7 @@ func TestNATSPublish(t *testing.T) {
 	if err := conn.Publish("sluice.push.put.job.quiet", []byte("a 1\n")); err != nil {
 		t.Fatal(err)
 	}
-	within(t, func() bool { return g.text() == "a{instance=\"\",job=\"quiet\"} 1\n" })
-}
-
-// within polls until a condition holds.
-func within(tb testing.TB, condition func() bool) {
-	tb.Helper()
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			tb.Fatal("it did not become true in time")
-		}
-	}
+	testkit.Eventually(t, "the push is shown", func() bool { return g.text() == "a{instance=\"\",job=\"quiet\"} 1\n" })
 }
 
 func sortedLines(text string) string {

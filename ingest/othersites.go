@@ -22,7 +22,7 @@ func (f *Front) SameSite(external *url.URL, next http.Handler) (http.Handler, er
 	}
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.metrics.refused.WithLabelValues(reasonSite, viaHTTP).Inc()
-		message := tidy(fmt.Sprintf("a browser has sent this from a page of another site (Origin %.200q): only the gateway's own pages may change something\n"+
+		message := printable(fmt.Sprintf("a browser has sent this from a page of another site (Origin %.200q): only the gateway's own pages may change something\n"+
 			"If that is the gateway's address behind a proxy, give it to the gateway as --web.external-url.", r.Header.Get("Origin")))
 		http.Error(w, message, http.StatusForbidden)
 	}))

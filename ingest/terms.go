@@ -17,14 +17,6 @@ const minTTL = time.Second
 // the same word.
 const neverTTL = "never"
 
-// Terms are what a group gets if the push does not say otherwise.
-type Terms struct {
-	// TTL is the time to live, 0 for none.
-	TTL time.Duration
-	// MaxOfJob is how many groups the job may have, 0 for any number.
-	MaxOfJob int
-}
-
 // ParseTTL reads a time to live: "never", or a duration as Prometheus writes it
 // (10m, 1h30m, 7d) or as Go does (1.5h), of a second or more. 0 is never. The
 // error is one line.
@@ -59,16 +51,13 @@ func parseNatsTTL(text string) (time.Duration, error) {
 	return ParseTTL(text)
 }
 
-// applyTTL gives a push the terms of its group, and the time to live that it asks
-// for instead of theirs if there is one.
+// applyTTL gives a push the time to live that it asks for, or else that of its group.
 func (f *Front) applyTTL(c *Change, hasTTL bool, ttl time.Duration) {
-	terms := f.terms(c.Key)
-	c.MaxOfJob = terms.MaxOfJob
 	if !hasTTL {
-		ttl = terms.TTL
+		ttl = f.ttl(c.Key)
 	}
 	c.Expires = store.ExpiresAt(c.Time.UnixNano(), int64(ttl))
 }
 
-// noTerms gives no terms to any group.
-func noTerms(store.Key) Terms { return Terms{} }
+// noTTL gives no group a time to live.
+func noTTL(store.Key) time.Duration { return 0 }

@@ -81,18 +81,20 @@ func (s *Store) invariants() error {
 	return s.shapesInvariants(shapeCounts)
 }
 
-// scheduleInvariants recounts the dead, the jobs, and what will be due.
+// scheduleInvariants recounts the dead, the quotas, and what will be due.
 func (s *Store) scheduleInvariants() error {
 	entered := map[entry]bool{}
 	for _, e := range s.schedule.entries {
 		entered[e] = true
 	}
-	dead, timed, jobs := 0, 0, map[string]int{}
+	dead, timed, quotas := 0, 0, map[quotaID]int{}
 	for path, g := range s.groups {
 		if g.Dead() {
 			dead++
-		} else {
-			jobs[jobOf(g.key)]++
+		} else if s.quotaOf != nil {
+			if quota := (*s.quotaOf)(g.key); quota.Max > 0 {
+				quotas[quota.id()]++
+			}
 		}
 		if g.due() == 0 {
 			continue
@@ -102,8 +104,8 @@ func (s *Store) scheduleInvariants() error {
 			return fmt.Errorf("group %s is due at %d, but not in the schedule at %d", path, g.due(), g.scheduled)
 		}
 	}
-	if dead != s.dead || timed != s.schedule.timed || !maps.Equal(jobs, s.jobs) {
-		return fmt.Errorf("%d dead, %d timed, jobs %v, want %d, %d, %v", s.dead, s.schedule.timed, s.jobs, dead, timed, jobs)
+	if dead != s.dead || timed != s.schedule.timed || !maps.Equal(quotas, s.quotas) {
+		return fmt.Errorf("%d dead, %d timed, quotas %v, want %d, %d, %v", s.dead, s.schedule.timed, s.quotas, dead, timed, quotas)
 	}
 	return nil
 }

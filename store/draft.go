@@ -13,7 +13,8 @@ type Draft struct {
 	families map[string]*typeCounts // what the draft's groups add to the store's counts
 	shapes   map[string]*shape      // of the draft's groups, by namesID
 	added    int                    // how many more groups there are than in the store, or than none if wiped
-	jobs     map[string]int         // the same for each job
+	quotaOf  *func(Key) Quota       // the store's when the draft was begun
+	quotas   map[quotaID]int        // the same as added, for each quota
 
 	names  aliases[metricName]             // of families that the draft has accepted
 	labels map[string]*aliases[labelNames] // of these, by family
@@ -22,7 +23,9 @@ type Draft struct {
 
 // Draft begins a draft at the store's present sequence.
 func (s *Store) Draft() *Draft {
-	return &Draft{store: s, base: s.Sequence(), groups: map[string]*Group{}, families: map[string]*typeCounts{}}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return &Draft{store: s, base: s.sequence, quotaOf: s.quotaOf, groups: map[string]*Group{}, families: map[string]*typeCounts{}}
 }
 
 // Base returns the sequence that the changes are judged against. Their events may
@@ -38,8 +41,6 @@ type Push struct {
 	Time     int64
 	// Expires is when the group's time to live is over, 0 for never.
 	Expires int64
-	// MaxOfJob is how many groups its job may have, 0 for any number.
-	MaxOfJob int
 	// Origin says where it came from, for people.
 	Origin string
 }
@@ -62,7 +63,7 @@ func (d *Draft) push(op Op, p Push) (Event, error) {
 	e := Event{Op: op, Key: p.Key, PushTime: p.Time, Expires: p.Expires, Families: p.Families, Origin: p.Origin}
 	old := living(d.group(p.Key.path))
 	if old == nil {
-		if err := d.checkLimits(p); err != nil {
+		if err := d.checkLimits(p.Key); err != nil {
 			return Event{}, err
 		}
 	} else {
@@ -85,7 +86,7 @@ func (d *Draft) push(op Op, p Push) (Event, error) {
 // locked.
 func (d *Draft) checkBase() error {
 	switch {
-	case d.store.sequence != d.base:
+	case d.store.sequence != d.base, d.store.quotaOf != d.quotaOf:
 		return ErrStale
 	case d.store.importing != 0 && !d.wiped:
 		return ErrImporting
@@ -112,7 +113,7 @@ func (d *Draft) Wipe(origin string) Event {
 	clear(d.groups)
 	clear(d.families)
 	d.added = 0
-	clear(d.jobs)
+	clear(d.quotas)
 	return Event{Op: OpWipe, Origin: origin}
 }
 
@@ -134,7 +135,7 @@ func (d *Draft) Fail(p Push, reason string) (Event, bool, error) {
 		e.Op, e.PushTime, e.Expires, e.Forget = OpExpire, old.pushTime, old.expires, old.forget
 	case old != nil:
 		e.PushTime, e.Expires, e.Families = old.pushTime, old.expires, old.pushed()
-	case d.checkLimits(p) != nil || !d.store.settings.Unchecked && d.collides(p.Key):
+	case d.checkLimits(p.Key) != nil || !d.store.settings.Unchecked && d.collides(p.Key):
 		return Event{}, false, nil
 	default:
 		d.noteAliases(p.Key, nil)
@@ -177,25 +178,4 @@ const originExpiry = "time to live"
 func (g *Group) isDue(now int64) bool {
 	due := g.due()
 	return due != 0 && due <= now
-}
-
-// checkLimits returns why there may be no new group, nil if there may.
-func (d *Draft) checkLimits(p Push) error {
-	groups, job := d.added, d.jobs[jobOf(p.Key)]
-	if !d.wiped {
-		groups += d.store.living()
-		job += d.store.jobs[jobOf(p.Key)]
-	}
-	if limit := d.store.settings.MaxGroups; limit > 0 && groups >= limit {
-		return &TooManyGroups{Limit: limit}
-	}
-	if p.MaxOfJob > 0 && job >= p.MaxOfJob {
-		return &TooManyGroups{Limit: p.MaxOfJob, Job: jobOf(p.Key)}
-	}
-	return nil
-}
-
-func jobOf(key Key) string {
-	job, _ := key.Get(JobLabel)
-	return job
 }

@@ -46,10 +46,7 @@ func (d *Draft) set(key Key, old, g *Group) {
 // add adds n to the numbers of groups.
 func (d *Draft) add(key Key, n int) {
 	d.added += n
-	if d.jobs == nil {
-		d.jobs = map[string]int{}
-	}
-	d.jobs[jobOf(key)] += n
+	d.countQuota(key, n)
 }
 
 // recount moves the counts of families from a group's old state to its new one.

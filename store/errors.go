@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+
+	"sluice/store/words"
 )
 
 // ErrStale is the error of a Draft if events were applied to the store since the draft
@@ -16,16 +18,24 @@ var ErrImporting = errors.New("an import is not complete")
 // TooManyGroups is the refusal of a push that would make a group when there are as
 // many as allowed.
 type TooManyGroups struct {
-	// Limit is how many groups there may be.
-	Limit int
-	// Job is the job whose groups are limited, "" if the limit is on all groups.
-	Job string
+	// Quota is the limit. Its Rule is "" if it is Settings.MaxGroups, for all groups.
+	Quota Quota
+	// Groups is how many there are: more than the limit if it was lowered since.
+	Groups int
 }
 
-// Error names the limit.
+// Error names the limit, and how many groups there are.
 func (e *TooManyGroups) Error() string {
-	if e.Job != "" {
-		return fmt.Sprintf("job %.100q has %d groups already, as many as it may have", e.Job, e.Limit)
+	limit, have := words.Count(e.Quota.Max, "group", "groups"), words.Count(e.Groups, "exists", "exist")
+	rule, of := clip(e.Quota.Rule, maxRuleText), clip(e.Quota.Of, maxKeyText)
+	switch {
+	case rule == "":
+		return fmt.Sprintf("the limit is %s, and %s", limit, have)
+	case of == "":
+		return fmt.Sprintf("%s allows %s in all, and %s", rule, limit, have)
 	}
-	return fmt.Sprintf("there are %d groups already, as many as there may be", e.Limit)
+	return fmt.Sprintf("%s allows %s with %s, and %s", rule, limit, of, have)
 }
+
+// maxRuleText bounds in bytes what a text quotes of a rule.
+const maxRuleText = 200

@@ -153,31 +153,6 @@ func TestShorterTimeToLive(t *testing.T) {
 	}
 }
 
-func TestJobLimit(t *testing.T) {
-	s := newTestStore(t, Settings{})
-	seq := uint64(0)
-	put := func(d *Draft, path string) error {
-		e, err := d.Put(Push{Key: mustKey(t, path), Time: 1, Expires: 10, MaxOfJob: 2})
-		if err == nil {
-			seq++
-			defer s.Apply(seq, e)
-		}
-		return err
-	}
-	for _, path := range []string{"/job/x/i/1", "/job/x/i/2", "/job/y", "/job/x/i/1"} {
-		if err := put(s.Draft(), path); err != nil {
-			t.Errorf("%s: %v", path, err)
-		}
-	}
-	if err, ok := put(s.Draft(), "/job/x/i/3").(*TooManyGroups); !ok || err.Limit != 2 || err.Job != "x" {
-		t.Errorf("got %v, want that the job has too many", err)
-	}
-	drain(t, s, &seq, 10, 100)
-	if err := put(s.Draft(), "/job/x/i/3"); err != nil {
-		t.Errorf("dead groups count: %v", err)
-	}
-}
-
 // A time to live beyond the end of time does not end before it began.
 func TestExpiresAt(t *testing.T) {
 	for _, test := range [][3]int64{{5, 10, 15}, {5, 0, 0}, {5, -1, 0}, {1 << 62, 1 << 62, math.MaxInt64}, {1 << 62, 1<<62 - 1, math.MaxInt64}} {

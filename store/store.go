@@ -31,6 +31,7 @@ type Store struct {
 	mu sync.RWMutex // protects all below, except for chunks that a view holds
 	state
 	digests digests
+	quotaOf *func(Key) Quota // nil for none; another pointer after each SetQuotas
 }
 
 // state is what the events so far have made.
@@ -44,13 +45,13 @@ type state struct {
 	shapes    shapes
 	suspect   bool                // unchecked groups may be inconsistent
 	dead      int                 // groups that have expired and are not forgotten
-	jobs      map[string]int      // living groups by job
+	quotas    map[quotaID]int     // living groups by quota
 	names     aliases[metricName] // of families
 	schedule  schedule
 }
 
 func newState() state {
-	return state{groups: map[string]*Group{}, families: map[string]*family{}, jobs: map[string]int{}, shapes: newShapes()}
+	return state{groups: map[string]*Group{}, families: map[string]*family{}, quotas: map[quotaID]int{}, shapes: newShapes()}
 }
 
 // New returns an empty store.
@@ -60,7 +61,13 @@ func New(settings Settings) *Store {
 
 // Fresh returns an empty store with the same settings. A replay fills it, and Replace
 // takes it over.
-func (s *Store) Fresh() *Store { return New(s.settings) }
+func (s *Store) Fresh() *Store {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	fresh := New(s.settings)
+	fresh.quotaOf = s.quotaOf
+	return fresh
+}
 
 // Replace replaces the state by that of a store from Fresh. A view shows the old state
 // or the new one, never a mixture. The other store must not be used afterwards.
@@ -69,6 +76,9 @@ func (s *Store) Replace(fresh *Store) {
 	defer s.mu.Unlock()
 	s.state = fresh.state
 	s.digests.replace(fresh.digests)
+	if s.quotaOf != fresh.quotaOf {
+		s.recountQuotas() // they were set anew during the replay
+	}
 	// A page must not look newer than a view that may hold it. The fresh store has
 	// counted its views by itself, so the count continues behind both.
 	s.generation.Add(fresh.generation.Load() + 1)
@@ -227,16 +237,13 @@ func (s *Store) drop(g *Group) {
 func (s *state) living() int { return len(s.groups) - s.dead }
 
 // count adds n to the number of groups like this one; nil is no group.
-func (s *state) count(g *Group, n int) {
+func (s *Store) count(g *Group, n int) {
 	switch {
 	case g == nil:
 	case g.Dead():
 		s.dead += n
 	default:
-		job := jobOf(g.key)
-		if s.jobs[job] += n; s.jobs[job] == 0 {
-			delete(s.jobs, job)
-		}
+		s.countQuota(g.key, n)
 	}
 }
 

@@ -87,7 +87,7 @@ func TestMaxGroups(t *testing.T) {
 	if err := put(s.Draft(), y); err != nil {
 		t.Fatal(err)
 	}
-	if err, ok := put(s.Draft(), z).(*TooManyGroups); !ok || err.Limit != 2 {
+	if err, ok := put(s.Draft(), z).(*TooManyGroups); !ok || err.Quota.Max != 2 {
 		t.Errorf("got %v, want that there are too many", err)
 	}
 	if err := put(s.Draft(), x); err != nil {

@@ -13,7 +13,7 @@ import (
 
 	"sluice/bus"
 	"sluice/exposer/api"
-	"sluice/exposer/words"
+	"sluice/store/words"
 )
 
 // clusterAnswer is the answer of /api/v1/cluster. A gateway of another version may

@@ -56,7 +56,7 @@ func (o *options) groupFlags() []cli.Flag {
 	g := &o.gateway
 	return []cli.Flag{
 		&cli.StringFlag{Name: "group.ttl", Destination: &o.groupTTL, Value: "never", Usage: "`time` that a group lives after its last push, if the push and the rules do not say"},
-		&cli.StringFlag{Name: "group.rules", Destination: &g.GroupRules, Usage: "`file` with rules by grouping key: time to live, and groups of a job"},
+		&cli.StringFlag{Name: "group.rules", Destination: &g.GroupRules, Usage: "`file` with rules by grouping key: time to live, and number of groups"},
 		&cli.DurationFlag{Name: "group.forget-after", Destination: &g.Committer.ForgetAfter, Value: defaultForget, Usage: "`time` that a group which has expired is remembered: as down in scrapes and among the targets"},
 	}
 }

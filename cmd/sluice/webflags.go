@@ -15,7 +15,10 @@ const (
 	// A body has this long and a second more for each 512 bytes that have come.
 	defaultReadTimeout       = 30 * time.Second
 	defaultReadHeaderTimeout = 10 * time.Second
-	defaultIdleTimeout       = 5 * time.Minute
+	// Clients that keep a connection push at round intervals, up to an hour. If the
+	// timeout were as long as the interval, the gateway would close the connection
+	// just when a push is sent. 67 minutes are longer than an hour, and no interval.
+	defaultIdleTimeout = 67 * time.Minute
 	// Some 20 kB of memory each, so 320 MB when all are there.
 	defaultMaxConnections = 16384
 	defaultMaxHeaderBytes = http.DefaultMaxHeaderBytes // Pushgateway's

@@ -22,6 +22,15 @@ func MustKey(path string) store.Key {
 	return k
 }
 
+// NewKey returns the grouping key of a job and other labels.
+func NewKey(job string, labels ...store.Label) store.Key {
+	k, err := store.NewKey(job, labels...)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
 // Families returns the families of a canonical text.
 func Families(text string) []store.Family {
 	f, err := store.ParseText([]byte(text))

@@ -73,7 +73,7 @@ func New(s *store.Store, cfg Config, logger *slog.Logger) *API {
 func (a *API) Register(r *route.Router, instrument func(handler string, h http.HandlerFunc) http.HandlerFunc) {
 	wrap := func(name string, h http.HandlerFunc) http.HandlerFunc {
 		return instrument("api/v1/"+name, func(w http.ResponseWriter, r *http.Request) {
-			setCORS(w)
+			setHeaders(w)
 			h(w, answered(r))
 		})
 	}
@@ -84,7 +84,7 @@ func (a *API) Register(r *route.Router, instrument func(handler string, h http.H
 	r.Get("/groups", wrap("groups", a.serveGroups))
 	r.Get("/group", wrap("group", a.serveGroup))
 	r.Get("/events", instrument("api/v1/events", func(w http.ResponseWriter, r *http.Request) {
-		setCORS(w)
+		setHeaders(w)
 		a.serveEvents(w, r)
 	}))
 	r.Get("/history", wrap("history", a.serveHistory))
@@ -101,12 +101,15 @@ func answered(r *http.Request) *http.Request {
 	return r.WithContext(context.WithoutCancel(r.Context()))
 }
 
-func setCORS(w http.ResponseWriter) {
+// setHeaders sets what all answers of Pushgateway's API have: browsers may read them
+// from pages of other sites, and nobody keeps them.
+func setHeaders(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Origin")
 	h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS")
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Expose-Headers", "Date")
+	h.Set("Cache-Control", "no-cache, no-store, must-revalidate")
 }
 
 // Status returns build, flags and start time of the gateway.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sluice/exposer/api"
-	"sluice/exposer/words"
+	"sluice/store/words"
 )
 
 // functions are what the templates call.

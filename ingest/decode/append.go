@@ -54,7 +54,7 @@ func appendName(dst []byte, name string) []byte {
 	return append(dst, '"')
 }
 
-// appendLabel writes name="value".
+// AppendLabel writes name="value".
 func AppendLabel(dst []byte, name, value string) []byte {
 	dst = appendName(dst, name)
 	dst = append(dst, '=', '"')

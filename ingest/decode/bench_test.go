@@ -10,11 +10,12 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
 // benchKey is a grouping key of usual size.
-var benchKey = mustKey("loadgen", store.Label{Name: "instance", Value: "host-0042:9100"})
+var benchKey = testkit.NewKey("loadgen", store.Label{Name: "instance", Value: "host-0042:9100"})
 
 // benchBody has 20 series in 5 families, as a push of the load generator.
 func benchBody() []byte {

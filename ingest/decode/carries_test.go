@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 	"google.golang.org/protobuf/proto"
 
+	"sluice/e2e/testkit"
 	"sluice/ingest/decode/seeds"
 )
 
@@ -20,7 +21,7 @@ func TestTextCarries(t *testing.T) {
 	carried := strings.Split("no type,line feed as help,quotes in help,empty help,unit,classic,quantile label,"+
 		"zero bound,bucket twice,summary,odd names,odd histogram name,sum as name,odd values,odd label values", ",")
 	for name, mf := range oddFamilies() {
-		got, err := Families(delimited(mf), protobufContentType, mustKey("j"), Options{})
+		got, err := Families(delimited(mf), protobufContentType, testkit.NewKey("j"), Options{})
 		if err != nil || len(got) != 1 {
 			t.Errorf("%s: %v, %v", name, got, err)
 			continue
@@ -36,7 +37,7 @@ func TestTextCarries(t *testing.T) {
 func TestTextMatchesExpfmt(t *testing.T) {
 	check := func(name string, families map[string]*dto.MetricFamily) {
 		t.Helper()
-		got, err := canonical(families, mustKey("j"), Options{})
+		got, err := canonical(families, testkit.NewKey("j"), Options{})
 		if err != nil {
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/common/model"
 	"google.golang.org/protobuf/proto"
 
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -22,7 +23,7 @@ func joined(families []store.Family) string {
 }
 
 func TestFamiliesFromText(t *testing.T) {
-	key := mustKey("j", store.Label{Name: "zone", Value: "eu"})
+	key := testkit.NewKey("j", store.Label{Name: "zone", Value: "eu"})
 	f := func(body, want string) {
 		t.Helper()
 		got, err := Families([]byte(body), "text/plain", key, Options{})
@@ -75,17 +76,17 @@ func TestFamiliesOfOddKeys(t *testing.T) {
 			t.Errorf("%s: %q, %v, want %q", key, joined(got), err, want)
 		}
 	}
-	f(mustKey("q\"\\\n"), `a{instance="",job="q\"\\\n"} 1`)
-	f(mustKey("j", store.Label{Name: "instance", Value: ""}), `a{instance="",job="j"} 1`)
-	f(mustKey("j", store.Label{Name: "x.y", Value: "ü"}), `a{instance="",job="j","x.y"="ü"} 1`)
-	f(mustKey("j", store.Label{Name: "le", Value: "5"}), `a{instance="",job="j",le="5"} 1`)
+	f(testkit.NewKey("q\"\\\n"), `a{instance="",job="q\"\\\n"} 1`)
+	f(testkit.NewKey("j", store.Label{Name: "instance", Value: ""}), `a{instance="",job="j"} 1`)
+	f(testkit.NewKey("j", store.Label{Name: "x.y", Value: "ü"}), `a{instance="",job="j","x.y"="ü"} 1`)
+	f(testkit.NewKey("j", store.Label{Name: "le", Value: "5"}), `a{instance="",job="j",le="5"} 1`)
 	f(store.Key{}, `a{instance=""} 1`)
 }
 
 func TestSyntaxErrors(t *testing.T) {
 	f := func(body, contentType string, line int, want string) {
 		t.Helper()
-		got, err := Families([]byte(body), contentType, mustKey("j"), Options{})
+		got, err := Families([]byte(body), contentType, testkit.NewKey("j"), Options{})
 		syntax, ok := errors.AsType[*SyntaxError](err)
 		if !ok || got != nil {
 			t.Errorf("%q: %v, %v, want a syntax error", body, got, err)
@@ -127,7 +128,7 @@ func TestRefusedText(t *testing.T) {
 		}
 	}
 	legacy, utf8 := model.LegacyValidation, model.UTF8Validation
-	j := mustKey("j")
+	j := testkit.NewKey("j")
 
 	f("a 1\nb 2 1000\n", j, legacy, `pushed metrics must not have timestamps: metric "b" has 1000`)
 	f("a 1 0\n", j, legacy, "timestamps")
@@ -140,18 +141,18 @@ func TestRefusedText(t *testing.T) {
 	f("a{\"b:c\"=\"1\"} 1\n", j, utf8, `invalid name: "b:c"`)
 	f("{\"a\x00\"} 1\n", j, utf8, "invalid metric name")
 	f("# HELP a \xff\na 1\n", j, legacy, "not valid UTF-8")
-	f("a 1\n", mustKey("j", store.Label{Name: "__b", Value: "1"}), utf8, "invalid name")
-	f("# TYPE s summary\ns_sum 1\n", mustKey("j", store.Label{Name: "quantile", Value: "1"}), legacy, "must not have an explicit")
-	f("# TYPE h histogram\nh_sum 1\n", mustKey("j", store.Label{Name: "le", Value: "1"}), legacy, `group that has the label "le"`)
+	f("a 1\n", testkit.NewKey("j", store.Label{Name: "__b", Value: "1"}), utf8, "invalid name")
+	f("# TYPE s summary\ns_sum 1\n", testkit.NewKey("j", store.Label{Name: "quantile", Value: "1"}), legacy, "must not have an explicit")
+	f("# TYPE h histogram\nh_sum 1\n", testkit.NewKey("j", store.Label{Name: "le", Value: "1"}), legacy, `group that has the label "le"`)
 	// labels that stand before the name are those of the line before to expfmt
-	f("# TYPE h histogram\n# TYPE g gauge\n{le=\"1\",\"h_bucket\"} 1\n{le=\"2\",\"h_bucket\"} 1\n", mustKey("j", store.Label{Name: "le", Value: "1"}), legacy, "le")
+	f("# TYPE h histogram\n# TYPE g gauge\n{le=\"1\",\"h_bucket\"} 1\n{le=\"2\",\"h_bucket\"} 1\n", testkit.NewKey("j", store.Label{Name: "le", Value: "1"}), legacy, "le")
 }
 
 func TestFamiliesFromProtobuf(t *testing.T) {
 	inf := bucket(infinity, 2)
 	f := func(want string, families ...*dto.MetricFamily) {
 		t.Helper()
-		got, err := Families(delimited(families...), protobufContentType, mustKey("j"), Options{})
+		got, err := Families(delimited(families...), protobufContentType, testkit.NewKey("j"), Options{})
 		if err != nil || joined(got) != want {
 			t.Errorf("%v:\n got %q, %v\nwant %q", families, joined(got), err, want)
 		}
@@ -177,7 +178,7 @@ func TestFamiliesFromProtobuf(t *testing.T) {
 func TestRefusedProtobuf(t *testing.T) {
 	f := func(want string, families ...*dto.MetricFamily) {
 		t.Helper()
-		got, err := Families(delimited(families...), protobufContentType, mustKey("j"), Options{})
+		got, err := Families(delimited(families...), protobufContentType, testkit.NewKey("j"), Options{})
 		refused, ok := errors.AsType[*RefusedError](err)
 		if !ok || got != nil || !strings.Contains(refused.Message, want) {
 			t.Errorf("%v: %v, %v, want a refusal: %q", families, got, err, want)
@@ -244,12 +245,12 @@ func TestCrowdedLine(t *testing.T) {
 
 func TestUncheckedKeepsDuplicates(t *testing.T) {
 	body := "a{x=\"2\"} 1\na{x=\"1\"} 2\na{x=\"2\"} 3\n"
-	got, err := Families([]byte(body), "", mustKey("j"), Options{Unchecked: true})
+	got, err := Families([]byte(body), "", testkit.NewKey("j"), Options{Unchecked: true})
 	want := "# TYPE a untyped\na{instance=\"\",job=\"j\",x=\"1\"} 2\na{instance=\"\",job=\"j\",x=\"2\"} 1\na{instance=\"\",job=\"j\",x=\"2\"} 3\n"
 	if err != nil || joined(got) != want || got[0].Proto != nil {
 		t.Errorf("got %q, %v, want %q", joined(got), err, want)
 	}
-	if _, err := Families([]byte("a 1 5\n"), "", mustKey("j"), Options{Unchecked: true}); err == nil {
+	if _, err := Families([]byte("a 1 5\n"), "", testkit.NewKey("j"), Options{Unchecked: true}); err == nil {
 		t.Error("a timestamp was taken")
 	}
 }
@@ -287,7 +288,7 @@ func TestLabelValueLimit(t *testing.T) {
 			"OpenMetrics": {text + "# EOF\n", openMetricsContentType},
 			"protobuf":    {string(delimited(family("m", dto.MetricType_GAUGE, gauge(1, "a", value)))), protobufContentType},
 		} {
-			families, err := Families([]byte(body.body), body.contentType, mustKey("j"), Options{Limits: limits})
+			families, err := Families([]byte(body.body), body.contentType, testkit.NewKey("j"), Options{Limits: limits})
 			_, limited := errors.AsType[*LimitError](err)
 			if taken && (err != nil || len(families) != 1) || !taken && !limited {
 				t.Errorf("%s, %d bytes with %+v: %d families, %v", name, size, limits, len(families), err)

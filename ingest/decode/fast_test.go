@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"sluice/e2e/testkit"
 	"sluice/ingest/decode/seeds"
 	"sluice/store"
 )
@@ -14,7 +15,7 @@ import (
 func TestFastPathTakes(t *testing.T) {
 	f := func(body string, want bool) {
 		t.Helper()
-		if _, got := scanText([]byte(body), mustKey("j"), Limits{}); got != want {
+		if _, got := scanText([]byte(body), testkit.NewKey("j"), Limits{}); got != want {
 			t.Errorf("%q: %v, want %v", body, got, want)
 		}
 	}

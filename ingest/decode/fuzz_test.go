@@ -13,21 +13,22 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"sluice/e2e/testkit"
 	"sluice/ingest/decode/seeds"
 	"sluice/store"
 )
 
 // fuzzKeys are grouping keys that a fuzz target chooses from by a number.
 var fuzzKeys = []store.Key{
-	mustKey("j"),
-	mustKey("j", store.Label{Name: "instance", Value: "i"}),
-	mustKey("j", store.Label{Name: "a", Value: "1"}, store.Label{Name: "zone", Value: "e\"u\\\n"}),
-	mustKey("j", store.Label{Name: "x", Value: ""}, store.Label{Name: "instance", Value: ""}),
-	mustKey("j", store.Label{Name: "le", Value: "5"}),
-	mustKey("j", store.Label{Name: "quantile", Value: "0.5"}),
-	mustKey("j", store.Label{Name: "x.y", Value: "ü"}),
-	mustKey("j", store.Label{Name: "__a", Value: "c"}),
-	mustKey("j", store.Label{Name: "a:b", Value: "c"}),
+	testkit.NewKey("j"),
+	testkit.NewKey("j", store.Label{Name: "instance", Value: "i"}),
+	testkit.NewKey("j", store.Label{Name: "a", Value: "1"}, store.Label{Name: "zone", Value: "e\"u\\\n"}),
+	testkit.NewKey("j", store.Label{Name: "x", Value: ""}, store.Label{Name: "instance", Value: ""}),
+	testkit.NewKey("j", store.Label{Name: "le", Value: "5"}),
+	testkit.NewKey("j", store.Label{Name: "quantile", Value: "0.5"}),
+	testkit.NewKey("j", store.Label{Name: "x.y", Value: "ü"}),
+	testkit.NewKey("j", store.Label{Name: "__a", Value: "c"}),
+	testkit.NewKey("j", store.Label{Name: "a:b", Value: "c"}),
 	{},
 }
 
@@ -38,14 +39,6 @@ func fuzzScheme(utf8 bool) model.ValidationScheme {
 		return model.UTF8Validation
 	}
 	return model.LegacyValidation
-}
-
-func mustKey(job string, labels ...store.Label) store.Key {
-	key, err := store.NewKey(job, labels...)
-	if err != nil {
-		panic(err)
-	}
-	return key
 }
 
 // slowly is Families for text without the fast path.

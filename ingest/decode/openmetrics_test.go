@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/model"
 	"google.golang.org/protobuf/encoding/prototext"
 
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -18,11 +19,11 @@ const openMetricsContentType = "application/openmetrics-text; version=1.0.0; cha
 // openMetricsText is the canonical text of a body.
 func openMetricsText(t *testing.T, body string) (string, []store.Family) {
 	t.Helper()
-	families, err := Families([]byte(body), openMetricsContentType, mustKey("j"), Options{})
+	families, err := Families([]byte(body), openMetricsContentType, testkit.NewKey("j"), Options{})
 	if err != nil {
 		t.Fatalf("%q: %v", body, err)
 	}
-	checkFamilies(t, families, mustKey("j"), false)
+	checkFamilies(t, families, testkit.NewKey("j"), false)
 	var text strings.Builder
 	for _, f := range families {
 		text.Write(f.Text)
@@ -209,7 +210,7 @@ func TestOpenMetricsLimits(t *testing.T) {
 		"a 1\nb 1\nc 1\n# EOF\n":                              {Series: 2},
 		"# TYPE a gauge\na{x=\"12345\"} 1\n# EOF\n":           {ValueBytes: 4},
 	} {
-		_, err := Families([]byte(body), openMetricsType, mustKey("j"), Options{Limits: limits})
+		_, err := Families([]byte(body), openMetricsType, testkit.NewKey("j"), Options{Limits: limits})
 		if _, ok := err.(*LimitError); !ok {
 			t.Errorf("%.60q: got %v, want a limit", body, err)
 		}
@@ -241,7 +242,7 @@ func TestOpenMetricsFallsBackToText(t *testing.T) {
 func TestOpenMetricsWithEOFIsNeverText(t *testing.T) {
 	f := func(body, want string) {
 		t.Helper()
-		_, err := Families([]byte(body), openMetricsContentType, mustKey("j"), Options{})
+		_, err := Families([]byte(body), openMetricsContentType, testkit.NewKey("j"), Options{})
 		if _, unreadable := errors.AsType[*SyntaxError](err); !unreadable || !strings.HasPrefix(err.Error(), "OpenMetrics parsing error in line "+want) {
 			t.Errorf("%q: got %T %v, want line %s", body, err, err, want)
 		}
@@ -282,7 +283,7 @@ func TestFormatOf(t *testing.T) {
 func TestOpenMetricsRefusals(t *testing.T) {
 	f := func(body, contentType, want string, recorded bool) {
 		t.Helper()
-		_, err := Families([]byte(body), contentType, mustKey("j"), Options{})
+		_, err := Families([]byte(body), contentType, testkit.NewKey("j"), Options{})
 		if _, refused := errors.AsType[*RefusedError](err); err == nil || refused != recorded || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %T %v, want %q", body, err, err, want)
 		}
@@ -301,11 +302,11 @@ func TestOpenMetricsRefusals(t *testing.T) {
 
 func TestOpenMetricsUTF8Names(t *testing.T) {
 	body := []byte("# TYPE \"a.b\" counter\n{\"a.b_total\",\"x.y\"=\"1\"} 1 # {\"t.r\"=\"2\"} 1\n# EOF\n")
-	families, err := Families(body, openMetricsContentType, mustKey("j"), Options{Scheme: model.UTF8Validation})
+	families, err := Families(body, openMetricsContentType, testkit.NewKey("j"), Options{Scheme: model.UTF8Validation})
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkFamilies(t, families, mustKey("j"), false)
+	checkFamilies(t, families, testkit.NewKey("j"), false)
 	want := "# TYPE \"a.b_total\" counter\n{\"a.b_total\",instance=\"\",job=\"j\",\"x.y\"=\"1\"} 1\n"
 	if len(families) != 1 || string(families[0].Text) != want {
 		t.Errorf("got %+v", families)

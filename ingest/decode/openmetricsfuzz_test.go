@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/textparse"
 	"google.golang.org/protobuf/proto"
 
+	"sluice/e2e/testkit"
 	"sluice/ingest/decode/seeds"
 	"sluice/store"
 )
@@ -112,11 +113,11 @@ func readAll(t *testing.T, scrape []byte, parser textparse.Parser) {
 func TestOpenMetricsMeetsText(t *testing.T) {
 	openMetrics := "# TYPE c counter\nc_total 1\n# TYPE i info\ni_info{v=\"1\"} 1\n# TYPE s stateset\ns{s=\"x\"} 1\n# TYPE u unknown\nu 1\n# EOF\n"
 	plain := "# TYPE c_total counter\nc_total 1\n# TYPE i_info gauge\ni_info{v=\"1\"} 1\n# TYPE s gauge\ns{s=\"x\"} 1\n# TYPE u untyped\nu 1\n"
-	a, err := Families([]byte(openMetrics), openMetricsContentType, mustKey("j"), Options{})
+	a, err := Families([]byte(openMetrics), openMetricsContentType, testkit.NewKey("j"), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Families([]byte(plain), "text/plain", mustKey("j"), Options{})
+	b, err := Families([]byte(plain), "text/plain", testkit.NewKey("j"), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,14 +131,14 @@ func TestOpenMetricsMeetsText(t *testing.T) {
 func TestOpenMetricsIsBounded(t *testing.T) {
 	f := func(body string) {
 		t.Helper()
-		if _, err := Families([]byte(body), openMetricsContentType, mustKey("j"), Options{}); err == nil {
+		if _, err := Families([]byte(body), openMetricsContentType, testkit.NewKey("j"), Options{}); err == nil {
 			t.Errorf("%.40q... was taken", body)
 		}
 	}
 	f("a{" + strings.Repeat("x=\"1\",", 200_000) + "} 1\n# EOF\n")
 	f("# TYPE c counter\nc_total 1 # {" + strings.Repeat("x=\"1\",", 200_000) + "} 1\n# EOF\n")
 	long := "a{x=\"" + strings.Repeat("y", 1<<24) + "\"} 1\n# EOF\n"
-	families, err := Families([]byte(long), openMetricsContentType, mustKey("j"), Options{})
+	families, err := Families([]byte(long), openMetricsContentType, testkit.NewKey("j"), Options{})
 	if err != nil || len(families) != 1 || families[0].Type != dto.MetricType_UNTYPED {
 		t.Errorf("a label of 16 MiB: %v", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -153,7 +154,7 @@ type verdictsAgree [3]int
 // verdicts and the scrapes of the plain gateway.
 func (seen *verdictsAgree) check(t *rapid.T) {
 	plain, s := plainGateway{}, store.New(store.Settings{})
-	key := rapid.SampledFrom([]store.Key{fuzzKeys[0], fuzzKeys[1], fuzzKeys[2], mustKey("k"), mustKey("j", store.Label{Name: "y", Value: "1"})})
+	key := rapid.SampledFrom([]store.Key{fuzzKeys[0], fuzzKeys[1], fuzzKeys[2], testkit.NewKey("k"), testkit.NewKey("j", store.Label{Name: "y", Value: "1"})})
 	for seq := range uint64(rapid.IntRange(1, 8).Draw(t, "pushes")) {
 		body, to, replace := drawBody(t), key.Draw(t, "key"), rapid.Bool().Draw(t, "replace")
 		want, reason := plain.push(body, to, replace)

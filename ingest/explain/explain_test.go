@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/common/model"
 	"google.golang.org/protobuf/encoding/protodelim"
 
+	"sluice/e2e/testkit"
 	"sluice/ingest/decode"
 	"sluice/ingest/decode/seeds"
 	"sluice/store"
@@ -22,15 +23,7 @@ import (
 
 const protobufContentType = decode.ProtobufType + "; proto=io.prometheus.client.MetricFamily; encoding=delimited"
 
-var key = mustKey("j")
-
-func mustKey(job string, labels ...store.Label) store.Key {
-	key, err := store.NewKey(job, labels...)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
+var key = testkit.NewKey("j")
 
 // delimited is the body of a push in protobuf that says what a text says.
 func delimited(t *testing.T, texts ...string) string {
@@ -156,20 +149,20 @@ func TestConflict(t *testing.T) {
 	f := func(first, second, secondType, want string) {
 		t.Helper()
 		s := store.New(store.Settings{})
-		families, err := decode.Families([]byte(first), "", mustKey("a"), decode.Options{})
+		families, err := decode.Families([]byte(first), "", testkit.NewKey("a"), decode.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		event, err := s.Draft().Put(store.Push{Key: mustKey("a"), Families: families, Time: 1})
+		event, err := s.Draft().Put(store.Push{Key: testkit.NewKey("a"), Families: families, Time: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.Apply(1, event)
-		families, err = decode.Families([]byte(second), secondType, mustKey("b"), decode.Options{})
+		families, err = decode.Families([]byte(second), secondType, testkit.NewKey("b"), decode.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = s.Draft().Put(store.Push{Key: mustKey("b"), Families: families, Time: 2})
+		_, err = s.Draft().Put(store.Push{Key: testkit.NewKey("b"), Families: families, Time: 2})
 		conflict, ok := errors.AsType[*store.Conflict](err)
 		if !ok {
 			t.Fatalf("%q after %q: %v is no conflict", second, first, err)
@@ -254,7 +247,7 @@ func FuzzExplain(f *testing.F) {
 		f.Add([]byte(seed), false, false, "text/plain", "br")
 		f.Add([]byte(seed), true, true, "application/x-protobuf", "gzip")
 	}
-	keys := []store.Key{key, mustKey("j", store.Label{Name: "instance", Value: ""}, store.Label{Name: "zone", Value: "e\"u\\\n"}), mustKey("j", store.Label{Name: "le", Value: "5"})}
+	keys := []store.Key{key, testkit.NewKey("j", store.Label{Name: "instance", Value: ""}, store.Label{Name: "zone", Value: "e\"u\\\n"}), testkit.NewKey("j", store.Label{Name: "le", Value: "5"})}
 	f.Fuzz(func(t *testing.T, body []byte, utf8, decoded bool, contentType, encoding string) {
 		opts := decode.Options{Scheme: model.LegacyValidation, Limits: decode.Limits{Series: 20, Labels: 5, LabelBytes: 50, ValueBytes: 50, TextBytes: 2000}}
 		if utf8 {

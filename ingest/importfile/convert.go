@@ -15,7 +15,7 @@ import (
 	"sluice/store"
 )
 
-// groupError is what is wrong with one group of a file.
+// groupError says what is wrong with one group of a file.
 type groupError struct {
 	group  string // its labels
 	reason string
@@ -23,8 +23,8 @@ type groupError struct {
 
 func (e *groupError) Error() string { return "group " + e.group + ": " + e.reason }
 
-// event makes the event of a group, which has not been judged beside others.
-// The error is a *groupError.
+// event makes the event of a group. It does not compare the group with others. The
+// error is a *groupError.
 func event(g fileGroup, opts decode.Options, origin string) (store.Event, error) {
 	refuse := func(format string, args ...any) (store.Event, error) {
 		return store.Event{}, &groupError{labelText(g.labels), fmt.Sprintf(format, args...)}
@@ -39,7 +39,7 @@ func event(g fileGroup, opts decode.Options, origin string) (store.Event, error)
 	for _, name := range slices.Sorted(maps.Keys(g.families)) {
 		f := g.families[name]
 		if f.message == nil {
-			// Pushgateway calls it corrupt, too, and leaves it out of its scrapes.
+			// Pushgateway logs it as corrupt and leaves it out of its scrapes.
 			return refuse("metric %q has no content", name)
 		}
 		mf := &dto.MetricFamily{}
@@ -47,7 +47,7 @@ func event(g fileGroup, opts decode.Options, origin string) (store.Event, error)
 			return refuse("metric %q cannot be read: %v", name, err)
 		}
 		if mf.GetName() != name {
-			return refuse("metric %q says that its name is %q", name, mf.GetName())
+			return refuse("metric %q has the name %q inside", name, mf.GetName())
 		}
 		switch name {
 		case store.PushTimeName:
@@ -76,11 +76,12 @@ func event(g fileGroup, opts decode.Options, origin string) (store.Event, error)
 	return e, nil
 }
 
-// separator stands between the parts of a group's key in the file, as of
-// Pushgateway 0.10.
+// separator separates the parts of a group's key in the file, since Pushgateway
+// 0.10.
 const separator = "\xff"
 
-// keyOf returns the grouping key, and checks that the file calls the group so.
+// keyOf returns the grouping key, and checks that the group's key in the file is the
+// same.
 func keyOf(g fileGroup) (store.Key, error) {
 	names := slices.Sorted(maps.Keys(g.labels))
 	var parts []string
@@ -93,7 +94,7 @@ func keyOf(g fileGroup) (store.Key, error) {
 		labels = append(labels, store.Label{Name: name, Value: g.labels[name]})
 	}
 	if strings.Join(parts, separator) != g.key {
-		return store.Key{}, fmt.Errorf("the file calls it %q", g.key)
+		return store.Key{}, fmt.Errorf("its key in the file is %q", g.key)
 	}
 	return store.NewKey(g.labels[store.JobLabel], labels...)
 }
@@ -110,9 +111,9 @@ func labelText(labels map[string]string) string {
 	return "{" + b.String() + "}"
 }
 
-// timeOf returns the time that a family of a group's own times shows, in
-// nanoseconds since 1970, 0 for never. The file has it twice: as the sample,
-// rounded, and as the time of the push that has set it, unless it was never set.
+// timeOf returns the time in a push time family of a group, in nanoseconds since
+// 1970, 0 for never. The file has it as the sample, rounded, and, if it was ever set,
+// exactly as the time of the push that set it.
 func timeOf(pushed time.Time, mf *dto.MetricFamily) int64 {
 	if len(mf.GetMetric()) == 0 {
 		return 0
@@ -122,12 +123,12 @@ func timeOf(pushed time.Time, mf *dto.MetricFamily) int64 {
 		return exact
 	}
 	if shown > 0 && shown < math.MaxInt64/1e9 {
-		return int64(math.Round(shown * 1e9)) // somebody has pushed this family
+		return int64(math.Round(shown * 1e9)) // a client has pushed this family itself
 	}
 	return 0
 }
 
-// nanos returns a time in nanoseconds since 1970, 0 for one that has none.
+// nanos returns a time in nanoseconds since 1970, 0 for a time outside of that range.
 func nanos(t time.Time) int64 {
 	if t.Year() < 1970 || t.Year() >= 2262 {
 		return 0

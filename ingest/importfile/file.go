@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"sluice/store/words"
 )
 
 // fileGroup is a group as the file has it.
 type fileGroup struct {
-	key      string // the labels again, which tells one group from another
+	key      string // the labels as one string, which identifies the group
 	labels   map[string]string
 	families map[string]fileFamily // by name
 }
@@ -23,10 +25,10 @@ type fileFamily struct {
 }
 
 // readPath reads a file of Pushgateway 0.10 or later, and calls yield for each
-// group until that fails. A file that is not complete to the byte is an error,
-// which says what is wrong with it but not which one it is.
+// group until that fails. It refuses a file that is not complete to the last byte.
+// The error says what is wrong, without the path.
 func readPath(path string, yield func(fileGroup) error) (err error) {
-	info, err := os.Stat(path) // first, since opening a pipe would wait for its other end
+	info, err := os.Stat(path) // first, because opening a pipe blocks until it has a writer
 	if err != nil {
 		return plainError(err)
 	}
@@ -40,14 +42,14 @@ func readPath(path string, yield func(fileGroup) error) (err error) {
 	if err != nil {
 		return plainError(err)
 	}
-	defer f.Close() // nothing was written
+	defer f.Close() // it was only read
 	if info, err = f.Stat(); err != nil {
 		return plainError(err)
 	}
 	return readFile(f, info.Size(), yield)
 }
 
-// plainError takes the path off an error of package os, for those who name it
+// plainError removes the path from an error of package os, for callers that add it
 // themselves.
 func plainError(err error) error {
 	var path *os.PathError
@@ -71,9 +73,9 @@ func readFile(in io.Reader, size int64, yield func(fileGroup) error) error {
 	if err != nil {
 		return err
 	}
-	zero, err := r.uint() // stands before all values that are no structs
+	zero, err := r.uint() // it precedes every value that is not a struct
 	if err != nil || zero != 0 {
-		return cmp.Or(err, errForeign)
+		return cmp.Or(err, errNotPushgateway)
 	}
 	seen := map[string]bool{}
 	err = r.pairs(func() error {
@@ -82,7 +84,7 @@ func readFile(in io.Reader, size int64, yield func(fileGroup) error) error {
 			return err
 		}
 		if seen[g.key] {
-			return fmt.Errorf("it has the group %q twice", g.key)
+			return fmt.Errorf("it has group %q twice", g.key)
 		}
 		seen[g.key] = true
 		return yield(g)
@@ -91,7 +93,7 @@ func readFile(in io.Reader, size int64, yield func(fileGroup) error) error {
 	case err != nil:
 		return err
 	case r.left != 0 || r.rest != 0:
-		return fmt.Errorf("%d bytes follow its end", r.left+r.rest)
+		return fmt.Errorf("it has %s after its end", words.Count(int(r.left+r.rest), "byte", "bytes"))
 	}
 	return nil
 }
@@ -104,7 +106,7 @@ func (r *gobReader) group(l layout) (fileGroup, error) {
 	}
 	err = r.fields(func(field int) error {
 		if field >= len(l.group) {
-			return errShort
+			return errDamaged
 		}
 		if l.group[field] == fieldLabels {
 			return r.pairs(func() error {
@@ -122,7 +124,7 @@ func (r *gobReader) group(l layout) (fileGroup, error) {
 				return err
 			}
 			if _, again := g.families[name]; again {
-				return fmt.Errorf("it has the family %q of group %q twice", name, g.key)
+				return fmt.Errorf("it has family %q of group %q twice", name, g.key)
 			}
 			g.families[name], err = r.family(l)
 			return err
@@ -135,7 +137,7 @@ func (r *gobReader) family(l layout) (fileFamily, error) {
 	var f fileFamily
 	err := r.fields(func(field int) error {
 		if field >= len(l.family) {
-			return errShort
+			return errDamaged
 		}
 		raw, err := r.bytes()
 		if err != nil {
@@ -146,7 +148,7 @@ func (r *gobReader) family(l layout) (fileFamily, error) {
 			return nil
 		}
 		if err := f.time.GobDecode(raw); err != nil {
-			return fmt.Errorf("it has a time that cannot be read: %w", err)
+			return fmt.Errorf("it has an invalid time: %w", err)
 		}
 		return nil
 	})

@@ -203,7 +203,7 @@ func TestClaimedLengthsTakeNoMemory(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		err := read(bomb, int64(len(bomb)))
 		runtime.ReadMemStats(&after)
-		if !errors.Is(err, errShort) {
+		if !errors.Is(err, errDamaged) {
 			t.Errorf("got %v", err)
 		}
 		if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {

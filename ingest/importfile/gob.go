@@ -6,30 +6,32 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"sluice/store/words"
 )
 
 // gobReader reads the parts of a gob stream (the format of encoding/gob, which
-// its documentation specifies). encoding/gob itself is not made for files that
-// may be broken: it makes maps of the size that the file claims, whatever its
-// own size is. Here a length is believed only if so many bytes follow, and a
-// file is read group by group.
+// its documentation specifies). encoding/gob itself is not safe with damaged files:
+// it allocates maps of the size that the file claims, however short the file is.
+// gobReader accepts a length only if that many bytes follow, and reads group by
+// group.
 type gobReader struct {
 	in   *bufio.Reader
-	left uint64 // bytes of the message at hand
-	rest uint64 // bytes of the file behind it
+	left uint64 // bytes of the current message that are not read
+	rest uint64 // bytes of the file after that message
 }
 
-// errShort means that the file ends too early, or that a length in it is wrong.
-var errShort = errors.New("it ends in the middle, or is damaged")
+// errDamaged means that the file ends too early, or that a length in it is wrong.
+var errDamaged = errors.New("it is incomplete or damaged")
 
 func newGobReader(in io.Reader, size int64) *gobReader {
 	return &gobReader{in: bufio.NewReaderSize(in, 1<<16), rest: uint64(size)}
 }
 
-// next goes to the next message, which must be there as a whole.
+// next begins the next message, which must be complete.
 func (r *gobReader) next() error {
 	if r.left != 0 {
-		return fmt.Errorf("it has %d bytes too many in a message", r.left)
+		return fmt.Errorf("it has %s too many in a message", words.Count(int(r.left), "byte", "bytes"))
 	}
 	r.left, r.rest = r.rest, 0
 	size, err := r.uint()
@@ -37,7 +39,7 @@ func (r *gobReader) next() error {
 		return err
 	}
 	if size > r.left {
-		return errShort
+		return errDamaged
 	}
 	r.left, r.rest = size, r.left-size
 	return nil
@@ -46,26 +48,27 @@ func (r *gobReader) next() error {
 // byte reads one byte of the message.
 func (r *gobReader) byte() (byte, error) {
 	if r.left == 0 {
-		return 0, errShort
+		return 0, errDamaged
 	}
 	b, err := r.in.ReadByte()
 	if err != nil {
-		return 0, shortOr(err)
+		return 0, damagedAtEOF(err)
 	}
 	r.left--
 	return b, nil
 }
 
-// shortOr tells the end of a file from a disk that cannot be read.
-func shortOr(err error) error {
+// damagedAtEOF returns errDamaged for the end of the file, and other errors as they
+// are.
+func damagedAtEOF(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errShort
+		return errDamaged
 	}
 	return err
 }
 
 // uint reads an unsigned number: one byte below 128, or the negated number of
-// the bytes that follow, the highest first.
+// the bytes that follow, most significant first.
 func (r *gobReader) uint() (uint64, error) {
 	first, err := r.byte()
 	if err != nil || first < 0x80 {
@@ -73,7 +76,7 @@ func (r *gobReader) uint() (uint64, error) {
 	}
 	n := -int8(first)
 	if n < 1 || n > 8 {
-		return 0, errShort
+		return 0, errDamaged
 	}
 	var u uint64
 	for range n {
@@ -86,7 +89,7 @@ func (r *gobReader) uint() (uint64, error) {
 	return u, nil
 }
 
-// int reads a signed number: its lowest bit says that the others are inverted.
+// int reads a signed number. If its lowest bit is set, the others are inverted.
 func (r *gobReader) int() (int64, error) {
 	u, err := r.uint()
 	if u&1 != 0 {
@@ -95,18 +98,18 @@ func (r *gobReader) int() (int64, error) {
 	return int64(u >> 1), err
 }
 
-// bytes reads a length and as many bytes.
+// bytes reads a length, then that many bytes.
 func (r *gobReader) bytes() ([]byte, error) {
 	n, err := r.uint()
 	if err != nil {
 		return nil, err
 	}
 	if n > r.left || n > math.MaxInt32 {
-		return nil, errShort
+		return nil, errDamaged
 	}
 	b := make([]byte, n)
 	if _, err := io.ReadFull(r.in, b); err != nil {
-		return nil, shortOr(err)
+		return nil, damagedAtEOF(err)
 	}
 	r.left -= n
 	return b, nil
@@ -117,9 +120,9 @@ func (r *gobReader) string() (string, error) {
 	return string(b), err
 }
 
-// fields reads the fields of a struct: each is preceded by how much its number
-// is higher than that of the one before, the last one by 0. read is called with
-// the number, from 0.
+// fields reads the fields of a struct. Before each stands the difference between its
+// number and that of the field before; 0 ends the struct. fields calls read with the
+// number, from 0.
 func (r *gobReader) fields(read func(field int) error) error {
 	for field := -1; ; {
 		delta, err := r.uint()
@@ -127,7 +130,7 @@ func (r *gobReader) fields(read func(field int) error) error {
 			return err
 		}
 		if delta > math.MaxInt16 || field > math.MaxInt16 {
-			return errShort
+			return errDamaged
 		}
 		field += int(delta)
 		if err := read(field); err != nil {
@@ -142,8 +145,8 @@ func (r *gobReader) pairs(read func() error) error {
 	if err != nil {
 		return err
 	}
-	if n > r.left { // an entry takes more than a byte
-		return errShort
+	if n > r.left { // each entry takes at least a byte
+		return errDamaged
 	}
 	for range n {
 		if err := read(); err != nil {

@@ -37,12 +37,12 @@ type gobField struct {
 	id   int64
 }
 
-// maxTypes bounds how many types a stream may describe: a persistence file has
+// maxTypes bounds how many types a stream may describe. A persistence file has
 // seven.
 const maxTypes = 64
 
-// errForeign means that the file is none of Pushgateway's.
-var errForeign = errors.New("it is not a persistence file of Pushgateway")
+// errNotPushgateway means that Pushgateway did not write the file.
+var errNotPushgateway = errors.New("it is not a persistence file of Pushgateway")
 
 // types reads the descriptions at the beginning of a stream, up to the message
 // with the value, and returns the number of the value's type.
@@ -61,7 +61,7 @@ func (r *gobReader) types() (map[int64]gobType, int64, error) {
 			return nil, 0, err
 		}
 		if types[-id] = t; len(types) > maxTypes {
-			return nil, 0, errForeign
+			return nil, 0, errNotPushgateway
 		}
 	}
 }
@@ -85,7 +85,7 @@ func (r *gobReader) gobType() (gobType, error) {
 			case t.kind == gobArray || t.kind == gobSlice:
 				_, err = r.int()
 			default:
-				err = errForeign
+				err = errNotPushgateway
 			}
 			return err
 		})
@@ -112,7 +112,7 @@ func (r *gobReader) structFields() ([]gobField, error) {
 		return nil, err
 	}
 	if n > maxTypes {
-		return nil, errForeign
+		return nil, errNotPushgateway
 	}
 	all := make([]gobField, n)
 	for i := range all {
@@ -131,7 +131,7 @@ func (r *gobReader) structFields() ([]gobField, error) {
 	return all, nil
 }
 
-// layout says which fields of the structs in a file are which.
+// layout says what the fields of the structs in a file mean.
 type layout struct {
 	group, family []string // names of the fields in their order
 }
@@ -144,21 +144,21 @@ const (
 	fieldFamily  = "GobbableMetricFamily"
 )
 
-// layoutOf checks that a stream has what Pushgateway 0.10 and later write, in
-// their words map[string]struct{Labels map[string]string; Metrics
+// layoutOf checks that a stream has the type that Pushgateway 0.10 and later write:
+// map[string]struct{Labels map[string]string; Metrics
 // map[string]struct{Timestamp time.Time; GobbableMetricFamily *dto.MetricFamily}}.
-// Other fields are refused, since nobody knows what would be lost with them.
+// It refuses other fields, because ignoring them could lose data.
 func layoutOf(types map[int64]gobType, root int64) (layout, error) {
 	groups := types[root]
 	group := types[groups.elem]
 	if groups.kind != gobMap || group.kind != gobStruct {
-		return layout{}, errForeign
+		return layout{}, errNotPushgateway
 	}
 	if groups.key == gobUintID {
 		return layout{}, errors.New("it was written by a Pushgateway before 0.10: let 0.10 convert it")
 	}
 	if groups.key != gobStringID {
-		return layout{}, errForeign
+		return layout{}, errNotPushgateway
 	}
 	var l layout
 	for _, f := range group.fields {
@@ -171,12 +171,12 @@ func layoutOf(types map[int64]gobType, root int64) (layout, error) {
 				return layout{}, err
 			}
 		default:
-			return layout{}, fmt.Errorf("%w: its groups have a field %.80q", errForeign, f.name)
+			return layout{}, fmt.Errorf("%w: its groups have a field %.80q", errNotPushgateway, f.name)
 		}
 		l.group = append(l.group, f.name)
 	}
 	if l.family == nil {
-		return layout{}, errForeign
+		return layout{}, errNotPushgateway
 	}
 	return l, nil
 }
@@ -185,14 +185,14 @@ func isMap(t gobType) bool { return t.kind == gobMap && t.key == gobStringID }
 
 func familyLayout(types map[int64]gobType, family gobType) ([]string, error) {
 	if family.kind != gobStruct {
-		return nil, errForeign
+		return nil, errNotPushgateway
 	}
 	names := []string{}
 	for _, f := range family.fields {
 		kind := types[f.id].kind
 		opaque := kind == gobOpaque || kind == gobBinary
 		if !opaque || f.name != fieldTime && f.name != fieldFamily {
-			return nil, fmt.Errorf("%w: its families have a field %.80q", errForeign, f.name)
+			return nil, fmt.Errorf("%w: its families have a field %.80q", errNotPushgateway, f.name)
 		}
 		names = append(names, f.name)
 	}

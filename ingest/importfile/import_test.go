@@ -1,7 +1,6 @@
 package importfile
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 
 	"sluice/bus"
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -23,26 +23,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience bounds each wait of a test. It is long since the machine may be busy.
-const patience = 30 * time.Second
-
-// logBuffer keeps what is logged.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
+// stallTimeout bounds each wait of a test. It is long since the machine may be busy.
+const stallTimeout = 30 * time.Second
 
 // gateway is a bus, a store and an import.
 type gateway struct {
@@ -50,7 +32,7 @@ type gateway struct {
 	bus   *bus.Bus
 	store *store.Store
 	imp   *Import
-	log   *logBuffer
+	log   *testkit.Log
 	ctx   context.Context // ends with stop
 	parts sync.WaitGroup
 	stop  func()
@@ -59,7 +41,7 @@ type gateway struct {
 // open opens the bus without following it.
 func open(t testing.TB, cfg bus.Config, path string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, store: store.New(store.Settings{}), log: &logBuffer{}}
+	g := &gateway{t: t, store: store.New(store.Settings{}), log: &testkit.Log{}}
 	logger := slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg.Server.Sync = embed.SyncInterval
 	var err error
@@ -67,15 +49,15 @@ func open(t testing.TB, cfg bus.Config, path string) *gateway {
 		t.Fatal(err)
 	}
 	g.imp = New(g.bus, g.store, Config{Path: path, Shared: cfg.URL != ""}, logger)
-	if g.imp.patience > 0 {
-		g.imp.patience = 300 * time.Millisecond
+	if g.imp.stallTimeout > 0 {
+		g.imp.stallTimeout = 300 * time.Millisecond
 	}
 	var cancel context.CancelFunc
 	g.ctx, cancel = context.WithCancel(context.Background())
 	g.stop = sync.OnceFunc(func() {
 		cancel()
 		g.parts.Wait()
-		stopCtx, cancel := context.WithTimeout(context.Background(), patience)
+		stopCtx, cancel := context.WithTimeout(context.Background(), stallTimeout)
 		defer cancel()
 		if err := g.bus.Close(stopCtx); err != nil {
 			t.Errorf("close: %v", err)
@@ -108,7 +90,7 @@ func (g *gateway) follow() {
 			g.t.Errorf("follow: %v", err)
 		}
 	})
-	ctx, cancel := context.WithTimeout(g.ctx, patience)
+	ctx, cancel := context.WithTimeout(g.ctx, stallTimeout)
 	defer cancel()
 	if err := g.bus.WaitReady(ctx); err != nil {
 		g.t.Fatal(err)
@@ -118,7 +100,7 @@ func (g *gateway) follow() {
 // run runs the import to its end.
 func (g *gateway) run() {
 	g.t.Helper()
-	ctx, cancel := context.WithTimeout(g.ctx, patience)
+	ctx, cancel := context.WithTimeout(g.ctx, stallTimeout)
 	defer cancel()
 	if err := g.imp.Run(ctx); err != nil {
 		g.t.Errorf("import: %v", err)
@@ -188,7 +170,7 @@ func TestImportIntoAnEmptyStream(t *testing.T) {
 				if got := storeLines(g.store); !slices.Equal(got, want.lines()) {
 					t.Errorf("after a restart\n%s", strings.Join(got, "\n"))
 				}
-				if !strings.Contains(g.log.String(), "the stream is not empty: the persistence file is not imported") {
+				if !strings.Contains(g.log.String(), "the persistence file is not imported, because the stream is not empty") {
 					t.Errorf("log:\n%s", g.log)
 				}
 				g.stop()
@@ -356,7 +338,7 @@ func startServer(t *testing.T) string {
 		s.Shutdown()
 		s.WaitForShutdown()
 	})
-	if !s.ReadyForConnections(patience) {
+	if !s.ReadyForConnections(stallTimeout) {
 		t.Fatal("the server does not start")
 	}
 	return s.ClientURL()

@@ -11,24 +11,25 @@ import (
 
 	"sluice/ingest/decode"
 	"sluice/store"
+	"sluice/store/words"
 )
 
 // maxNamed is how many groups an error names.
 const maxNamed = 3
 
-// loaded is the content of a file, judged: its events may be appended in this
-// order to an empty stream.
+// loaded is the judged content of a file. Its events may be appended to an empty
+// stream in this order.
 type loaded struct {
 	events []store.Event
 	series int
 }
 
-// load reads and judges a file. What is wrong with any group is wrong with the
-// whole: to leave groups out would lose them in silence, and to take them would
-// break every scrape. A Pushgateway that checks consistency has no such groups.
+// load reads and judges a file. One bad group makes the whole file an error: leaving
+// the group out would lose it silently, and taking it would break every scrape. A
+// Pushgateway that checks consistency has no such groups.
 //
-// The error is one line that names the first groups. An error that is
-// fs.ErrNotExist means that there is no file.
+// The error is one line that names the first bad groups. It is fs.ErrNotExist if
+// there is no file.
 func load(path string, settings store.Settings, ttl func(store.Key) time.Duration, fits func(store.Event) error) (*loaded, error) {
 	opts := optionsFor(settings)
 	origin := "persistence file " + path
@@ -48,7 +49,7 @@ func load(path string, settings store.Settings, ttl func(store.Key) time.Duratio
 	if err != nil {
 		return nil, err
 	}
-	// Groups that were never pushed successfully come last: they can be left out.
+	// Groups without an accepted push come last, because they can be left out.
 	slices.SortFunc(l.events, func(a, b store.Event) int {
 		return cmp.Or(cmp.Compare(a.Op, b.Op), cmp.Compare(a.Key.Path(), b.Key.Path()))
 	})
@@ -62,7 +63,7 @@ func optionsFor(settings store.Settings) decode.Options {
 	return decode.Options{Unchecked: settings.Unchecked}
 }
 
-// judge judges the groups one after another, each beside those before it.
+// judge judges each group together with those before it.
 func (l *loaded) judge(settings store.Settings, fits func(store.Event) error, bad *problems) error {
 	draft := store.New(settings).Draft()
 	kept := l.events[:0]
@@ -73,8 +74,8 @@ func (l *loaded) judge(settings store.Settings, fits func(store.Event) error, ba
 				return err
 			}
 			if !has {
-				// Pushgateway makes a group for a refused push without looking whether
-				// its times are the series of another group's. Nothing is lost with it.
+				// Pushgateway makes a group for a refused push without checking whether
+				// its push times are series of another group. Leaving it out loses no data.
 				continue
 			}
 		} else if _, err := draft.Put(store.Push{Key: e.Key, Families: e.Families, Time: e.PushTime, Expires: e.Expires, Origin: e.Origin}); err != nil {
@@ -99,10 +100,10 @@ func (l *loaded) judge(settings store.Settings, fits func(store.Event) error, ba
 type problems struct {
 	named     []string
 	count     int
-	conflicts bool // some are groups that do not go together
+	conflicts bool // some groups are inconsistent with others
 }
 
-// add notes what is wrong with a group. It fails for what is none of a group's.
+// add notes what is wrong with a group. It returns an error that concerns no group.
 func (p *problems) add(err error) error {
 	var g *groupError
 	if !errors.As(err, &g) {
@@ -119,21 +120,21 @@ func (p *problems) add(err error) error {
 func (p *problems) note(e store.Event, reason error) {
 	var conflict *store.Conflict
 	p.conflicts = p.conflicts || errors.As(reason, &conflict)
-	gist, _, _ := strings.Cut(reason.Error(), "\n")      // what is below it is for who pushes
-	_ = p.add(&groupError{labelText(e.Key.Map()), gist}) // cannot fail for a group
+	gist, _, _ := strings.Cut(reason.Error(), "\n")      // the lines below advise the client that pushes
+	_ = p.add(&groupError{labelText(e.Key.Map()), gist}) // returns nil for a *groupError
 }
 
-// err returns all of it in one line, nil for nothing.
+// err returns all problems in one line, nil if there are none.
 func (p *problems) err() error {
 	if p.count == 0 {
 		return nil
 	}
 	more := ""
 	if n := p.count - len(p.named); n > 0 {
-		more = fmt.Sprintf("; and %d groups more", n)
+		more = fmt.Sprintf("; and %s", words.Count(n, "more group", "more groups"))
 	}
 	if p.conflicts {
-		more += " (as in a Pushgateway with --push.disable-consistency-check: with that flag they are taken as they are)"
+		more += " (a Pushgateway with --push.disable-consistency-check accepts such groups; with that flag they are imported as they are)"
 	}
 	return fmt.Errorf("%s%s", strings.Join(p.named, "; "), more)
 }

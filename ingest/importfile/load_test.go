@@ -15,7 +15,7 @@ import (
 
 const gaugeM = `name: "m" type: GAUGE metric { gauge { value: 1 } }`
 
-func TestGroupsThatCannotBeTakenOver(t *testing.T) {
+func TestGroupsThatCannotBeImported(t *testing.T) {
 	job := map[string]string{"job": "a"}
 	f := func(name string, groups pushedGroups, want ...string) {
 		t.Helper()
@@ -54,12 +54,12 @@ func TestGroupsThatCannotBeTakenOver(t *testing.T) {
 	for i := range 5 {
 		several.add(t, map[string]string{"job": fmt.Sprint("j", i)}, `name: "own" type: GAUGE metric { gauge { value: 1 } }`)
 	}
-	f("several", several, `{job="j0"}`, `{job="j2"}`, "and 2 groups more")
+	f("several", several, `{job="j0"}`, `{job="j2"}`, "and 2 more groups")
 
 	other := pushedGroups{}.add(t, job, gaugeM)
 	other["another"] = other[groupName(job)]
 	delete(other, groupName(job))
-	f("another key", other, `{job="a"}`, `the file calls it "another"`)
+	f("another key", other, `{job="a"}`, `its key in the file is "another"`)
 	renamed := pushedGroups{}.add(t, job, gaugeM)
 	renamed[groupName(job)].Metrics["n"] = renamed[groupName(job)].Metrics["m"]
 	f("another name", renamed, `metric "n"`, `"m"`)

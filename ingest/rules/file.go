@@ -11,57 +11,56 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"sluice/ingest"
 	"sluice/store"
 )
 
 // maxFile bounds the file in bytes.
 const maxFile = 1 << 20
 
-// File is a set of rules that can be read anew.
+// File is a set of rules that can be reloaded. Its methods may be called concurrently.
 type File struct {
-	path     string // "" for none
-	standard time.Duration
-	logger   *slog.Logger
-	set      atomic.Pointer[Set]
+	path       string // "" for none
+	defaultTTL time.Duration
+	logger     *slog.Logger
+	set        atomic.Pointer[Set]
 
-	mu      sync.Mutex // one Reload at a time
-	good    prometheus.Gauge
-	changed prometheus.Gauge
+	mu               sync.Mutex                        // one reload at a time
+	useQuotas        func(func(store.Key) store.Quota) // nil before UseQuotas
+	reloadSuccessful prometheus.Gauge
+	reloadTime       prometheus.Gauge
 }
 
-// Load reads the file of a path; without a path there are no rules. Groups that
-// no rule gives a time to live have the standard one, 0 for none. Metrics are
-// registered if reg is not nil.
-func Load(path string, standard time.Duration, logger *slog.Logger, reg prometheus.Registerer) (*File, error) {
+// Load reads the file of a path. Without a path there are no rules. Groups to which no
+// rule gives a time to live have the default one, 0 for none. Load registers metrics if
+// reg is not nil.
+func Load(path string, defaultTTL time.Duration, logger *slog.Logger, reg prometheus.Registerer) (*File, error) {
 	f := &File{
-		path: path, standard: standard, logger: logger,
-		good: prometheus.NewGauge(prometheus.GaugeOpts{
+		path: path, defaultTTL: defaultTTL, logger: logger,
+		reloadSuccessful: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "sluice_rules_last_reload_successful",
 			Help: "Whether the rules were in order when they were last read.",
 		}),
-		changed: prometheus.NewGauge(prometheus.GaugeOpts{
+		reloadTime: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "sluice_rules_last_reload_success_timestamp_seconds",
 			Help: "Unix time at which the rules were last read in order.",
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(f.good, f.changed)
+		reg.MustRegister(f.reloadSuccessful, f.reloadTime)
 	}
-	f.set.Store(Default(standard))
+	f.set.Store(Default(defaultTTL))
 	if err := f.reload(); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-// Reload reads the file anew. If it cannot be used, the rules stay as they are,
-// and the error says why in one line. Pushes that come afterwards have the new
-// terms; groups keep the time to live of their last push. Without a file there
-// is nothing to do.
+// Reload reads the file again. If the file is wrong, the rules stay as they are, and
+// the error says why in one line. The new rules apply to the pushes that follow; a group
+// keeps the time to live of its last push. Without a file Reload does nothing.
 func (f *File) Reload() error {
 	if f.path == "" {
-		f.logger.Info("nothing to reload: there is no rules file (--group.rules)")
+		f.logger.Info("nothing to reload, because --group.rules is not set")
 		return nil
 	}
 	return f.reload()
@@ -72,12 +71,15 @@ func (f *File) reload() error {
 	defer f.mu.Unlock()
 	set, err := f.read()
 	if err != nil {
-		f.good.Set(0)
+		f.reloadSuccessful.Set(0)
 		return err
 	}
 	f.set.Store(set)
-	f.good.Set(1)
-	f.changed.SetToCurrentTime()
+	if f.useQuotas != nil {
+		f.useQuotas(set.Quotas())
+	}
+	f.reloadSuccessful.Set(1)
+	f.reloadTime.SetToCurrentTime()
 	if f.path != "" {
 		f.logger.Info("read the rules", "file", f.path, "rules", set.Len())
 	}
@@ -86,9 +88,9 @@ func (f *File) reload() error {
 
 func (f *File) read() (*Set, error) {
 	if f.path == "" {
-		return Default(f.standard), nil
+		return Default(f.defaultTTL), nil
 	}
-	info, err := os.Stat(f.path) // first, since opening a pipe would wait for its other end
+	info, err := os.Stat(f.path) // first, because opening a pipe blocks until it has a writer
 	if err != nil {
 		return nil, fmt.Errorf("cannot read rules: %w", err)
 	}
@@ -105,10 +107,19 @@ func (f *File) read() (*Set, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot read rules: %w", err)
 	case len(text) > maxFile:
-		return nil, fmt.Errorf("%s: more than %d bytes", f.path, maxFile)
+		return nil, fmt.Errorf("cannot read rules: %s has more than %d bytes", f.path, maxFile)
 	}
-	return Parse(f.path, text, f.standard)
+	return Parse(f.path, text, f.defaultTTL)
 }
 
-// Terms returns the terms of a group.
-func (f *File) Terms(key store.Key) ingest.Terms { return f.set.Load().Terms(key) }
+// TTL returns the time to live of a group, 0 for none.
+func (f *File) TTL(key store.Key) time.Duration { return f.set.Load().TTL(key) }
+
+// UseQuotas calls use with the function that returns the quota of a group, or with nil
+// if no rule sets one: now, and after each reload. Its function must not call the File.
+func (f *File) UseQuotas(use func(func(store.Key) store.Quota)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.useQuotas = use
+	use(f.set.Load().Quotas())
+}

@@ -2,113 +2,169 @@ package rules
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v4"
 
 	"sluice/ingest"
 	"sluice/store/selector"
 )
 
-// reader reads the nodes of a file. Its errors have file and line.
+// maxBy bounds the labels of max_groups_by.
+const maxBy = 10
+
+// reader reads the nodes of a file. Its errors begin with file and line.
 type reader struct {
 	file string
 	text []byte
 }
 
 func (r reader) errorf(at *yaml.Node, format string, args ...any) error {
-	return fmt.Errorf("%s:%d: %s", r.file, at.Line, fmt.Sprintf(format, args...))
+	return r.errorAt(at.Line, format, args...)
 }
 
-// fields returns the values of a mapping, whose keys must be known and be there
-// once.
-func (r reader) fields(node *yaml.Node, what string, known ...string) (map[string]*yaml.Node, error) {
+func (r reader) errorAt(line int, format string, args ...any) error {
+	text := fmt.Sprintf("%s:%d: %s", r.file, max(line, 1), fmt.Sprintf(format, args...))
+	return errors.New(strings.Join(strings.Fields(text), " "))
+}
+
+// load reads a mapping into a struct. what names the mapping in errors, and known lists
+// its fields.
+func (r reader) load(node *yaml.Node, fields any, what, known string) error {
 	if node.Kind != yaml.MappingNode {
-		return nil, r.errorf(node, "%s is no mapping with %s", what, strings.Join(known, ", "))
+		return r.errorf(node, "%s is not a mapping with %s", what, known)
 	}
-	fields := map[string]*yaml.Node{}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		name, value := node.Content[i], node.Content[i+1]
-		if !slices.Contains(known, name.Value) {
-			return nil, r.errorf(name, "%s: unknown field %.60q, there are %s", what, name.Value, strings.Join(known, ", "))
-		}
-		if fields[name.Value] != nil {
-			return nil, r.errorf(name, "%s: %s is there twice", what, name.Value)
-		}
-		fields[name.Value] = value
+	err := node.Load(fields, yaml.WithKnownFields())
+	if err == nil {
+		return nil
 	}
-	return fields, nil
+	var found *yaml.LoadError
+	if !errors.As(err, &found) {
+		return r.errorf(node, "%s: %v", what, err)
+	}
+	// The library names the Go type of the struct.
+	if name, _, unknown := strings.Cut(strings.TrimPrefix(found.Message, "field "), " not found in type "); unknown {
+		return r.errorAt(found.Mark.Line, "%s: unknown field %.60q, the fields are: %s", what, name, known)
+	}
+	return r.errorAt(found.Mark.Line, "%s: %s", what, found.Message)
 }
 
 // rule reads the nth rule, from 1.
 func (r reader) rule(node *yaml.Node, n int) (rule, error) {
 	what := fmt.Sprintf("rule %d", n)
-	fields, err := r.fields(node, what, "match", "ttl", "max_groups")
-	if err != nil {
+	var fields struct {
+		Match       yaml.Node `yaml:"match"`
+		TTL         yaml.Node `yaml:"ttl"`
+		MaxGroups   yaml.Node `yaml:"max_groups"`
+		MaxGroupsBy yaml.Node `yaml:"max_groups_by"`
+	}
+	if err := r.load(node, &fields, what, "match, ttl, max_groups, max_groups_by"); err != nil {
 		return rule{}, err
 	}
-	for name, value := range fields {
-		if value.Kind != yaml.ScalarNode || isNull(value) {
-			return rule{}, r.errorf(value, "%s: %s is no single value", what, name)
-		}
-	}
-	match, ttl, groups := fields["match"], fields["ttl"], fields["max_groups"]
-	if match == nil {
-		return rule{}, r.errorf(node, "%s: it has no match", what)
-	}
-	if ttl == nil && groups == nil {
-		return rule{}, r.errorf(node, "%s: it says nothing: neither ttl nor max_groups", what)
+	switch {
+	case fields.Match.IsZero():
+		return rule{}, r.errorf(node, "%s has no match", what)
+	case fields.TTL.IsZero() && fields.MaxGroups.IsZero():
+		return rule{}, r.errorf(node, "%s sets nothing: it has neither ttl nor max_groups", what)
+	case fields.MaxGroups.IsZero() && !fields.MaxGroupsBy.IsZero():
+		return rule{}, r.errorf(&fields.MaxGroupsBy, "%s has max_groups_by without max_groups", what)
 	}
 	var one rule
-	if one.match, err = selector.Parse(match.Value); err != nil {
-		return rule{}, r.errorf(match, "%s: match: %v", what, err)
+	err := cmp.Or(
+		r.scalar(&fields.Match, what+": match", func(text string) (err error) {
+			one.match, err = selector.Parse(text)
+			one.name = fmt.Sprintf("rule %d (%s)", n, one.match)
+			return err
+		}),
+		r.scalar(&fields.TTL, what+": ttl", func(text string) (err error) {
+			one.hasTTL = true
+			one.ttl, err = ingest.ParseTTL(text)
+			return err
+		}),
+		r.scalar(&fields.MaxGroups, what+": max_groups", func(text string) (err error) {
+			if one.maxGroups, err = strconv.Atoi(text); err != nil || one.maxGroups < 1 {
+				return fmt.Errorf("%.60q is not a whole number above 0", text)
+			}
+			return nil
+		}),
+		r.labels(&fields.MaxGroupsBy, what+": max_groups_by", &one.by))
+	return one, err
+}
+
+// scalar reads a value if it is there.
+func (r reader) scalar(node *yaml.Node, what string, read func(text string) error) error {
+	if node.IsZero() {
+		return nil
 	}
-	if ttl != nil {
-		one.hasTTL = true
-		if one.ttl, err = ingest.ParseTTL(ttl.Value); err != nil {
-			return rule{}, r.errorf(ttl, "%s: ttl: %v", what, err)
+	if node.Kind != yaml.ScalarNode || isNull(node) {
+		return r.errorf(node, "%s is not a single value", what)
+	}
+	if err := read(node.Value); err != nil {
+		return r.errorf(node, "%s: %v", what, err)
+	}
+	return nil
+}
+
+// labels reads a list of label names if it is there.
+func (r reader) labels(node *yaml.Node, what string, names *[]string) error {
+	if node.IsZero() {
+		return nil
+	}
+	if node.Kind != yaml.SequenceNode || len(node.Content) == 0 || len(node.Content) > maxBy {
+		return r.errorf(node, "%s is not a list of 1 to %d labels", what, maxBy)
+	}
+	for _, element := range node.Content {
+		err := r.scalar(element, what, func(name string) error {
+			switch {
+			case !model.UTF8Validation.IsValidLabelName(name):
+				return fmt.Errorf("%.60q is not a label name", name)
+			case slices.Contains(*names, name):
+				return fmt.Errorf("%.60q is there twice", name)
+			}
+			*names = append(*names, name)
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
-	if groups != nil {
-		if one.maxGroups, err = strconv.Atoi(groups.Value); err != nil || one.maxGroups < 1 {
-			return rule{}, r.errorf(groups, "%s: max_groups: %.60q is no number above 0", what, groups.Value)
-		}
-	}
-	return one, nil
+	return nil
 }
 
 func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }
 
-// unreadable is what the YAML parser says, in one line that begins with file and
-// line. A construct that was begun before is named with its line: what is not
-// closed is noticed at the end only.
-func (r reader) unreadable(err error) error {
+// syntaxError writes an error of the YAML parser in one line that begins with file and
+// line. The parser notices a construct that is not closed only at its end, so the text
+// also says where it begins.
+func (r reader) syntaxError(err error) error {
 	var load *yaml.LoadError
 	if !errors.As(err, &load) {
-		return fmt.Errorf("%s:1: %s", r.file, strings.Join(strings.Fields(err.Error()), " "))
+		return r.errorAt(1, "%v", err)
 	}
 	line := load.Mark.Line
-	if line == 0 { // of a byte that is no text, there is but the index
+	if line == 0 { // an invalid byte has no line, only an index
 		line = lineOf(r.text, load.Mark.Index)
 	}
-	said := fmt.Sprintf("%s:%d: %s", r.file, min(line, r.lastLine()), load.Message)
+	text := load.Message
 	if load.ContextMsg != "" && load.ContextMark.Line > 0 {
-		said += fmt.Sprintf(" (%s from line %d)", load.ContextMsg, load.ContextMark.Line)
+		text += fmt.Sprintf(" (%s from line %d)", load.ContextMsg, load.ContextMark.Line)
 	}
-	return errors.New(strings.Join(strings.Fields(said), " "))
+	return r.errorAt(min(line, r.lastLine()), "%s", text)
 }
 
-// lastLine returns the number of the last line that has something in it.
+// lastLine returns the number of the last line that is not empty.
 func (r reader) lastLine() int {
 	return lineOf(r.text, len(bytes.TrimRight(r.text, "\r\n")))
 }
 
-// lineOf returns the line, from 1, that a byte of a text is in. A carriage return
-// by itself ends a line in YAML, too.
+// lineOf returns the line of a byte in a text, from 1. In YAML a carriage return alone
+// ends a line, too.
 func lineOf(text []byte, index int) int {
 	before := text[:min(max(index, 0), len(text))]
 	return 1 + bytes.Count(before, []byte("\n")) + bytes.Count(before, []byte("\r")) - bytes.Count(before, []byte("\r\n"))

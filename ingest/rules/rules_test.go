@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/common/promslog"
 
-	"sluice/ingest"
 	"sluice/store"
 )
 
@@ -40,23 +39,37 @@ rules:
     max_groups: 5
   - match: '{job="forever"}'
     ttl: never
+  - match: job=~"each-.*"
+    max_groups: 7
+    max_groups_by: [job, team]
 `
 
-func TestTerms(t *testing.T) {
+func TestTTLAndQuota(t *testing.T) {
 	s, err := Parse("rules.yml", []byte(example), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]ingest.Terms{
-		"/job/x":                {TTL: time.Minute},
-		"/job/batch-1":          {TTL: 7 * 24 * time.Hour},
-		"/job/batch-1/kind/pod": {TTL: 7 * 24 * time.Hour},
-		"/job/x/kind/pod":       {TTL: 10 * time.Minute},
-		"/job/ci":               {TTL: time.Hour, MaxOfJob: 500},
-		"/job/ci/kind/pod":      {TTL: 10 * time.Minute, MaxOfJob: 500},
+	type terms struct {
+		ttl   time.Duration
+		quota store.Quota
+	}
+	ci := store.Quota{Max: 500, Rule: `rule 3 ({job="ci"})`}
+	each := func(of string) store.Quota {
+		return store.Quota{Max: 7, Rule: `rule 6 ({job=~"each-.*"})`, Of: of}
+	}
+	for path, want := range map[string]terms{
+		"/job/x":                {ttl: time.Minute},
+		"/job/batch-1":          {ttl: 7 * 24 * time.Hour},
+		"/job/batch-1/kind/pod": {ttl: 7 * 24 * time.Hour},
+		"/job/x/kind/pod":       {ttl: 10 * time.Minute},
+		"/job/ci":               {time.Hour, ci},
+		"/job/ci/kind/pod":      {10 * time.Minute, ci},
 		"/job/forever":          {},
+		"/job/each-1":           {time.Minute, each(`job="each-1", team=""`)},
+		"/job/each-1/team/a":    {time.Minute, each(`job="each-1", team="a"`)},
+		"/job/each-2/x/y":       {time.Minute, each(`job="each-2", team=""`)},
 	} {
-		if got := s.Terms(key(t, path)); got != want {
+		if got := (terms{s.TTL(key(t, path)), s.Quota(key(t, path))}); got != want {
 			t.Errorf("%s: got %+v, want %+v", path, got, want)
 		}
 	}
@@ -65,7 +78,7 @@ func TestTerms(t *testing.T) {
 func TestEmptyFiles(t *testing.T) {
 	for _, text := range []string{"", "\n", "# nothing\n", "rules:\n", "rules: []\n", "---\nrules: ~\n", "---\n", "--- ~\n...\n", "\ufeffrules: []\n"} {
 		s, err := Parse("rules.yml", []byte(text), time.Hour)
-		if err != nil || s.Len() != 0 || s.Terms(key(t, "/job/x")) != (ingest.Terms{TTL: time.Hour}) {
+		if err != nil || s.Len() != 0 || s.TTL(key(t, "/job/x")) != time.Hour || s.Quotas() != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -73,25 +86,33 @@ func TestEmptyFiles(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"rules: 1\n":                             "rules.yml:1: rules is no list",
-		"- match: job=\"x\"\n":                   "rules.yml:1: the file is no mapping with rules",
-		"\nrule:\n- match: job=\"x\"\n":          "rules.yml:2: the file: unknown field \"rule\", there are rules",
-		"rules:\n- job\n":                        "rules.yml:2: rule 1 is no mapping with match, ttl, max_groups",
-		"rules:\n- match: job=\"x\"\n":           "rules.yml:2: rule 1: it says nothing: neither ttl nor max_groups",
-		"rules:\n- ttl: 1h\n":                    "rules.yml:2: rule 1: it has no match",
-		"rules:\n- {match: job=\"x\", ttl: [1]}": "rules.yml:2: rule 1: ttl is no single value",
-		"rules:\n- match: job=\"x\"\n  ttl:\n":   "rules.yml:3: rule 1: ttl is no single value",
-		"rules:\n- match: job=\"x\"\n  ttl: 1h\n- match: job=x\n  ttl: 1h\n":         "rules.yml:4: rule 2: match: cannot read selector \"job=x\"",
-		"rules:\n- match: job=\"x\"\n  ttl: soon\n":                                  "rules.yml:3: rule 1: ttl: time to live \"soon\"",
-		"rules:\n- match: job=\"x\"\n  ttl: 10ms\n":                                  "rules.yml:3: rule 1: ttl: time to live \"10ms\": the shortest is 1s",
-		"rules:\n- match: job=\"x\"\n  ttl: 1h\n  ttl: 2h\n":                         "rules.yml:4: rule 1: ttl is there twice",
-		"rules:\n- match: job=\"x\"\n  max_groups: 0\n":                              "rules.yml:3: rule 1: max_groups: \"0\" is no number above 0",
-		"rules:\n- match: job=\"x\"\n  max_groups: many\n":                           "rules.yml:3: rule 1: max_groups: \"many\" is no number above 0",
-		"rules:\n- match: job=\"x\"\n  ttl: 1h\n  max_group: 3\n":                    "rules.yml:4: rule 1: unknown field \"max_group\"",
-		"rules:\n\t- match: x\n":                                                     "rules.yml:2: ",
-		"rules: []\n---\nrules: []\n":                                                "rules.yml:2: a second document begins",
-		"rules: []\n...\n\nfoo\n":                                                    "rules.yml:4: a second document begins",
-		"rules:\n" + strings.Repeat("- {match: 'job=\"x\"', ttl: 1h}\n", maxRules+1): "rules.yml:2: 1001 rules: there may be 1000",
+		"rules: 1\n":                             "rules.yml:1: rules is not a list",
+		"- match: job=\"x\"\n":                   "rules.yml:1: the file is not a mapping with rules",
+		"\nrule:\n- match: job=\"x\"\n":          "rules.yml:2: the file: unknown field \"rule\", the fields are: rules",
+		"rules:\n- job\n":                        "rules.yml:2: rule 1 is not a mapping with match, ttl, max_groups, max_groups_by",
+		"rules:\n- match: job=\"x\"\n":           "rules.yml:2: rule 1 sets nothing: it has neither ttl nor max_groups",
+		"rules:\n- ttl: 1h\n":                    "rules.yml:2: rule 1 has no match",
+		"rules:\n- {match: job=\"x\", ttl: [1]}": "rules.yml:2: rule 1: ttl is not a single value",
+		"rules:\n- match: job=\"x\"\n  ttl:\n":   "rules.yml:3: rule 1: ttl is not a single value",
+		"rules:\n- match: job=\"x\"\n  ttl: 1h\n- match: job=x\n  ttl: 1h\n": "rules.yml:4: rule 2: match: cannot read selector \"job=x\"",
+		"rules:\n- match: job=\"x\"\n  ttl: soon\n":                          "rules.yml:3: rule 1: ttl: time to live \"soon\"",
+		"rules:\n- match: job=\"x\"\n  ttl: 10ms\n":                          "rules.yml:3: rule 1: ttl: time to live \"10ms\": the shortest is 1s",
+		"rules:\n- match: job=\"x\"\n  ttl: 1h\n  ttl: 2h\n":                 "rules.yml:4: rule 1: mapping key \"ttl\" already defined at line 3",
+		"rules:\n- match: job=\"x\"\n  max_groups: 0\n":                      "rules.yml:3: rule 1: max_groups: \"0\" is not a whole number above 0",
+		"rules:\n- match: job=\"x\"\n  max_groups: many\n":                   "rules.yml:3: rule 1: max_groups: \"many\" is not a whole number above 0",
+		"rules:\n- match: job=\"x\"\n  ttl: 1h\n  max_group: 3\n":            "rules.yml:4: rule 1: unknown field \"max_group\"",
+		"rules:\n- ~\n": "rules.yml:2: rule 1 is not a mapping",
+		"rules:\n- match: job=\"x\"\n  ? [a]\n  : 1\n":                                      "rules.yml:3: rule 1: cannot construct",
+		"rules:\n- match: job=\"x\"\n  ttl: 1h\n  max_groups_by: [job]\n":                   "rules.yml:4: rule 1 has max_groups_by without max_groups",
+		"rules:\n- match: job=\"x\"\n  max_groups: 1\n  max_groups_by: job\n":               "rules.yml:4: rule 1: max_groups_by is not a list of 1 to 10 labels",
+		"rules:\n- match: job=\"x\"\n  max_groups: 1\n  max_groups_by: []\n":                "rules.yml:4: rule 1: max_groups_by is not a list of 1 to 10 labels",
+		"rules:\n- match: job=\"x\"\n  max_groups: 1\n  max_groups_by:\n  - job\n  - job\n": "rules.yml:6: rule 1: max_groups_by: \"job\" is there twice",
+		"rules:\n- match: job=\"x\"\n  max_groups: 1\n  max_groups_by: ['']\n":              "rules.yml:4: rule 1: max_groups_by: \"\" is not a label name",
+		"rules:\n- match: job=\"x\"\n  max_groups: 1\n  max_groups_by: [[a]]\n":             "rules.yml:4: rule 1: max_groups_by is not a single value",
+		"rules:\n\t- match: x\n":      "rules.yml:2: ",
+		"rules: []\n---\nrules: []\n": "rules.yml:2: a second document begins",
+		"rules: []\n...\n\nfoo\n":     "rules.yml:4: a second document begins",
+		"rules:\n" + strings.Repeat("- {match: 'job=\"x\"', ttl: 1h}\n", maxRules+1): "rules.yml:1002: more than 1000 rules",
 	} {
 		s, err := Parse("rules.yml", []byte(text), 0)
 		if err == nil || s != nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
@@ -151,8 +172,8 @@ func TestReload(t *testing.T) {
 	}
 	check := func(ttl time.Duration, good float64) {
 		t.Helper()
-		if got := f.Terms(key(t, "/job/x")).TTL; got != ttl || testutil.ToFloat64(f.good) != good {
-			t.Errorf("got %s, in order %v; want %s, %v", got, testutil.ToFloat64(f.good), ttl, good)
+		if got := f.TTL(key(t, "/job/x")); got != ttl || testutil.ToFloat64(f.reloadSuccessful) != good {
+			t.Errorf("got %s, in order %v; want %s, %v", got, testutil.ToFloat64(f.reloadSuccessful), ttl, good)
 		}
 	}
 	check(time.Hour, 1)
@@ -174,7 +195,7 @@ func TestReload(t *testing.T) {
 	}
 	check(2*time.Hour, 0)
 	write(strings.Repeat("#", maxFile+1))
-	if err := f.Reload(); err == nil || !strings.Contains(err.Error(), "more than") {
+	if err := f.Reload(); err == nil || !strings.Contains(err.Error(), " has more than ") {
 		t.Errorf("got %v", err)
 	}
 	for _, nothing := range []string{t.TempDir(), pipe(t)} {
@@ -184,6 +205,44 @@ func TestReload(t *testing.T) {
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "none"), 0, promslog.NewNopLogger(), nil); err == nil {
 		t.Error("a file that is not there is read")
+	}
+}
+
+// Quotas follow each reload, and stay as they were if it fails.
+func TestUseQuotas(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rules.yml")
+	write := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("rules:\n- match: job=\"x\"\n  max_groups: 1\n")
+	f, err := Load(path, 0, promslog.NewNopLogger(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var quotas func(store.Key) store.Quota
+	f.UseQuotas(func(q func(store.Key) store.Quota) { quotas = q })
+	check := func(most int) {
+		t.Helper()
+		if got := quotas(key(t, "/job/x")).Max; got != most {
+			t.Errorf("got %d groups, want %d", got, most)
+		}
+	}
+	check(1)
+	write("rules:\n- match: job=\"x\"\n  max_groups: 2\n")
+	if err := f.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	check(2)
+	write("rules: 1\n")
+	if err := f.Reload(); err == nil {
+		t.Error("a wrong file is read")
+	}
+	check(2)
+	write("rules: []\n")
+	if err := f.Reload(); err != nil || quotas != nil {
+		t.Errorf("%v, or quotas without a rule", err)
 	}
 }
 
@@ -197,8 +256,8 @@ func TestReloadOfNothing(t *testing.T) {
 	if err := f.Reload(); err != nil || !strings.Contains(log.String(), "nothing to reload") {
 		t.Errorf("%v, logged %q", err, log.String())
 	}
-	if got := f.Terms(key(t, "/job/x")); got != (ingest.Terms{TTL: time.Minute}) {
-		t.Errorf("got %+v", got)
+	if got := f.TTL(key(t, "/job/x")); got != time.Minute {
+		t.Errorf("got %s", got)
 	}
 }
 
@@ -230,12 +289,13 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		s.Terms(key(t, "/job/x"))
+		s.TTL(key(t, "/job/x"))
+		s.Quota(key(t, "/job/x"))
 	})
 }
 
 // What the rules add to each push.
-func BenchmarkTerms(b *testing.B) {
+func BenchmarkTTL(b *testing.B) {
 	var text strings.Builder
 	text.WriteString("rules:\n")
 	for i := range 20 {
@@ -247,6 +307,6 @@ func BenchmarkTerms(b *testing.B) {
 	}
 	k := key(b, "/job/j19/instance/10.0.0.1:9100/kind/pod")
 	for b.Loop() {
-		s.Terms(k)
+		s.TTL(k)
 	}
 }

@@ -88,6 +88,9 @@ func (c *Config) checkWeb() error {
 	if c.TelemetryPath == "" || c.TelemetryPath[0] != '/' {
 		return fmt.Errorf("--web.telemetry-path: %q does not begin with a slash", c.TelemetryPath)
 	}
+	if strings.ContainsAny(c.TelemetryPath, ":*") {
+		return fmt.Errorf("--web.telemetry-path: %q must not contain : or *", c.TelemetryPath) // the router's wildcards
+	}
 	if taken(c.TelemetryPath) {
 		return fmt.Errorf("--web.telemetry-path: %q is in use", c.TelemetryPath)
 	}

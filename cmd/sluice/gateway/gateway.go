@@ -49,6 +49,7 @@ type Gateway struct {
 	events    *api.Broadcaster
 	readiness *readiness
 	handler   http.Handler
+	patterns  []string // of the paths that handler serves, but those of the API
 
 	quitting context.Context // ends when somebody asks for the end over HTTP
 	quit     context.CancelFunc
@@ -94,6 +95,9 @@ func (g *Gateway) ClientURL() string { return g.bus.ClientURL() }
 // returns the own metrics that scrapes show.
 func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err error) {
 	cfg := &g.cfg
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
 	if err := web.Validate(cfg.WebConfigFile); err != nil {
 		// The errors of the toolkit do not say in which file they are.
 		return nil, fmt.Errorf("--web.config.file: cannot use %s: %w", cfg.WebConfigFile, err)
@@ -108,7 +112,7 @@ func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err err
 		return nil, fmt.Errorf("--group.rules: %w", err)
 	}
 	g.rules = &reloader{file: file, hangups: cfg.Reload, logger: g.logger.With("component", "rules")}
-	cfg.Front.Terms = file.Terms
+	cfg.Front.TTL = file.TTL
 	cfg.Bus.PublishTimeout = cfg.Committer.Wait // an election of a leader takes most of it
 	if g.bus, err = bus.Open(ctx, cfg.Bus, g.logger.With("component", "bus"), g.self.Registerer()); err != nil {
 		return nil, err
@@ -119,6 +123,7 @@ func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err err
 	}
 	settings := store.Settings{Reserved: reserved, Unchecked: cfg.Front.Unchecked, MaxGroups: cfg.MaxGroups}
 	g.store = store.New(settings)
+	file.UseQuotas(g.store.SetQuotas)
 	g.importer, err = beginImport(ctx, cfg, file, g.bus, g.store, settings, g.logger)
 	return shown, err
 }
@@ -153,7 +158,7 @@ func (g *Gateway) assemble(shown *exposer.SelfMetrics) (err error) {
 	g.events = api.NewBroadcaster()
 	g.bus.Observe(g.events.Event)
 	refusals.Observe(g.events.Refusal)
-	g.handler, err = routes(cfg, handlers{
+	g.handler, g.patterns, err = routes(cfg, handlers{
 		front:        front,
 		paths:        ingest.NewPaths(cfg.Prefix(), metrics, logger.With("component", "http")),
 		scraper:      exposer.NewScraper(g.store, shown, g.readiness.caughtUp, judge, logger.With("component", "scrape")),

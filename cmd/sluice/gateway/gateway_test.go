@@ -67,7 +67,7 @@ func start(t *testing.T, cfg Config) *running {
 		http.DefaultClient.CloseIdleConnections()
 	})
 	testkit.Eventually(t, "the gateway is ready", func() bool {
-		status, _ := r.ask(http.MethodGet, "/-/ready", "")
+		status, _ := r.ask(http.MethodGet, cfg.Prefix()+"/-/ready", "")
 		return status == http.StatusOK
 	})
 	return r
@@ -204,4 +204,78 @@ func TestNewThatFailsClosesAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	f("cannot import --persistence.file ", func(cfg *Config) { cfg.PersistenceFile = file }) // after the stream has been opened
+}
+
+// --web.telemetry-path must leave every other path alone, else nothing could be
+// scraped, or something else would be gone.
+func TestTelemetryPathThatIsInUseIsRefused(t *testing.T) {
+	for _, prefix := range []string{"", "/p"} {
+		cfg := configOf(t)
+		cfg.RoutePrefix = prefix
+		g := start(t, cfg)
+		for _, pattern := range g.patterns {
+			path, ok := strings.CutPrefix(strings.NewReplacer(":", "", "*", "").Replace(pattern), prefix)
+			if ok && path == cfg.TelemetryPath {
+				continue
+			}
+			if ok && !taken(path) {
+				t.Errorf("%s serves %s, and --web.telemetry-path may be %s", prefix, pattern, path)
+			}
+		}
+		if len(g.patterns) < 20 {
+			t.Errorf("got only %q", g.patterns)
+		}
+		g.end()
+	}
+	f := func(path, want string) {
+		t.Helper()
+		cfg := configOf(t)
+		cfg.TelemetryPath = path
+		_, err := New(t.Context(), cfg, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", path, err, want)
+		}
+	}
+	f("/api/v1/groups", "in use")
+	f("/api/v1", "in use")
+	f("/api/v1/what/comes/later", "in use")
+	f("/group/job/x", "in use")
+	f("/metrics/job/x", "in use")
+	f("/metrics/../-/ready/", "in use")
+	f("/-/later", "in use")
+	f("/:job", "must not contain")
+	f("/m/*rest", "must not contain")
+	f("metrics", "does not begin with a slash")
+}
+
+func TestTelemetryPath(t *testing.T) {
+	for _, path := range []string{"/scrape", "/api/v2/metrics", "/metrics/all"} {
+		cfg := configOf(t)
+		cfg.TelemetryPath = path
+		g := start(t, cfg)
+		if status, text := g.ask(http.MethodGet, path, ""); status != http.StatusOK || !strings.Contains(text, "# HELP go_info ") {
+			t.Errorf("%s: %d %.100s", path, status, text)
+		}
+		g.end()
+	}
+}
+
+// Pushgateway registers the refusal of GET without the route prefix, so /-/quit is
+// 405 there, whatever the prefix is.
+func TestQuitOutsideOfTheRoutePrefix(t *testing.T) {
+	cfg := configOf(t)
+	cfg.RoutePrefix = "/p"
+	g := start(t, cfg)
+	defer g.end()
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
+		if status, text := g.ask(method, "/-/quit", ""); status != http.StatusMethodNotAllowed {
+			t.Errorf("%s /-/quit: %d %s", method, status, text)
+		}
+	}
+	if status, text := g.ask(http.MethodGet, "/p/-/quit", ""); status != http.StatusMethodNotAllowed {
+		t.Errorf("GET /p/-/quit: %d %s", status, text)
+	}
+	if status, _ := g.ask(http.MethodGet, "/-/healthy", ""); status != http.StatusNotFound {
+		t.Errorf("/-/healthy: %d", status)
+	}
 }

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"sluice/bus"
 	"sluice/ingest/importfile"
@@ -13,10 +12,10 @@ import (
 
 // beginImport begins to import the persistence file if there is one and the stream
 // is empty. Its error is printed as one line when the gateway cannot start.
-func beginImport(ctx context.Context, cfg *Config, terms *rules.File, b *bus.Bus, s *store.Store, settings store.Settings, logger *slog.Logger) (*importfile.Import, error) {
+func beginImport(ctx context.Context, cfg *Config, groupRules *rules.File, b *bus.Bus, s *store.Store, settings store.Settings, logger *slog.Logger) (*importfile.Import, error) {
 	i := importfile.New(b, s, importfile.Config{
 		Path: cfg.PersistenceFile, Settings: settings, Shared: cfg.Bus.URL != "" || cfg.Bus.Server.Cluster.On(),
-		TTL: func(key store.Key) time.Duration { return terms.Terms(key).TTL },
+		TTL: groupRules.TTL,
 	}, logger.With("component", "import"))
 	return i, i.Begin(ctx)
 }

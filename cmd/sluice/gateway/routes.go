@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/common/route"
@@ -45,10 +46,15 @@ type handlers struct {
 //	/-/reload /-/quit                      lifecycle
 //	/debug/pprof/...                       profiles
 //	/ /live /stream /status /static/...    the page
-func routes(cfg *Config, h handlers) (http.Handler, error) {
+//
+// It also returns the patterns of all paths but those of the API.
+func routes(cfg *Config, h handlers) (_ http.Handler, patterns []string, err error) {
 	front, self := h.front, h.self
 	prefix := cfg.Prefix()
-	r := route.New()
+	r := route.New().WithInstrumentation(func(pattern string, h http.HandlerFunc) http.HandlerFunc {
+		patterns = append(patterns, pattern)
+		return h
+	})
 	for _, suffix := range []string{"", "@base64"} {
 		put := self.InstrumentPush(http.MethodPut, front.Push(store.OpPut, suffix != ""))
 		post := self.InstrumentPush(http.MethodPost, front.Push(store.OpPost, suffix != ""))
@@ -84,7 +90,7 @@ func routes(cfg *Config, h handlers) (http.Handler, error) {
 	v1.Del("/groups", self.Instrument("delete_selected", deleteSelected))
 	pages, err := page.New(page.Config{API: h.api, External: cfg.external(), Prefix: prefix, Metrics: cfg.TelemetryPath}, h.logger.With("component", "page"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pages.Register(r, prefix, self.Instrument)
 	mux := http.NewServeMux()
@@ -92,18 +98,20 @@ func routes(cfg *Config, h handlers) (http.Handler, error) {
 	mux.Handle(prefix+"/api/v1/", http.StripPrefix(prefix+"/api/v1", v1))
 	guarded, err := front.SameSite(cfg.external(), mux)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return h.paths.Watch(guarded), nil
+	return h.paths.Watch(guarded), patterns, nil
 }
 
-// taken tells whether routes uses the path for something other than scrapes.
+// taken tells whether the path is that of something other than scrapes.
 func taken(telemetryPath string) bool {
 	switch p := path.Clean(telemetryPath); p {
-	case "/", "/live", "/stream", "/status", "/-/healthy", "/-/ready", "/-/quit", reloadPath, selfMetricsPath:
+	case "/", "/live", "/stream", "/status":
 		return true
 	default:
-		return strings.HasPrefix(p+"/", "/debug/pprof/") || strings.HasPrefix(p+"/", "/static/")
+		return slices.ContainsFunc([]string{"/metrics/job/", "/metrics/job@base64/", "/group/", "/-/", "/api/v1/", "/debug/pprof/", "/static/"}, func(below string) bool {
+			return strings.HasPrefix(p+"/", below)
+		})
 	}
 }
 
@@ -122,10 +130,15 @@ func addLifecycle(r *route.Router, prefix string, enabled bool, quit func()) {
 	}
 	r.Put(quitPath, handler)
 	r.Post(quitPath, handler)
-	r.Get(quitPath, func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		w.Write([]byte("Only POST or PUT requests allowed."))
-	})
+	r.Get(quitPath, onlyPostOrPut)
+	if prefix != "" {
+		r.Get("/-/quit", onlyPostOrPut) // Pushgateway refuses GET without the prefix
+	}
+}
+
+func onlyPostOrPut(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusMethodNotAllowed)
+	w.Write([]byte("Only POST or PUT requests allowed."))
 }
 
 // servePprof chooses by the rest of the path, because the router allows no fixed

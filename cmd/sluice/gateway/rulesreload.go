@@ -55,10 +55,7 @@ func addReload(r *route.Router, prefix string, enabled bool, reload func() error
 	}
 	r.Put(prefix+reloadPath, handler)
 	r.Post(prefix+reloadPath, handler)
-	r.Get(prefix+reloadPath, func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		w.Write([]byte("Only POST or PUT requests allowed."))
-	})
+	r.Get(prefix+reloadPath, onlyPostOrPut)
 }
 
 const reloadPath = "/-/reload"
