@@ -170,6 +170,8 @@ func (c *Committer) catchUp(ctx context.Context, batch []*pending) []*pending {
 // answer hands the verdict over and frees the slot of the change.
 func (c *Committer) answer(p *pending, err error) {
 	c.held.release(p.bytes)
+	c.metrics.waiting.Dec()
+	c.metrics.waitingBytes.Sub(float64(p.bytes))
 	<-c.slots
 	p.done(err)
 }

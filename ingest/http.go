@@ -30,6 +30,7 @@ func (f *Front) Push(op store.Op, jobBase64 bool) http.HandlerFunc {
 		accepted = http.StatusAccepted
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
+		defer f.metrics.observe(f.metrics.viaHTTP, time.Now())
 		key, err := f.keys.path(route.Param(r.Context(), "job"), jobBase64, route.Param(r.Context(), "labels"))
 		if err == nil {
 			err = f.keys.checkLimits(key)

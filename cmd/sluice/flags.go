@@ -29,11 +29,16 @@ func serveFlags() []cli.Flag { return new(options).flags() }
 // flags returns the flags of serve. What they are set to is in o when the command
 // line has been read.
 func (o *options) flags() []cli.Flag {
-	flags := slices.Concat(o.webFlags(), o.pushFlags(), o.groupFlags(), o.persistenceFlags(), o.busFlags(), o.clusterFlags(), o.logFlags())
+	flags := o.flagsWithoutEnv()
 	for _, f := range flags {
 		addEnv(f)
 	}
 	return flags
+}
+
+// flagsWithoutEnv returns the same flags, which know of no environment variables.
+func (o *options) flagsWithoutEnv() []cli.Flag {
+	return slices.Concat(o.webFlags(), o.pushFlags(), o.groupFlags(), o.persistenceFlags(), o.busFlags(), o.clusterFlags(), o.logFlags())
 }
 
 // logFlags say what is logged, and how.

@@ -72,6 +72,8 @@ type Config struct {
 
 	// Flags are the values of the flags by name, for the status page and the API.
 	Flags map[string]string
+	// Defaults are the default values of the flags that have another value.
+	Defaults map[string]string
 	// Reload gets a value for each request to reload the rules; nil gets none.
 	Reload <-chan os.Signal
 	// Terminal shows the progress of the first replay as a bar, if it is a terminal;
