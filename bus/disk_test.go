@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sluice/bus/embed"
+	"sluice/e2e/testkit"
 )
 
 // smallDisk is a file system of some megabytes of its own.
@@ -38,7 +39,7 @@ func fill(t *testing.T, g *gateway) (paths []string) {
 		for n := 0; err == nil; n++ {
 			e := eventOf(0, size)
 			path := fmt.Sprintf("/job/j/size/%d/n/%d", size, n)
-			if e.Key = mustKey(path); n > 20_000 {
+			if e.Key = testkit.MustKey(path); n > 20_000 {
 				t.Fatal("the disk is never full")
 			}
 			if _, err = g.tryPush(e); err == nil {
@@ -81,6 +82,6 @@ func TestAWipeEmptiesAFullDisk(t *testing.T) {
 	g := startGateway(t, Config{Server: embed.Config{DataDir: dir}})
 	fill(t, g)
 	g.push(t, wipe())
-	within(t, "there is room", func() bool { return !g.Status().Disk.Short() })
+	testkit.Eventually(t, "there is room", func() bool { return !g.Status().Disk.Short() })
 	g.push(t, eventOf(0, 100_000))
 }
