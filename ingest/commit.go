@@ -96,7 +96,7 @@ func (c *Committer) append(ctx context.Context, a attempt) result {
 		r.conflict = true
 	case errors.As(err, &tooLarge):
 		r.offender = tooLarge.Index
-		r.refusal = refuse(CodeTooLarge, "the group would have an event of %d bytes, more than the stream takes (%d bytes; it grows with --push.max-bytes)\nPush less to one group.", tooLarge.Size, tooLarge.Limit).withReason(reasonEvent)
+		r.refusal = eventTooLarge(tooLarge)
 	case errors.Is(err, bus.ErrStreamFull):
 		r.refusal = refuse(CodeFull, "the stream is full: %v", err)
 		r.removalsGoOn = hasBoth(a.events[r.landed:])

@@ -20,6 +20,7 @@ type options struct {
 
 	// These are read by finish.
 	listenAddresses, clusterPeers cli.StringSlice
+	trustedProxies                cli.StringSlice
 	groupTTL, busSync             string
 }
 
@@ -58,6 +59,9 @@ func (o *options) finish() (err error) {
 	}
 	if g.GroupTTL, err = ingest.ParseTTL(o.groupTTL); err != nil {
 		return fmt.Errorf("--group.ttl: %w", err)
+	}
+	if g.TrustedProxies, err = ingest.ParseProxies(o.trustedProxies.Value()); err != nil {
+		return fmt.Errorf("--web.trusted-proxies: %w", err)
 	}
 	g.ListenAddresses = o.listenAddresses.Value()
 	g.Bus.Server.Cluster.Peers = o.clusterPeers.Value()

@@ -50,6 +50,7 @@ type Gateway struct {
 	events    *api.Broadcaster
 	readiness *readiness
 	handler   http.Handler
+	users     *webUsers
 	patterns  []string // of the paths that handler serves, but those of the API
 
 	connections prometheus.Gauge // those of HTTP that are open
@@ -63,7 +64,7 @@ type Gateway struct {
 // impossible, or ctx ends; nothing is open then. Requests are answered once Run
 // runs, which must be called to close what New has opened.
 func New(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Gateway, err error) {
-	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewSelfMetrics()}
+	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewSelfMetrics(), users: &webUsers{path: cfg.WebConfigFile}}
 	g.connections = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "sluice_http_connections",
 		Help: "Open connections of HTTP clients (--web.max-connections).",

@@ -74,7 +74,7 @@ func (g *Gateway) notify(ctx context.Context) error {
 // up.
 func (g *Gateway) serveHTTP(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler:           ingest.BodyDeadline(g.handler, g.cfg.ReadTimeout),
+		Handler:           ingest.Identify(ingest.BodyDeadline(g.handler, g.cfg.ReadTimeout), g.cfg.TrustedProxies, g.users.of),
 		ReadHeaderTimeout: g.cfg.ReadHeaderTimeout, IdleTimeout: g.cfg.IdleTimeout, MaxHeaderBytes: g.cfg.MaxHeaderBytes,
 		ConnState: g.countConnection,
 	}
