@@ -80,7 +80,9 @@ func (a *appender) append(ctx context.Context, after uint64, events []store.Even
 			n = atomicLen(messages[:n])
 		}
 		c := &chunk{after: after, messages: messages[:n]}
-		err = a.appendChunk(ctx, c)
+		if err = a.checkDisk(c.messages); err == nil {
+			err = a.appendChunk(ctx, c)
+		}
 		for range c.landed {
 			after++
 			seqs = append(seqs, after)

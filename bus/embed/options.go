@@ -58,7 +58,7 @@ func setOwnOptions(cfg Config, opts *server.Options) {
 	opts.JetStream = true
 	opts.StoreDir = cfg.DataDir
 	if opts.JetStreamMaxStore == 0 {
-		opts.JetStreamMaxStore = storeLimit(cfg.DataDir)
+		opts.JetStreamMaxStore = noStoreLimit
 	}
 	opts.SyncAlways = cfg.Sync == SyncAlways
 	if opts.MaxPayload == 0 { // the configuration file does not set it
