@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"sluice/e2e/testkit"
 	"sluice/store"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestCost(t *testing.T) {
 	const size = 512 << 10
 	key := benchKey
-	wide := mustKey("j", store.Label{Name: "path", Value: strings.Repeat("x", 500)})
+	wide := testkit.NewKey("j", store.Label{Name: "path", Value: strings.Repeat("x", 500)})
 	limits := Limits{Series: 500_000, Labels: 128, LabelBytes: 16 << 10, TextBytes: 32 << 20}
 	f := func(name string, body []byte, contentType string, key store.Key, most float64) {
 		t.Helper()
