@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/bus/embed"
 	"sluice/bus/event"
@@ -28,7 +27,7 @@ const (
 type appender struct {
 	*stream
 	setup      *setup
-	publisher  *publisher
+	acks       *acks
 	codec      *event.Codec
 	inFlight   *inFlight
 	localApply *localApply
@@ -53,10 +52,10 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 }
 
 func (a *appender) append(ctx context.Context, after uint64, events []store.Event) (seqs []uint64, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	ctx, cancel := a.bounded(ctx, a.cfg.PublishTimeout)
 	defer cancel()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.life.Err() != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ErrClosed)
 	}
@@ -217,7 +216,7 @@ func (a *appender) publishChain(ctx context.Context, c *chunk, first bool) (sett
 	if !connected {
 		return false, nil
 	}
-	published := make([]jetstream.PubAckFuture, 0, len(rest))
+	a.acks.begin(len(rest))
 	for i, m := range rest {
 		delete(m.Header, headerBatchID)
 		delete(m.Header, headerBatchSeq)
@@ -229,16 +228,15 @@ func (a *appender) publishChain(ctx context.Context, c *chunk, first bool) (sett
 		} else {
 			m.Header[headerExpectedID] = rest[i-1].Header[headerMsgID]
 		}
-		p, err := a.publisher.publish(m)
-		if errors.Is(err, nats.ErrMaxPayload) {
-			return true, fmt.Errorf("%w: %w", ErrUnavailable, err) // the server has changed its mind
-		}
-		if err != nil {
+		m.Reply = a.acks.reply(i)
+		if err := a.nc.PublishMsg(m); err != nil {
+			if errors.Is(err, nats.ErrMaxPayload) {
+				return true, fmt.Errorf("%w: %w", ErrUnavailable, err) // the server has changed its mind
+			}
 			break // the answers will be missing
 		}
-		published = append(published, p)
 	}
-	answers := await(ctx, published, lost)
+	answers := a.acks.wait(ctx, lost)
 	before := c.landed
 	// What landed last takes all before it with it, answered or not.
 	for i, got := range slices.Backward(answers) {
@@ -249,9 +247,6 @@ func (a *appender) publishChain(ctx context.Context, c *chunk, first bool) (sett
 	}
 	if c.landed == len(c.messages) {
 		return true, nil
-	}
-	if c.landed-before >= len(answers) {
-		return false, nil
 	}
 	got := answers[c.landed-before]
 	if !got.known || got.refuse == nil {
