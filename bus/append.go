@@ -54,10 +54,18 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 func (a *appender) append(ctx context.Context, after uint64, events []store.Event) (seqs []uint64, err error) {
 	ctx, cancel := a.bounded(ctx, a.cfg.PublishTimeout)
 	defer cancel()
+	ctx, done, err := a.throughGate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.life.Err() != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ErrClosed)
+	}
+	if ctx.Err() != nil { // nothing has been sent
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
 	}
 	messages, err := a.encodeAll(events)
 	if err != nil {
@@ -96,6 +104,23 @@ func (a *appender) append(ctx context.Context, after uint64, events []store.Even
 		a.progress.advance(seqs[n-1])
 	}
 	return seqs, err
+}
+
+// throughGate waits until the stream is not being restored any more. What it returns ends
+// when the stream has to be restored again. It fails if it has waited, since the events
+// were judged against what was there before.
+func (a *appender) throughGate(ctx context.Context) (context.Context, func(), error) {
+	period, waited, err := a.gate.pass(ctx)
+	switch {
+	case err != nil:
+		why, _, _ := a.gate.state()
+		return nil, nil, fmt.Errorf("%w: it was changed from outside and is being restored: %s: %w", ErrUnavailable, why, err)
+	case waited:
+		return nil, nil, fmt.Errorf("%w: it has been restored", ErrConflict)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(period, func() { cancel(errRestoring) })
+	return ctx, func() { stop(); cancel(nil) }, nil
 }
 
 // appendChunk appends one chunk, and makes room in a full stream for what
