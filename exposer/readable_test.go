@@ -194,6 +194,9 @@ func fewSelfMetrics() *SelfMetrics {
 		registry: prometheus.NewRegistry(),
 		groups:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "go_goroutines"}),
 		dead:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_groups_dead"}),
+		states:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sluice_groups_by_state"}, []string{"state"}),
+		jobs:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_jobs"}),
+		series:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_series"}),
 	}
 	m.registry.MustRegister(m.groups, m.dead, prometheus.NewSummary(prometheus.SummaryOpts{Name: "go_gc_duration_seconds"}))
 	return m

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
@@ -35,21 +36,25 @@ type Gateway struct {
 	logger  *slog.Logger
 	started time.Time
 
-	listeners []net.Listener
-	self      *exposer.SelfMetrics
-	notifier  *notifier
-	rules     *reloader
-	bus       *bus.Bus
-	store     *store.Store
-	importer  *importfile.Import
-	committer *ingest.Committer
-	expirer   *ingest.Expirer
-	watchdog  *watchdog // nil if the service manager wants none
-	service   *ingest.Service
-	events    *api.Broadcaster
-	readiness *readiness
-	handler   http.Handler
-	patterns  []string // of the paths that handler serves, but those of the API
+	listeners   []net.Listener
+	self        *exposer.SelfMetrics
+	pushMetrics *ingest.Metrics
+	notifier    *notifier
+	rules       *reloader
+	bus         *bus.Bus
+	store       *store.Store
+	importer    *importfile.Import
+	committer   *ingest.Committer
+	expirer     *ingest.Expirer
+	watchdog    *watchdog // nil if the service manager wants none
+	service     *ingest.Service
+	events      *api.Broadcaster
+	readiness   *readiness
+	handler     http.Handler
+	users       *webUsers
+	patterns    []string // of the paths that handler serves, but those of the API
+
+	connections prometheus.Gauge // those of HTTP that are open
 
 	quitting context.Context // ends when somebody asks for the end over HTTP
 	quit     context.CancelFunc
@@ -60,7 +65,12 @@ type Gateway struct {
 // impossible, or ctx ends; nothing is open then. Requests are answered once Run
 // runs, which must be called to close what New has opened.
 func New(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Gateway, err error) {
-	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewSelfMetrics()}
+	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewSelfMetrics(), users: &webUsers{path: cfg.WebConfigFile}}
+	g.connections = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "sluice_http_connections",
+		Help: "Open connections of HTTP clients (--web.max-connections).",
+	})
+	g.self.Registerer().MustRegister(g.connections)
 	g.quitting, g.quit = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -117,6 +127,7 @@ func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err err
 	if g.bus, err = bus.Open(ctx, cfg.Bus, g.logger.With("component", "bus"), g.self.Registerer()); err != nil {
 		return nil, err
 	}
+	g.pushMetrics = ingest.NewMetrics(g.self.Registerer()) // before their names are reserved
 	shown, reserved, err := shownSelf(g.self, cfg.SelfMetrics)
 	if err != nil {
 		return nil, fmt.Errorf("cannot gather the metrics of the gateway itself: %w", err)
@@ -141,9 +152,10 @@ func (g *Gateway) logStart() {
 // assemble makes the parts that need no opening, and connects them.
 func (g *Gateway) assemble(shown *exposer.SelfMetrics) (err error) {
 	cfg, logger := &g.cfg, g.logger
-	metrics := ingest.NewMetrics(g.self.Registerer())
+	metrics := g.pushMetrics
 	g.committer = ingest.NewCommitter(g.bus, g.store, cfg.Committer, logger.With("component", "committer"), metrics)
 	refusals := ingest.NewRefusals()
+	cfg.Front.Logger = logger.With("component", "push")
 	front := ingest.NewFront(g.committer, refusals, cfg.Front, metrics)
 	if g.watchdog, err = newWatchdog(g.notifier, g.committer, g.store, cfg.Committer.Wait, logger.With("component", "watchdog")); err != nil {
 		return err
@@ -181,7 +193,7 @@ func (g *Gateway) api(refusals *ingest.Refusals) *api.API {
 	return api.New(g.store, api.Config{
 		Ready: g.readiness.caughtUp, Refusals: refusals.Latest,
 		Address: api.Address{External: g.cfg.external(), Prefix: g.cfg.Prefix()},
-		Status:  api.Status{Build: buildInfo(), Flags: g.cfg.Flags, Start: g.started},
+		Status:  api.Status{Build: buildInfo(), Flags: g.cfg.Flags, Defaults: g.cfg.Defaults, Start: g.started},
 		Cluster: api.ClusterSource{Name: g.bus.ClusterName, Stream: g.bus.StreamState, Gateways: g.bus.Gateways},
 		Stream:  api.StreamSource{Status: g.bus.Status, Known: g.bus.Known, NotReady: g.readiness.waitingFor},
 		Events:  g.events,

@@ -63,6 +63,8 @@ func notReady(status bus.Status, importing, swept bool) string {
 		return "the stream cannot be reached"
 	case status.Restoring != "":
 		return "the stream was changed from outside and is being restored: " + status.Restoring
+	case status.Disk.Short():
+		return fmt.Sprintf("the disk of the data directory is full: %d bytes are free, and %d are kept for deletes", status.Disk.Free, status.Disk.Reserve)
 	case !swept:
 		return "groups are expiring whose time was over while no gateway ran"
 	}

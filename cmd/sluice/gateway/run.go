@@ -74,8 +74,9 @@ func (g *Gateway) notify(ctx context.Context) error {
 // up.
 func (g *Gateway) serveHTTP(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler:           ingest.BodyDeadline(g.handler, g.cfg.ReadTimeout),
+		Handler:           ingest.Identify(ingest.BodyDeadline(g.handler, g.cfg.ReadTimeout), g.cfg.TrustedProxies, g.users.of),
 		ReadHeaderTimeout: g.cfg.ReadHeaderTimeout, IdleTimeout: g.cfg.IdleTimeout, MaxHeaderBytes: g.cfg.MaxHeaderBytes,
+		ConnState: g.countConnection,
 	}
 	server.RegisterOnShutdown(g.events.Close) // requests that watch events would not end
 	served := make(chan error, 1)
@@ -94,6 +95,16 @@ func (g *Gateway) serveHTTP(ctx context.Context, l net.Listener) error {
 		err = errors.Join(err, fmt.Errorf("cannot serve HTTP: %w", ended))
 	}
 	return err
+}
+
+// countConnection counts an open connection until it is closed.
+func (g *Gateway) countConnection(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		g.connections.Inc()
+	case http.StateClosed, http.StateHijacked:
+		g.connections.Dec()
+	}
 }
 
 // serveNATS takes requests from when the replay has caught up until ctx ends:
