@@ -6,7 +6,7 @@
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 
-CONFORMANCE ?= ../shared/conformance
+CONFORMANCE ?= e2e/conformance
 ROUNDS      ?= 200
 RACE        ?= 1
 BENCH       ?= .
@@ -55,7 +55,7 @@ build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o build/sluice ./cmd/sluice
 
 test:
-	@FUZZTIME=60 .ci/stages tools lint unit fuzz conformance deploy e2e
+	@FUZZTIME=20 .ci/stages tools lint unit fuzz conformance deploy e2e
 
 # All that `make test` needs besides Go.
 tools:
@@ -76,7 +76,7 @@ unit:
 
 conformance: build
 	@.ci/debian $(debian_conformance)
-	@e2e/conformance.sh "$(CONFORMANCE)" build/sluice
+	@e2e/conformance.sh "$(CONFORMANCE)" build/sluice build/conformance
 
 # What is in deploy/, loaded by the programs that it is for. The checks are a
 # module of their own, and no cache knows all that they read.
@@ -91,7 +91,7 @@ e2e:
 	@.ci/debian $(debian_e2e)
 	@.ci/gotools $(NATSCLI)
 	@.ci/npm
-	E2E_RACE=$(RACE) go test -race -count=1 -timeout=20m ./e2e
+	E2E_RACE=$(RACE) go test -race -count=1 -timeout=30m -parallel=4 ./e2e
 
 # The crash loop as a soak: make crash ROUNDS=1000 SEED=42
 crash:
@@ -137,10 +137,10 @@ bench-compare:
 
 # All fuzz targets for FUZZTIME seconds together: the parser against Prometheus'
 # own, the consistency index against prometheus.Gatherers, and a few more.
-# `make unit` runs their seeds, `make test` a minute of it.
+# `make unit` runs their seeds, and `make test` fuzzes for a few seconds.
 fuzz:
 	go test -timeout=0 ./store ./ingest/decode -run 'Agree|Suspect' -rapid.checks=$$(($(FUZZTIME) * 50))
-	@e2e/fuzz.sh $(FUZZTIME) $(packages)
+	@e2e/fuzz.sh $(FUZZTIME)
 
 clean:
 	rm -rf build

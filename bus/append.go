@@ -80,7 +80,9 @@ func (a *appender) append(ctx context.Context, after uint64, events []store.Even
 			n = atomicLen(messages[:n])
 		}
 		c := &chunk{after: after, messages: messages[:n]}
-		err = a.appendChunk(ctx, c)
+		if err = a.checkDisk(c.messages); err == nil {
+			err = a.appendChunk(ctx, c)
+		}
 		for range c.landed {
 			after++
 			seqs = append(seqs, after)
@@ -160,12 +162,27 @@ func (a *appender) encode(index int, e store.Event) (*nats.Msg, error) {
 	limit := min(int(a.nc.MaxPayload()), embed.MaxPayloadLimit)
 	total, headers := event.Size(m)
 	if total+roomForAppend > limit {
-		return nil, &TooLargeError{Index: index, Size: total + roomForAppend, Limit: limit}
+		return nil, &TooLargeError{Index: index, Size: total + roomForAppend, Limit: limit, Setting: a.payloadSetting(limit)}
 	}
 	if headers+roomForAppend > maxHeaderBytes {
 		return nil, &TooLargeError{Index: index, Size: headers + roomForAppend, Limit: maxHeaderBytes}
 	}
 	return m, nil
+}
+
+// payloadSetting names what sets the limit on events: the server's configuration, or the
+// flag from which the embedded server's limit is computed.
+func (a *appender) payloadSetting(limit int) string {
+	switch {
+	case limit >= embed.MaxPayloadLimit:
+		return ""
+	case a.embedded == nil:
+		return "max_payload of the NATS server"
+	case a.embedded.Config().MaxPayload != limit:
+		return "max_payload in --bus.config"
+	default:
+		return "--push.max-bytes"
+	}
 }
 
 // Fits tells whether the stream takes an event of this size, for those who need

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"sluice/bus/embed"
@@ -46,6 +47,24 @@ func TestAnAppendBehindAnotherSequenceIsAConflict(t *testing.T) {
 			t.Errorf("nothing appended: got %v, %v", seqs, err)
 		}
 	}
+}
+
+// The error names what sets the limit: the flag has no effect on an external server, nor
+// if --bus.config has max_payload.
+func TestTooLargeNamesTheSetting(t *testing.T) {
+	f := func(name string, cfg Config, limit int, setting string) {
+		t.Helper()
+		g := startGateway(t, cfg)
+		var large *TooLargeError
+		if err := g.Fits(manyPuts(1, 5000)[0]); !errors.As(err, &large) || large.Limit != limit || large.Setting != setting {
+			t.Errorf("%s: got %v (%+v), want %d and %q", name, err, large, limit, setting)
+		}
+	}
+	external := startServer(t, func(o *server.Options) { o.MaxPayload = 3072 })
+	f("flag", Config{Server: embed.Config{DataDir: t.TempDir(), MaxPayload: 4096}}, 4096, "--push.max-bytes")
+	file := write(t, "max_payload: 2048")
+	f("configuration", Config{Server: embed.Config{DataDir: t.TempDir(), ConfigFile: file, MaxPayload: 1 << 20}}, 2048, "max_payload in --bus.config")
+	f("external", Config{URL: external.ClientURL()}, 3072, "max_payload of the NATS server")
 }
 
 func TestWhatIsTooLargeIsNamedAndNothingLands(t *testing.T) {

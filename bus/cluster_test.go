@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -170,6 +171,12 @@ func TestASingleGatewayIsJoined(t *testing.T) {
 	for _, g := range members {
 		testkit.Eventually(t, "all have it", func() bool { return g.store.Sequence() == last })
 	}
+	// A member reads from whichever copy answers, so its own may still be behind.
+	testkit.Eventually(t, "all copies are current", func() bool {
+		s, err := members[0].StreamState(t.Context())
+		return err == nil && len(s.Copies) == 3 &&
+			!slices.ContainsFunc(s.Copies, func(c StreamCopy) bool { return !c.Current || c.Lag > 0 })
+	})
 	for _, g := range members {
 		g.stop()
 	}

@@ -48,6 +48,8 @@ type TooLargeError struct {
 	Index int
 	// Size is what it takes and Limit is what the stream takes, in bytes.
 	Size, Limit int
+	// Setting names what sets the limit, for people; "" if nothing can raise it.
+	Setting string
 }
 
 // Error names the sizes.

@@ -138,11 +138,14 @@ type natsServer struct {
 	opts *server.Options
 }
 
-func startServer(t testing.TB) *natsServer {
+func startServer(t testing.TB, set ...func(*server.Options)) *natsServer {
 	t.Helper()
 	s := &natsServer{opts: &server.Options{
 		Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, MaxPayload: 1 << 20,
 	}}
+	for _, option := range set {
+		option(s.opts)
+	}
 	s.start(t)
 	t.Cleanup(s.halt)
 	return s

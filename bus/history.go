@@ -47,13 +47,24 @@ type HistoryEntry struct {
 func (b *Bus) History(ctx context.Context, key store.Key, n int) (events []HistoryEntry, kept uint64, err error) {
 	ctx, cancel := b.bounded(ctx, historyTime)
 	defer cancel()
-	for {
+	connected := func() bool { up, _ := b.link.state(); return up }
+	err = askUntilAnswered(ctx, connected, func() (err error) {
 		events, kept, err = b.history.read(ctx, key, n)
-		if err == nil {
-			return events, kept, nil
-		}
-		if connected, _ := b.link.state(); !connected || !unanswered(err) || !pause(ctx, askAgain) {
-			return nil, 0, fmt.Errorf("cannot read the history of a group: %w", streamError(err))
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("cannot read the history of a group: %w", streamError(err))
+	}
+	return events, kept, nil
+}
+
+// askUntilAnswered asks again while nobody answers, as in a cluster that has just
+// formed: until ctx ends or the server is away. It returns the last error.
+func askUntilAnswered(ctx context.Context, connected func() bool, ask func() error) error {
+	for {
+		err := ask()
+		if err == nil || !connected() || !unanswered(err) || !pause(ctx, askAgain) {
+			return err
 		}
 	}
 }

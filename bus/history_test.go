@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/bus/embed"
 	"sluice/e2e/testkit"
@@ -150,23 +151,22 @@ func TestHistoryOfAStreamThatIsAway(t *testing.T) {
 }
 
 // A question that nobody has heard, as when a cluster forms, is asked again until the
-// time is over.
-func TestHistoryWaitsForJetStream(t *testing.T) {
-	server := startServer(t)
-	g := startGateway(t, Config{URL: server.ClientURL()})
-	g.push(t, testkit.Put("/job/a", 1))
-	testkit.Eventually(t, "History outlasts a short absence", func() bool { // a slow machine may need another try
-		if err := server.DisableJetStream(); err != nil {
-			t.Fatal(err)
+// time is over or the server is away.
+func TestAskUntilAnswered(t *testing.T) {
+	f := func(t *testing.T, connected bool, answers []error, asked int, want error) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		n := 0
+		err := askUntilAnswered(ctx, func() bool { return connected }, func() error { n++; return answers[min(n, len(answers))-1] })
+		if n != asked && asked > 0 || !errors.Is(err, want) {
+			t.Errorf("asked %d times, %v; want %d times, %v", n, err, asked, want)
 		}
-		enabled := make(chan error, 1)
-		time.AfterFunc(100*time.Millisecond, func() {
-			enabled <- server.EnableJetStream(&natsserver.JetStreamConfig{StoreDir: server.opts.StoreDir})
-		})
-		events, _, err := g.History(t.Context(), testkit.MustKey("/job/a"), 1)
-		if err := <-enabled; err != nil {
-			t.Fatal(err)
-		}
-		return err == nil && len(events) == 1
+	}
+	synctest.Test(t, func(t *testing.T) {
+		f(t, true, []error{nats.ErrNoResponders, context.DeadlineExceeded, nil}, 3, nil)
+		f(t, true, []error{nats.ErrNoResponders}, int(time.Second/askAgain)+1, nats.ErrNoResponders)
+		f(t, false, []error{nats.ErrNoResponders, nil}, 1, nats.ErrNoResponders)
+		f(t, true, []error{jetstream.ErrStreamNotFound, nil}, 1, jetstream.ErrStreamNotFound)
 	})
 }

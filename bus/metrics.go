@@ -38,7 +38,7 @@ func newMetrics(reg prometheus.Registerer, cfg Config, status func() Status) *me
 	if cfg.Server.Cluster.On() {
 		m.register(m.members, m.connected)
 	}
-	m.registerStatus(status)
+	m.registerStatus(cfg, status)
 	return m
 }
 
@@ -47,7 +47,7 @@ func newGauge(name, help string) prometheus.Gauge {
 }
 
 // registerStatus registers what the status says.
-func (m *metrics) registerStatus(status func() Status) {
+func (m *metrics) registerStatus(cfg Config, status func() Status) {
 	gauge := func(name, help string, value func(Status) uint64) {
 		m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
 			func() float64 { return float64(value(status())) }))
@@ -66,6 +66,12 @@ func (m *metrics) registerStatus(status func() Status) {
 		func(s Status) uint64 { return one(s.Connected) })
 	gauge("sluice_stream_lost_records", "Records that the embedded server's files have lost to damage on the disk, now or before an earlier start.",
 		func(s Status) uint64 { return s.Lost })
+	if cfg.URL == "" {
+		gauge("sluice_disk_free_bytes", "Bytes that are free on the disk of the data directory.",
+			func(s Status) uint64 { return uint64(s.Disk.Free) })
+		gauge("sluice_disk_reserve_bytes", "Bytes of the disk that are kept for deletes: pushes are refused if less is free.",
+			func(s Status) uint64 { return uint64(s.Disk.Reserve) })
+	}
 	counter("sluice_batches_total", "Batches of events that were to be appended to the stream.",
 		func(s Status) uint64 { return s.Batches })
 	counter("sluice_batch_conflicts_total", "Batches that were refused, at least in part, because another gateway had been faster.",

@@ -1,6 +1,10 @@
 package bus
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"sluice/bus/embed"
+)
 
 // Status is how the bus is doing.
 type Status struct {
@@ -28,6 +32,9 @@ type Status struct {
 	// Lost counts the records that the embedded server's files have lost to damage, now
 	// or before an earlier start. Damaged has them, too.
 	Lost uint64
+	// Disk is the room for the embedded server's files. It is zero, which is not
+	// short, with an external server.
+	Disk embed.Disk
 	// Batches counts calls of Append, Conflicts those that lost against another
 	// gateway.
 	Batches, Conflicts uint64
@@ -58,6 +65,7 @@ func (b *Bus) Status() Status {
 	if b.embedded != nil {
 		s.Lost = uint64(b.embedded.LostRecords())
 		s.Damaged += s.Lost
+		s.Disk, _ = b.embedded.Disk() // without an answer there is no limit
 	}
 	b.progress.mu.Lock()
 	defer b.progress.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 )
 
 // clusterBound is how long a cluster may take to become healthy, on a busy machine.
-const clusterBound = 60 * time.Second
+const clusterBound = 3 * time.Minute
 
 // A cluster is three gateways on one clustered stream.
 type cluster struct {

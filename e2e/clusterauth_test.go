@@ -15,6 +15,7 @@ import (
 // secret, or with a certificate of another authority, cannot join. It says so, and the
 // others go on.
 func TestStrangersAreNotLetIn(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.record("secret", "as long as a secret has to be\n")
 	s.record("other", "another one of the same length\n")

@@ -62,6 +62,7 @@ func (g *sluice) pushSome() {
 // A standalone gateway becomes a member of three and keeps its state, and a member goes
 // on standalone, as docs/cluster.md describes.
 func TestFromOneToThreeAndBack(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	c := newCluster(s, nil)
 	first, third := c.members[0], c.members[2]

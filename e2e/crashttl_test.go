@@ -24,6 +24,7 @@ const (
 // shows an acknowledged push, and no scrape a little after it. No scrape shows a group
 // whose time to live was over before the gateway started.
 func TestCrashKeepsTimesToLive(t *testing.T) {
+	t.Parallel()
 	rounds := intSetting(t, "E2E_ROUNDS", ttlRounds)
 	chance := newRand(t)
 	s := newSite(t)
@@ -54,7 +55,8 @@ func TestCrashKeepsTimesToLive(t *testing.T) {
 		l.resolve()
 	}
 
-	for round := range rounds {
+	// A busy machine needs more rounds until enough was seen.
+	for round := 0; round < rounds || round < 10*rounds && !l.worked(); round++ {
 		g := start()
 		stop, working := leaseRound(g, workers)
 		time.Sleep(time.Duration(300+chance.IntN(900)) * time.Millisecond)
@@ -71,18 +73,18 @@ func TestCrashKeepsTimesToLive(t *testing.T) {
 			kill(g)
 		}
 		if t.Failed() {
-			t.Fatalf("in round %d of %d", round+1, rounds)
+			t.Fatalf("in round %d", round+1)
 		}
 	}
 
 	// Nobody pushes any more. In the end only groups without a time to live are left.
 	g := start()
 	last := l.lastScrape()
-	testkit.Within(t, 2*requestBound, "all other groups have expired, and were scraped after that", func() bool {
-		return l.lastScrape().After(last) && l.allOver(l.lastScrape())
+	testkit.Within(t, 2*time.Minute, "all other groups have expired, and were scraped after that", func() bool {
+		return l.lastScrape().After(last) && l.allOver(l.lastScrape()) && l.judged()
 	})
 	kill(g)
-	l.proves()
+	l.report()
 }
 
 // leaseRound lets the workers work until stop is closed or the gateway has gone.

@@ -152,6 +152,7 @@ scrape_configs:
 // the gateway changes nothing of that, nor does a gateway that is down at the moment of
 // expiry.
 func TestDyingHostsAreSeenToDie(t *testing.T) {
+	t.Parallel()
 	const forgetAfter = 25 * time.Second
 	s := newSite(t)
 	address := testkit.FreeAddress(t)

@@ -169,6 +169,7 @@ func TestTheSystemdUnitStarts(t *testing.T) {
 // With --web.systemd-socket the gateway uses the listener that systemd passes for
 // sluice.socket: descriptor 3, with the id of the process in LISTEN_PID.
 func TestItListensAtTheSystemdSocket(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

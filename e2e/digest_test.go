@@ -46,6 +46,7 @@ func (g *sluice) cluster() (c clusterOf) {
 // of, and at rest at the last one. Without the stream they report that it cannot be
 // reached.
 func TestGatewaysSeeThatTheyAgree(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	external := startNATSServer(s)
 	gateways := [2]*sluice{s.start("--bus.url=" + external.url()), s.start("--bus.url=" + external.url())}

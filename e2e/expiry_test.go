@@ -15,6 +15,7 @@ import (
 // On two gateways with one stream each group expires once, and both show the same state
 // at the same sequence.
 func TestTwoGatewaysExpireTheSame(t *testing.T) {
+	t.Parallel()
 	const groups = 40
 	s := newSite(t)
 	external := startNATSServer(s)

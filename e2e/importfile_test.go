@@ -144,6 +144,7 @@ func (g *sluice) mustShow(want shown) {
 // A Pushgateway is stopped, or killed after it has written its file. Sluice is started
 // in its place with the same flags.
 func TestSluiceReplacesPushgateway(t *testing.T) {
+	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{"stopped": syscall.SIGTERM, "killed": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)

@@ -16,6 +16,8 @@ const (
 	// leaseLate is how long after its end a group may still be shown. An expiry is an
 	// event that is appended like a push, so the time of the slowest push is added.
 	leaseLate = 2 * time.Second
+	// leaseProof is how many cases of each kind must be seen, or nothing is proven.
+	leaseProof = 100
 	// leaseSlack is how much the clocks of two processes on a machine may differ.
 	leaseSlack = 50 * time.Millisecond
 )
@@ -276,16 +278,10 @@ func (l *leases) allOver(at time.Time) bool {
 	return true
 }
 
-// proves fails the test if too few cases were judged.
-func (l *leases) proves() {
+// worked reports whether the workers have got enough verdicts.
+func (l *leases) worked() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	said := fmt.Sprintf("groups had to be shown %d times, had to be gone %d times, and %d times since before the start; down %d, forgotten %d; shown for %s after the end at most; %d operations, the last gateway's slowest %s",
-		l.alive, l.over, l.away, l.down, l.forgotten, l.late.Round(time.Millisecond), len(l.history), l.slowest)
-	l.t.Log(said)
-	if min(l.alive, l.over, l.away, l.down, l.forgotten) < 100 {
-		l.t.Error("that proves nothing")
-	}
 	acknowledged, refused := 0, 0
 	for _, line := range l.history {
 		switch {
@@ -295,7 +291,23 @@ func (l *leases) proves() {
 			refused++
 		}
 	}
-	if acknowledged < 100 || refused < 10 {
-		l.t.Errorf("only %d operations acknowledged and %d refused", acknowledged, refused)
+	return acknowledged >= leaseProof && refused >= leaseProof/10 && l.alive >= leaseProof
+}
+
+// judged reports whether scrapes have judged enough groups whose time to live was over.
+func (l *leases) judged() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return min(l.over, l.away, l.down, l.forgotten) >= leaseProof
+}
+
+// report fails the test if too little was seen, and prints what was.
+func (l *leases) report() {
+	if !l.worked() || !l.judged() {
+		l.t.Error("too little was seen to prove anything")
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.t.Logf("groups had to be shown %d times, had to be gone %d times, and %d times since before the start; down %d, forgotten %d; shown for %s after the end at most; %d operations, the last gateway's slowest %s",
+		l.alive, l.over, l.away, l.down, l.forgotten, l.late.Round(time.Millisecond), len(l.history), l.slowest)
 }

@@ -83,6 +83,7 @@ func (m *serviceManager) whenTold(t *testing.T, assignment string) {
 // The gateway notifies the service manager when it is ready and when it stops, with a
 // status for systemctl.
 func TestTheServiceManagerIsToldOfStartAndStop(t *testing.T) {
+	t.Parallel()
 	f := func(name string, address func(s *site) string) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
@@ -147,6 +148,7 @@ func TestTheServiceManagerIsToldOfTheReplay(t *testing.T) {
 // The gateway notifies the watchdog in time, and only if the service manager asks for
 // that.
 func TestTheWatchdogIsFed(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	m := startServiceManager(t, filepath.Join(s.dir, "notify"))
 	g := s.launchFor(m, []string{"WATCHDOG_USEC=3000000"})

@@ -116,6 +116,7 @@ func natsCommand(s *site, server, stdin string, args ...string) string {
 }
 
 func TestPrometheusSeesPushesAcrossACrash(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	address := testkit.FreeAddress(t)
 	flags := []string{"--web.listen-address=" + address, "--bus.listen=127.0.0.1:0"}

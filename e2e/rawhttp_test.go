@@ -260,6 +260,7 @@ func (c *rawConn) closeWrite() {
 
 // A client that never finishes its headers is cut off.
 func TestHeadersThatNeverEndAreCutOff(t *testing.T) {
+	t.Parallel()
 	c := newSite(t).start().dialRaw(t)
 	c.write("POST /metrics/job/x HTTP/1.1\r\nHost: gateway\r\nX-Slow: ")
 	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {

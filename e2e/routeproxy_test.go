@@ -31,7 +31,7 @@ type network struct {
 
 // callerPatience bounds the search for the process of a caller, which may have been
 // started a moment ago.
-const callerPatience = 2 * time.Second
+const callerPatience = 20 * time.Second
 
 func newNetwork(t *testing.T) *network {
 	n := &network{t: t, pids: map[string]int{}, cuts: map[[2]string]bool{}, changed: make(chan struct{}), conns: map[net.Conn]bool{}}

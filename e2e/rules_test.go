@@ -14,6 +14,7 @@ import (
 // A job with as many groups as allowed gets no new one until one of them is deleted or
 // expires. Its groups can still be pushed to, and other jobs are not affected.
 func TestQuotaFreesItself(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.record("rules.yml", "rules:\n- match: job=~\"ci|random-.*\"\n  max_groups: 2\n  max_groups_by: [job]\n- match: '{kind=\"pod\"}'\n  ttl: 2s\n")
 	g := s.start("--group.rules="+s.dir+"/rules.yml", "--group.forget-after=1h")

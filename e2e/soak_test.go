@@ -28,6 +28,7 @@ const soakProof = 100
 //
 // With E2E_HISTORY it only decides a history that an earlier run has kept.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	if path := os.Getenv("E2E_HISTORY"); path != "" {
 		file, err := os.Open(path)
 		if err != nil {

@@ -39,7 +39,7 @@ func TestInconsistentScrape(t *testing.T) {
 		t.Helper()
 		for range 2 {
 			w := scrape(scraper)
-			if w.Code != code || !strings.Contains(w.Body.String(), text) {
+			if w.Code != code || !strings.Contains(oneSpace(w.Body.String()), text) {
 				t.Errorf("got %d %.300q, want %d with %q", w.Code, w.Body, code, text)
 			}
 		}
@@ -90,7 +90,7 @@ func TestInconsistentEscapedScrape(t *testing.T) {
 				t.Errorf("%s: got %d %.300q", scheme, w.Code, w.Body)
 			}
 		}
-		if got := judge.Inconsistent(); (readiness == "") != (got == "") || !strings.Contains(got, readiness) {
+		if got := judge.Inconsistent(); (readiness == "") != (got == "") || !strings.Contains(oneSpace(got), readiness) {
 			t.Errorf("readiness says %q, want %q", got, readiness)
 		}
 	}
@@ -130,3 +130,7 @@ func applyText(tb testing.TB, s *store.Store, path, text string) {
 	}
 	s.Apply(s.Sequence()+1, store.Event{Op: store.OpPut, Key: key, PushTime: 1, Families: families})
 }
+
+// oneSpace undoes that protobuf's text has one or two spaces between fields, by a hash
+// of the binary, so that nobody relies on it.
+func oneSpace(text string) string { return strings.ReplaceAll(text, "  ", " ") }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -241,5 +243,52 @@ func TestReservedCoversSelfMetrics(t *testing.T) {
 		if _, ok := reserved[name]; !ok {
 			t.Errorf("%s is not reserved", name)
 		}
+	}
+}
+
+// The own metrics count groups by state, jobs and series.
+func TestSelfMetricsCountGroups(t *testing.T) {
+	s := store.New(store.Settings{})
+	families, err := store.ParseText([]byte("# TYPE m gauge\nm{instance=\"\",job=\"x\",n=\"1\"} 1\nm{instance=\"\",job=\"x\",n=\"2\"} 1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, group := range []struct {
+		path string
+		e    store.Event
+	}{
+		{"/job/a/instance/1", store.Event{Op: store.OpPut, PushTime: 1e9, Families: families}},
+		{"/job/a/instance/2", store.Event{Op: store.OpFail, PushTime: 1e9, FailTime: 2e9, Families: families}},
+		{"/job/a/instance/3", store.Event{Op: store.OpExpire, PushTime: 1e9, Expires: 2e9, Forget: 9e9}},
+		{"/job/b", store.Event{Op: store.OpFail, FailTime: 2e9}},
+		{"/job@base64/YS9i/x/y", store.Event{Op: store.OpPut, PushTime: 2e9, FailTime: 1e9}},
+	} {
+		key, err := store.ParseKey(group.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		group.e.Key = key
+		s.Apply(uint64(i+1), group.e)
+	}
+	self := NewSelfMetrics()
+	gather := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return self.gather(s.View()) })
+	want := `# HELP sluice_groups Groups in this scrape.
+# TYPE sluice_groups gauge
+sluice_groups 4
+# HELP sluice_groups_by_state Groups by state: up, failing (the last push was refused), never (no push was accepted), dead (expired and not forgotten yet). Refusals that are not in the stream do not count.
+# TYPE sluice_groups_by_state gauge
+sluice_groups_by_state{state="dead"} 1
+sluice_groups_by_state{state="failing"} 1
+sluice_groups_by_state{state="never"} 1
+sluice_groups_by_state{state="up"} 2
+# HELP sluice_jobs Different values of the label job of all groups.
+# TYPE sluice_jobs gauge
+sluice_jobs 3
+# HELP sluice_series Pushed series of all groups. A histogram has one for each bucket and two more.
+# TYPE sluice_series gauge
+sluice_series 4
+`
+	if err := testutil.GatherAndCompare(gather, strings.NewReader(want), "sluice_groups", "sluice_groups_by_state", "sluice_jobs", "sluice_series"); err != nil {
+		t.Error(err)
 	}
 }

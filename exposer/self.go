@@ -25,6 +25,9 @@ type SelfMetrics struct {
 	duration *prometheus.SummaryVec
 	groups   prometheus.Gauge
 	dead     prometheus.Gauge
+	states   *prometheus.GaugeVec
+	jobs     prometheus.Gauge
+	series   prometheus.Gauge
 }
 
 // NewSelfMetrics returns metrics in a new registry, to which other parts add theirs.
@@ -54,12 +57,27 @@ func NewSelfMetrics() *SelfMetrics {
 			Name: "sluice_groups_dead",
 			Help: "Groups that have expired and are not forgotten yet.",
 		}),
+		states: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "sluice_groups_by_state",
+			Help: "Groups by state: up, failing (the last push was refused), never (no push was accepted), dead (expired and not forgotten yet). Refusals that are not in the stream do not count.",
+		}, []string{"state"}),
+		jobs: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sluice_jobs",
+			Help: "Different values of the label job of all groups.",
+		}),
+		series: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sluice_series",
+			Help: "Pushed series of all groups. A histogram has one for each bucket and two more.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.size, m.duration, m.groups, m.dead,
+	m.registry.MustRegister(m.requests, m.size, m.duration, m.groups, m.dead, m.states, m.jobs, m.series,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		version.NewCollector("pushgateway"),
 	)
+	for _, state := range []string{"up", "failing", "never", "dead"} {
+		m.states.WithLabelValues(state)
+	}
 	// The families must be there before the first push, so that Reserved has their
 	// types.
 	for _, method := range []string{"put", "post"} {
@@ -92,14 +110,38 @@ func (m *SelfMetrics) gather(view *store.View) ([]*dto.MetricFamily, error) {
 	if m == nil {
 		return nil, nil
 	}
-	return m.count(view.Len(), view.LenDead())
+	m.groups.Set(float64(view.Len()))
+	m.dead.Set(float64(view.LenDead()))
+	m.countGroups(view)
+	return m.registry.Gather()
 }
 
-// count returns the families for a number of living and dead groups.
-func (m *SelfMetrics) count(living, dead int) ([]*dto.MetricFamily, error) {
-	m.groups.Set(float64(living))
-	m.dead.Set(float64(dead))
-	return m.registry.Gather()
+// countGroups looks at each group once. Groups of a job follow one another.
+func (m *SelfMetrics) countGroups(view *store.View) {
+	var up, failing, never, dead, jobs, series int
+	var last string
+	for g := range view.All() {
+		switch {
+		case g.Dead():
+			dead++
+		case g.PushTime() == 0:
+			never++
+		case g.FailTime() >= g.PushTime():
+			failing++
+		default:
+			up++
+		}
+		if job, _ := g.Key().Get(store.JobLabel); jobs == 0 || job != last {
+			jobs, last = jobs+1, job
+		}
+		_, n := g.Size()
+		series += n
+	}
+	for state, n := range map[string]int{"up": up, "failing": failing, "never": never, "dead": dead} {
+		m.states.WithLabelValues(state).Set(float64(n))
+	}
+	m.jobs.Set(float64(jobs))
+	m.series.Set(float64(series))
 }
 
 // Instrument counts the requests of a handler under its name.

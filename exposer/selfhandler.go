@@ -15,7 +15,7 @@ import (
 // formats of every exporter. It also answers during a replay.
 func SelfHandler(self *SelfMetrics, s *store.Store, logger *slog.Logger) http.Handler {
 	gather := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
-		return self.count(s.Groups(), s.Dead())
+		return self.gather(s.View())
 	})
 	return promhttp.HandlerFor(gather, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError),

@@ -71,6 +71,9 @@ type result struct {
 	// offender is the index of the one event that the stream never takes, -1 for
 	// none. Those behind it have to be judged again.
 	offender int
+	// removalsGoOn means that the refusal is not for deletes, wipes and expiries. They
+	// have to be judged again, by themselves.
+	removalsGoOn bool
 	// refusal is the verdict on the offender, or without one on all events that
 	// have not landed; nil for none.
 	refusal *Error
@@ -93,9 +96,10 @@ func (c *Committer) append(ctx context.Context, a attempt) result {
 		r.conflict = true
 	case errors.As(err, &tooLarge):
 		r.offender = tooLarge.Index
-		r.refusal = refuse(CodeTooLarge, "the group would have an event of %d bytes, more than the stream takes (%d bytes; it grows with --push.max-bytes)\nPush less to one group.", tooLarge.Size, tooLarge.Limit).withReason(reasonEvent)
+		r.refusal = eventTooLarge(tooLarge)
 	case errors.Is(err, bus.ErrStreamFull):
 		r.refusal = refuse(CodeFull, "the stream is full: %v", err)
+		r.removalsGoOn = hasBoth(a.events[r.landed:])
 	default:
 		c.logger.Warn("cannot append to the stream", "changes", len(a.owners)-r.landed, "err", err)
 		r.refusal = refuse(CodeUnavailable, "the stream is not available: %v", err)
@@ -114,6 +118,8 @@ func (c *Committer) conclude(a attempt, r result) []*pending {
 		case i < r.landed:
 			c.metrics.countExpiry(a.events[i].Op, p.Op)
 			c.answer(p, p.err)
+		case r.removalsGoOn && removes(a.events[i].Op):
+			again = append(again, p)
 		case r.refusal != nil && (i == r.offender || r.offender < 0):
 			c.answer(p, r.refusal)
 		default:
@@ -121,6 +127,22 @@ func (c *Committer) conclude(a attempt, r result) []*pending {
 		}
 	}
 	return again
+}
+
+// removes tells whether an operation makes a full stream smaller.
+func removes(op store.Op) bool {
+	return op == store.OpDelete || op == store.OpWipe || op == store.OpExpire
+}
+
+// hasBoth tells whether some of the events remove something and others do not.
+func hasBoth(events []store.Event) bool {
+	removing := 0
+	for _, e := range events {
+		if removes(e.Op) {
+			removing++
+		}
+	}
+	return removing > 0 && removing < len(events)
 }
 
 // catchUp waits until the store has what the stream has now, and returns the
@@ -148,6 +170,8 @@ func (c *Committer) catchUp(ctx context.Context, batch []*pending) []*pending {
 // answer hands the verdict over and frees the slot of the change.
 func (c *Committer) answer(p *pending, err error) {
 	c.held.release(p.bytes)
+	c.metrics.waiting.Dec()
+	c.metrics.waitingBytes.Sub(float64(p.bytes))
 	<-c.slots
 	p.done(err)
 }

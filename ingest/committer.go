@@ -113,6 +113,8 @@ func (c *Committer) Enqueue(ctx context.Context, change Change, done func(error)
 		<-c.slots
 		return tooManyBytes(c.held.limit)
 	}
+	c.metrics.waiting.Inc()
+	c.metrics.waitingBytes.Add(float64(size))
 	c.queue <- &pending{Change: change, ctx: ctx, deadline: time.Now().Add(c.wait), done: done, bytes: size} // does not block: the queue is as long as there are slots
 	return nil
 }

@@ -19,7 +19,7 @@ func (f *Front) ReadyToDelete() error { return f.committer.ready(store.OpDelete)
 // deleted, and the first reason why others are not, an *Error. It blocks until
 // then, at most for the time that a change may wait.
 func (f *Front) DeleteGroups(ctx context.Context, keys []store.Key, client string) (done []store.Key, failed error) {
-	origin := originOf(client)
+	origin := originOf(client, userOf(ctx))
 	type verdict struct {
 		key store.Key
 		err error

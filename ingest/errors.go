@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"sluice/bus"
 	"sluice/ingest/decode"
 	"sluice/ingest/quote"
 )
@@ -140,6 +141,15 @@ func refuseBody(err error) *Error {
 		return refuse(CodeTooLarge, "%v", limit).withReason(limit.Reason)
 	}
 	return refuse(CodeInvalid, "%v", err)
+}
+
+// eventTooLarge is the refusal of a push whose group would be too large for one event.
+func eventTooLarge(err *bus.TooLargeError) *Error {
+	const text = "the group would have an event of %d bytes, and the stream takes %d bytes"
+	if err.Setting == "" {
+		return refuse(CodeTooLarge, text+"\nPush less to one group.", err.Size, err.Limit).withReason(reasonEvent)
+	}
+	return refuse(CodeTooLarge, text+" (%s)\nPush less to one group, or raise the limit.", err.Size, err.Limit, err.Setting).withReason(reasonEvent)
 }
 
 // printable makes a message safe to print, and bounds it. Our own texts quote what

@@ -3,8 +3,11 @@ package ingest
 import (
 	"errors"
 	"io"
+	"log/slog"
+	"strings"
 	"time"
 
+	"sluice/bus/limitlog"
 	"sluice/ingest/decode"
 	"sluice/ingest/explain"
 	"sluice/store"
@@ -15,6 +18,8 @@ type Limits = decode.Limits
 
 // FrontConfig has the settings that both front ends share.
 type FrontConfig struct {
+	// Logger gets refused pushes and deletes, at a limited rate; nil gets none.
+	Logger *slog.Logger
 	// MaxBytes bounds a body in bytes, on the wire and after decompression.
 	MaxBytes int64
 	// MaxReading bounds the bytes of all bodies that are being read and decoded
@@ -44,6 +49,7 @@ type Front struct {
 	ttl       func(store.Key) time.Duration
 	options   decode.Options
 	now       func() time.Time
+	logger    *limitlog.Logger
 }
 
 // NewFront returns a front that submits changes to the committer and keeps
@@ -54,7 +60,12 @@ func NewFront(committer *Committer, refusals *Refusals, cfg FrontConfig, m *Metr
 	if ttl == nil {
 		ttl = noTTL
 	}
+	logger := cfg.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
 	return &Front{
+		logger:    limitlog.New(logger),
 		committer: committer,
 		refusals:  refusals,
 		metrics:   m,
@@ -107,7 +118,11 @@ func (f *Front) readPush(op store.Op, key store.Key, from source) (Change, error
 func (f *Front) record(op store.Op, via string, key store.Key, err error, origin func() string) {
 	f.metrics.count(op.String(), via, err)
 	var refused *Error
-	if !errors.As(err, &refused) || key.IsZero() || !refused.isClients() {
+	if !errors.As(err, &refused) || !refused.isClients() {
+		return
+	}
+	f.logRefusal(op, via, key, refused, origin())
+	if key.IsZero() {
 		return
 	}
 	refusal := store.Refusal{
@@ -118,6 +133,13 @@ func (f *Front) record(op store.Op, via string, key store.Key, err error, origin
 	if refused.Code != CodeInconsistent && f.refusals.observe != nil { // the event of the group notes those
 		f.refusals.observe(refusal)
 	}
+}
+
+// logRefusal logs a refusal that the client has caused: its first line, since the
+// others only say what helps.
+func (f *Front) logRefusal(op store.Op, via string, key store.Key, refused *Error, origin string) {
+	message, _, _ := strings.Cut(refused.Message, "\n")
+	f.logger.Info("refused", "op", op.String(), "via", via, "group", key.Path(), "origin", origin, "status", refused.Status(), "reason", refused.Reason, "err", message)
 }
 
 // checkDeletable refuses to delete a group whose key exceeds a limit, unless the

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/common/route"
 
+	"sluice/ingest/quote"
 	"sluice/store"
 )
 
@@ -30,6 +31,7 @@ func (f *Front) Push(op store.Op, jobBase64 bool) http.HandlerFunc {
 		accepted = http.StatusAccepted
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
+		defer f.metrics.observe(f.metrics.viaHTTP, time.Now())
 		key, err := f.keys.path(route.Param(r.Context(), "job"), jobBase64, route.Param(r.Context(), "labels"))
 		if err == nil {
 			err = f.keys.checkLimits(key)
@@ -156,13 +158,22 @@ func (f *Front) CheckEncoding(next http.Handler) http.Handler {
 	})
 }
 
-func originHTTP(r *http.Request) string { return originOf(r.RemoteAddr) }
+func originHTTP(r *http.Request) string { return originOf(r.RemoteAddr, userOf(r.Context())) }
 
-// originOf is the origin of what a client at an address has sent over HTTP.
-func originOf(address string) string {
+// originOf is the origin of what a client at an address has sent over HTTP, as a user or,
+// with "", as nobody. A user whose name is not one plain word is quoted.
+func originOf(address, user string) string {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		host = address
 	}
-	return viaHTTP + " " + host
+	origin := viaHTTP + " " + host
+	switch quoted := quote.Excerpt(user); {
+	case user == "":
+		return origin
+	case quoted == `"`+user+`"` && !strings.Contains(user, " "):
+		return origin + " " + user
+	default:
+		return origin + " " + quoted
+	}
 }

@@ -96,8 +96,8 @@ func TestPushTooLarge(t *testing.T) {
 		t.Errorf("got %d %q, want 413 with the flag", code, text)
 	}
 	big := "# HELP a " + strings.Repeat("x", 5000) + "\na 1\n"
-	if code, text := g.do("PUT", "/metrics/job/x", big); code != 413 || !strings.Contains(text, "4096") {
-		t.Errorf("got %d %q, want 413 with the limit", code, text)
+	if code, text := g.do("PUT", "/metrics/job/x", big); code != 413 || !strings.Contains(text, "4096 bytes (--push.max-bytes)\n") {
+		t.Errorf("got %d %q, want 413 with the limit and its flag", code, text)
 	}
 	if code, text := g.do("PUT", "/metrics/job/x", "a 1\n"); code != 200 {
 		t.Errorf("got %d %q after a refusal, want 200", code, text)

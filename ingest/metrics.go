@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -17,6 +18,10 @@ type Metrics struct {
 	forgotten prometheus.Counter
 	abandoned prometheus.Counter
 	overflows prometheus.Counter
+	// waiting and waitingBytes are of the changes that wait for their verdict.
+	waiting, waitingBytes prometheus.Gauge
+	// viaHTTP and viaNATS are how long pushes took.
+	viaHTTP, viaNATS prometheus.Observer
 }
 
 // NewMetrics returns the metrics, registered if reg is not nil.
@@ -51,10 +56,31 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "How often requests over NATS came faster than they were taken, so that some were dropped without a reply.",
 		}),
 	}
+	m.waiting = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "sluice_changes_waiting",
+		Help: "Pushes and deletes that wait for their verdict (--push.max-waiting).",
+	})
+	m.waitingBytes = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "sluice_changes_waiting_bytes",
+		Help: "Memory that they hold, in bytes (--push.max-waiting-bytes).",
+	})
+	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "sluice_push_duration_seconds",
+		Help:    "Time from a push to its verdict, accepted or refused, by the way it came.",
+		Buckets: prometheus.ExponentialBuckets(0.00025, 2, 16), // 0.25 ms to 8.2 s; --push.wait is 8 s by default
+		// As finely as a native histogram of Prometheus' own metrics, within 160 buckets.
+		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
+	}, []string{"via"})
+	m.viaHTTP, m.viaNATS = duration.WithLabelValues(viaHTTP), duration.WithLabelValues(viaNATS)
 	if reg != nil {
-		reg.MustRegister(m.pushes, m.refused, m.redirects, m.expired, m.forgotten, m.abandoned, m.overflows)
+		reg.MustRegister(m.waiting, m.waitingBytes, duration, m.pushes, m.refused, m.redirects, m.expired, m.forgotten, m.abandoned, m.overflows)
 	}
 	return m
+}
+
+// observe measures a push that has had its verdict just now.
+func (m *Metrics) observe(via prometheus.Observer, begun time.Time) {
+	via.Observe(time.Since(begun).Seconds())
 }
 
 // count counts a verdict.

@@ -131,9 +131,13 @@ func (s *Service) handler(op store.Op, subject string) micro.HandlerFunc {
 			s.respond(r.Reply(), op, store.Key{}, refuse(CodeUnavailable, "the gateway is stopping"))
 			return
 		}
+		begun := time.Now()
 		c, err := s.change(op, subject, r)
 		done := func(err error) {
 			s.respond(r.Reply(), op, c.Key, err)
+			if op != store.OpDelete {
+				s.front.metrics.observe(s.front.metrics.viaNATS, begun)
+			}
 			s.inFlight.Done()
 		}
 		if err == nil && r.Reply() != "" && s.front.committer.freezes.recently(time.Now()) {

@@ -40,8 +40,8 @@ type Config struct {
 	// nobody, or to whom ConfigFile says.
 	Listen string
 	// ConfigFile is a configuration file of nats-server (--bus.config).
-	// JetStream, its folder and the payload limit are ours whatever it says. If
-	// it defines accounts, Sluice's is the one named SLUICE, or the only one.
+	// JetStream and its folder are ours whatever it says. Its max_payload takes
+	// precedence over MaxPayload. If it defines accounts, Sluice's is the one named SLUICE, or the only one.
 	// Sluice makes itself a user there, except where users are JWTs or an
 	// authorization callout decides: then it needs OwnUser.
 	ConfigFile string

@@ -1,32 +1,23 @@
 package embed
 
-import (
-	"os"
-	"path/filepath"
-	"testing"
-)
+import "testing"
 
-// A server that has much on the disk may store at least that: its own limit leaves
-// out what it has.
-func TestWhatIsStoredCountsInTheLimit(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "not", "there", "yet")
-	free := storeLimit(dir)
-	if free <= 0 {
-		t.Fatalf("the limit is %d with nothing stored", free)
+func TestRoomForDeletesIsKept(t *testing.T) {
+	f := func(d Disk, bytes int, want bool) {
+		t.Helper()
+		if got := d.Takes(bytes); got != want {
+			t.Errorf("%+v takes %d: %v, want %v", d, bytes, got, want)
+		}
 	}
-	stored := filepath.Join(dir, serverDir, "some", "where")
-	if err := os.MkdirAll(stored, 0o750); err != nil {
-		t.Fatal(err)
+	f(Disk{Free: 100, Reserve: 10}, 95, true)
+	f(Disk{Free: 100, Reserve: 10}, 96, false)
+	f(Disk{Free: 10, Reserve: 10}, 5, true)
+	f(Disk{Free: 9, Reserve: 10}, 0, false)
+	d, err := diskOf(t.TempDir())
+	if err != nil || d.Free <= 0 || d.Reserve < minReserve || d.Reserve > maxReserve {
+		t.Errorf("the disk is %+v, %v", d, err)
 	}
-	// A file with a hole takes no room.
-	const size = 1 << 36
-	if err := os.WriteFile(filepath.Join(stored, "1.blk"), nil, 0o640); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(filepath.Join(stored, "1.blk"), size); err != nil {
-		t.Fatal(err)
-	}
-	if limit := storeLimit(dir); limit < size+free/2 { // others may use the disk meanwhile
-		t.Errorf("the limit is %d with %d stored, and %d without", limit, size, free)
+	if _, err := diskOf("/nowhere/at/all"); err == nil {
+		t.Error("a directory that is not there has room")
 	}
 }

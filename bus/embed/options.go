@@ -58,12 +58,14 @@ func setOwnOptions(cfg Config, opts *server.Options) {
 	opts.JetStream = true
 	opts.StoreDir = cfg.DataDir
 	if opts.JetStreamMaxStore == 0 {
-		opts.JetStreamMaxStore = storeLimit(cfg.DataDir)
+		opts.JetStreamMaxStore = noStoreLimit
 	}
 	opts.SyncAlways = cfg.Sync == SyncAlways
-	opts.MaxPayload = int32(cfg.MaxPayload)
+	if opts.MaxPayload == 0 { // the configuration file does not set it
+		opts.MaxPayload = int32(cfg.MaxPayload)
+	}
 	// A client may have as much in flight as a few of the largest events.
-	opts.MaxPending = max(opts.MaxPending, server.MAX_PENDING_SIZE, int64(4*cfg.MaxPayload))
+	opts.MaxPending = max(opts.MaxPending, server.MAX_PENDING_SIZE, 4*int64(opts.MaxPayload))
 	opts.NoSigs = true // signals are the gateway's
 	opts.NoLog = true  // no log of its own: SetLoggerV2 gives it ours
 	if opts.ServerName == "" {

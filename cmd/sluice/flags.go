@@ -20,6 +20,7 @@ type options struct {
 
 	// These are read by finish.
 	listenAddresses, clusterPeers cli.StringSlice
+	trustedProxies                cli.StringSlice
 	groupTTL, busSync             string
 }
 
@@ -29,11 +30,16 @@ func serveFlags() []cli.Flag { return new(options).flags() }
 // flags returns the flags of serve. What they are set to is in o when the command
 // line has been read.
 func (o *options) flags() []cli.Flag {
-	flags := slices.Concat(o.webFlags(), o.pushFlags(), o.groupFlags(), o.persistenceFlags(), o.busFlags(), o.clusterFlags(), o.logFlags())
+	flags := o.flagsWithoutEnv()
 	for _, f := range flags {
 		addEnv(f)
 	}
 	return flags
+}
+
+// flagsWithoutEnv returns the same flags, which know of no environment variables.
+func (o *options) flagsWithoutEnv() []cli.Flag {
+	return slices.Concat(o.webFlags(), o.pushFlags(), o.groupFlags(), o.persistenceFlags(), o.busFlags(), o.clusterFlags(), o.logFlags())
 }
 
 // logFlags say what is logged, and how.
@@ -53,6 +59,9 @@ func (o *options) finish() (err error) {
 	}
 	if g.GroupTTL, err = ingest.ParseTTL(o.groupTTL); err != nil {
 		return fmt.Errorf("--group.ttl: %w", err)
+	}
+	if g.TrustedProxies, err = ingest.ParseProxies(o.trustedProxies.Value()); err != nil {
+		return fmt.Errorf("--web.trusted-proxies: %w", err)
 	}
 	g.ListenAddresses = o.listenAddresses.Value()
 	g.Bus.Server.Cluster.Peers = o.clusterPeers.Value()

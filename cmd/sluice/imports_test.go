@@ -17,7 +17,7 @@ func TestImports(t *testing.T) {
 		"store":         {"sluice/store/words"},
 		"bus":           {"sluice/bus/embed", "sluice/bus/event", "sluice/bus/limitlog", "sluice/store"},
 		"ingest/decode": {"sluice/ingest/quote", "sluice/store"},
-		"ingest":        {"sluice/bus", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode", "sluice/ingest/explain", "sluice/ingest/quote"},
+		"ingest":        {"sluice/bus", "sluice/bus/limitlog", "sluice/store", "sluice/store/selector", "sluice/store/search", "sluice/ingest/decode", "sluice/ingest/explain", "sluice/ingest/quote"},
 		"exposer":       {"sluice/store"},
 		"cmd/sluice":    {"sluice/bus", "sluice/bus/embed", "sluice/store", "sluice/ingest", "sluice/exposer/api", "sluice/store/words", "sluice/cmd/sluice/gateway", "sluice/cmd/sluice/client"},
 

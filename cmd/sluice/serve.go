@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
 	"strings"
@@ -40,6 +42,7 @@ func (o *options) serve(ctx context.Context, flags map[string]string, log io.Wri
 		return err
 	}
 	cfg := o.gateway
+	cfg.Defaults = changedDefaults(flags)
 	flags["web.route-prefix"] = cfg.Prefix() // as Pushgateway tells it
 	flags["bus.url"] = bus.RedactURL(cfg.Bus.URL)
 	defer startGCPercent()()
@@ -61,6 +64,21 @@ func flagTexts(c *cli.Context, flags []cli.Flag) map[string]string {
 		texts[name] = flagText(c.Value(name))
 	}
 	return texts
+}
+
+// changedDefaults returns the default values of the flags of serve whose texts are
+// others.
+func changedDefaults(texts map[string]string) map[string]string {
+	set := flag.NewFlagSet("", flag.ContinueOnError)
+	flags := new(options).flagsWithoutEnv()
+	for _, f := range flags {
+		if err := f.Apply(set); err != nil {
+			panic(fmt.Sprintf("BUG: the default of a flag is no value: %v", err))
+		}
+	}
+	changed := flagTexts(cli.NewContext(nil, set, nil), flags)
+	maps.DeleteFunc(changed, func(name, text string) bool { return texts[name] == text })
+	return changed
 }
 
 // flagText writes the value of a flag as it stands on a command line.

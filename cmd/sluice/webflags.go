@@ -32,6 +32,8 @@ func (o *options) webFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "web.systemd-socket", Destination: &g.SystemdSocket, Usage: "use systemd socket activation instead of listening on addresses"},
 		&cli.StringFlag{Name: "web.config.file", Destination: &g.WebConfigFile, Usage: "`file` with TLS and authentication settings of the exporter toolkit"},
 		&cli.BoolFlag{Name: "web.open-probes", Destination: &g.OpenProbes, Usage: "answer /-/healthy and /-/ready without authentication"},
+		&cli.StringSliceFlag{Name: "web.trusted-proxies", Destination: &o.trustedProxies, Usage: "`networks` of proxies whose X-Forwarded-For or Forwarded tells the client's address, separated by commas"},
+		&cli.BoolFlag{Name: "web.proxy-protocol", Destination: &g.ProxyProtocol, Usage: "read the client's address from the PROXY protocol (v1, v2) of --web.trusted-proxies"},
 		&cli.StringFlag{Name: "web.telemetry-path", Destination: &g.TelemetryPath, Value: "/metrics", Usage: "`path` of the scrape"},
 		&cli.StringFlag{Name: "web.own-metrics", Destination: &g.SelfMetrics, Value: gateway.SelfTogether, Usage: "where the gateway's own metrics are: together (with the pushed ones, and at /-/metrics) or separate (at /-/metrics only)"},
 		&cli.StringFlag{Name: "web.external-url", Destination: &g.ExternalURL, Usage: "`URL` under which the gateway is reached from outside"},

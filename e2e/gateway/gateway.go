@@ -19,7 +19,7 @@ import (
 
 // patience bounds each wait for something that a healthy gateway does at once.
 // A binary built with the race detector on two busy cores is slow, so it is long.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // Options say what to run.
 type Options struct {

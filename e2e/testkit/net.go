@@ -2,14 +2,21 @@ package testkit
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net"
+	"os"
+	"sync/atomic"
 	"testing"
 )
 
-// FreeAddress returns an address of the loopback interface that nobody listens on.
-// Its port is below those that systems hand out by themselves, so that it stays free
-// while a server that had it is down.
+// ports counts the ports that were tried in this process. It is the one variable of the
+// package: tests that run in parallel must not get the same address, even while nobody
+// listens there yet.
+var ports atomic.Uint32
+
+// FreeAddress returns an address of the loopback interface that nobody listens on. No
+// other call in this process returns it until all ports were used. The port is below
+// those that systems hand out by themselves, so that it stays free while a server that
+// had it is down.
 func FreeAddress(tb testing.TB) string {
 	tb.Helper()
 	return FreeAddresses(tb, 1)[0]
@@ -20,7 +27,10 @@ func FreeAddresses(tb testing.TB, n int) []string {
 	tb.Helper()
 	addresses := make([]string, 0, n)
 	for range 100 * n {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)))
+		// Processes begin at different ports.
+		const stride = 1009 // addresses that one process may use before it meets another
+		port := 20_000 + (uint32(os.Getpid())*stride+ports.Add(1))%12_000
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue // somebody has it
 		}

@@ -21,3 +21,15 @@ func TestFreeAddresses(t *testing.T) {
 		t.Errorf("%d addresses are different", n)
 	}
 }
+
+// Addresses that nobody listens on yet are not handed out twice.
+func TestFreeAddressesAreDifferent(t *testing.T) {
+	seen := map[string]bool{}
+	for range 200 {
+		address := FreeAddress(t)
+		if seen[address] {
+			t.Fatalf("%s is handed out twice", address)
+		}
+		seen[address] = true
+	}
+}

@@ -25,6 +25,7 @@ type API struct {
 	asking singleflight.Group
 	// histories has a place for each request that reads the stream.
 	histories chan struct{}
+	now       func() time.Time
 	logger    *slog.Logger
 }
 
@@ -57,6 +58,8 @@ type Status struct {
 	Build map[string]string `json:"build_information"`
 	// Flags are the command line flags by name, with their values.
 	Flags map[string]string `json:"flags"`
+	// Defaults are the default values of the flags that have another value.
+	Defaults map[string]string `json:"flag_defaults,omitempty"`
 	// Start is when the process was started.
 	Start time.Time `json:"start_time"`
 }
@@ -66,14 +69,14 @@ func New(s *store.Store, cfg Config, logger *slog.Logger) *API {
 	if cfg.Events == nil {
 		cfg.Events = NewBroadcaster()
 	}
-	return &API{store: s, cfg: cfg, histories: make(chan struct{}, maxHistories), logger: logger}
+	return &API{store: s, cfg: cfg, histories: make(chan struct{}, maxHistories), now: time.Now, logger: logger}
 }
 
 // Register adds the routes, without the prefix /api/v1.
 func (a *API) Register(r *route.Router, instrument func(handler string, h http.HandlerFunc) http.HandlerFunc) {
 	wrap := func(name string, h http.HandlerFunc) http.HandlerFunc {
 		return instrument("api/v1/"+name, func(w http.ResponseWriter, r *http.Request) {
-			setCORS(w)
+			setHeaders(w)
 			h(w, answered(r))
 		})
 	}
@@ -82,9 +85,10 @@ func (a *API) Register(r *route.Router, instrument func(handler string, h http.H
 	r.Get("/metrics", wrap("metrics", a.serveMetrics))
 	r.Get("/refusals", wrap("refusals", a.serveRefusals))
 	r.Get("/groups", wrap("groups", a.serveGroups))
+	r.Get("/jobs", wrap("jobs", a.serveJobs))
 	r.Get("/group", wrap("group", a.serveGroup))
 	r.Get("/events", instrument("api/v1/events", func(w http.ResponseWriter, r *http.Request) {
-		setCORS(w)
+		setHeaders(w)
 		a.serveEvents(w, r)
 	}))
 	r.Get("/history", wrap("history", a.serveHistory))
@@ -101,12 +105,15 @@ func answered(r *http.Request) *http.Request {
 	return r.WithContext(context.WithoutCancel(r.Context()))
 }
 
-func setCORS(w http.ResponseWriter) {
+// setHeaders sets what all answers of Pushgateway's API have: browsers may read them
+// from pages of other sites, and nobody keeps them.
+func setHeaders(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Origin")
 	h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS")
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Expose-Headers", "Date")
+	h.Set("Cache-Control", "no-cache, no-store, must-revalidate")
 }
 
 // Status returns build, flags and start time of the gateway.

@@ -8,7 +8,7 @@ import (
 	"sluice/store"
 )
 
-// maxNames is how many names a Difference lists of what was added, and removed.
+// maxNames is how many names a Difference lists of what was added, removed and changed.
 const maxNames = 50
 
 // Difference is what a push has changed in its group.
@@ -19,8 +19,17 @@ type Difference struct {
 	AddedTotal   int      `json:"added_total"`
 	Removed      []string `json:"removed"`
 	RemovedTotal int      `json:"removed_total"`
-	// Changed counts metrics with another value.
-	Changed int `json:"changed"`
+	// Changed counts metrics with another value. Changes are the first 50 of them.
+	Changed int      `json:"changed"`
+	Changes []Change `json:"changes,omitempty"`
+}
+
+// Change is a metric with another value. A metric that is not one number, such as a
+// histogram, has no values here.
+type Change struct {
+	Name   string `json:"name"`
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
 }
 
 // compare compares two states of a group, whose families are sorted by name. It
@@ -59,7 +68,7 @@ func (d *Difference) remove(name string) {
 func (d *Difference) family(before, after store.Family, changed func(store.Family, store.Metric)) {
 	if bytes.Equal(before.Samples(), after.Samples()) {
 		if !bytes.Equal(before.Proto, after.Proto) {
-			d.Changed++ // what text does not carry
+			d.change(Change{Name: after.Name}) // what text does not carry
 		}
 		return
 	}
@@ -76,13 +85,23 @@ func (d *Difference) family(before, after store.Family, changed func(store.Famil
 			d.add(nameOf(after.Name, m))
 			continue
 		case !bytes.Equal(was.Lines, m.Lines):
-			d.Changed++
+			change := Change{Name: nameOf(after.Name, m)}
+			if before.Type == after.Type && hasValues(after.Type) {
+				change.Before, change.After = valueOf(was), valueOf(m)
+			}
+			d.change(change)
 			changed(after, m)
 		}
 		was, more = old()
 	}
 	for ; more; was, more = old() {
 		d.remove(nameOf(before.Name, was))
+	}
+}
+
+func (d *Difference) change(c Change) {
+	if d.Changed++; len(d.Changes) < maxNames {
+		d.Changes = append(d.Changes, c)
 	}
 }
 

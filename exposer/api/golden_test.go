@@ -57,7 +57,7 @@ func goldenAPI(t *testing.T, s *store.Store, ready bool, status bus.Status, know
 			return []store.Refusal{{Key: keyOf(t, "/job/x/instance/<b>"), Time: 2e9, Status: 413, Reason: "too_large", Message: "big <\n>", Origin: "http 1"}}
 		},
 		Address: Address{External: &url.URL{Scheme: "https", Host: "gw.example.org"}, Prefix: "/pg"},
-		Status:  Status{Build: map[string]string{"version": "1", "a": "2"}, Flags: map[string]string{"z": "<>", "a": "b"}, Start: time.Unix(1, 5).UTC()},
+		Status:  Status{Build: map[string]string{"version": "1", "a": "2"}, Flags: map[string]string{"z": "<>", "a": "b"}, Defaults: map[string]string{"a": "c"}, Start: time.Unix(1, 5).UTC()},
 		Cluster: ClusterSource{
 			Name: func() string { return map[bool]string{true: "c"}[clusterErr == nil] },
 			Stream: func(context.Context) (*bus.StreamState, error) {
@@ -120,6 +120,7 @@ func TestAnswersStayTheSame(t *testing.T) {
 		"/groups", "/groups?limit=1", "/groups?limit=1&after=/job/a/instance/0", "/groups?sort=-state&offset=1", "/groups?dead=true", "/groups?state=up&search=job=a",
 		"/groups?match[]=up", "/groups?search=~(", "/groups?limit=0", "/groups?offset=-1", "/groups?dead=maybe", "/groups?state=down", "/groups?sort=size",
 		"/groups?sort=age&after=/x", "/groups?offset=1&after=/x", "/groups?limit=0&search=~(&sort=x",
+		"/jobs", "/jobs?sort=-late&limit=1&offset=1&search=job=a", "/jobs?sort=path",
 		"/group?group=/job/a/instance/0", "/group?group=/job/none", "/group", "/group?group=/job/a&limit=x",
 		"/history?group=/job/a", "/history?group=/job/a&limit=1", "/history?group=x", "/history?group=/job/a&limit=101",
 		"/stream", "/targets", "/targets?match[]=job=\"a\"&shard=1/2", "/targets?shard=9", "/cluster", "/nothing"))

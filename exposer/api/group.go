@@ -180,7 +180,7 @@ func metricOf(m *dto.Metric) Metric {
 	case m.Histogram != nil:
 		d.histogram(m.Histogram)
 	case m.Summary != nil:
-		d.Sum, d.Count = number(m.Summary.GetSampleSum()), number(float64(m.Summary.GetSampleCount()))
+		d.Sum, d.Count = number(m.Summary.GetSampleSum()), count(m.Summary.GetSampleCount())
 		d.Created = createdAt(m.Summary.CreatedTimestamp)
 		for _, q := range m.Summary.Quantile {
 			d.Quantiles = append(d.Quantiles, Quantile{number(q.GetQuantile()), number(q.GetValue())})
@@ -193,10 +193,10 @@ func metricOf(m *dto.Metric) Metric {
 }
 
 func (d *Metric) histogram(h *dto.Histogram) {
-	d.Sum, d.Count = number(h.GetSampleSum()), number(histogramCount(h))
+	d.Sum, d.Count = number(h.GetSampleSum()), histogramCount(h)
 	d.Created = createdAt(h.CreatedTimestamp)
 	for _, b := range h.Bucket {
-		d.Buckets = append(d.Buckets, Bucket{number(b.GetUpperBound()), number(cumulativeCount(b))})
+		d.Buckets = append(d.Buckets, Bucket{number(b.GetUpperBound()), cumulativeCount(b)})
 	}
 	// Protobuf may leave out the last one, since it is the count.
 	if n := len(h.Bucket); n > 0 && !math.IsInf(h.Bucket[n-1].GetUpperBound(), +1) {
@@ -213,12 +213,10 @@ func (d *Metric) native(h *dto.Histogram) {
 		return
 	}
 	d.Native = &NativeHistogram{
-		Schema: native.Schema, ZeroThreshold: number(native.ZeroThreshold), ZeroCount: number(native.ZeroCount), Buckets: []NativeBucket{},
+		Schema: native.Schema, ZeroThreshold: number(native.ZeroThreshold), ZeroCount: native.zeroCount(), Buckets: []NativeBucket{},
 	}
-	for it := native.AllBucketIterator(); it.Next(); {
-		if b := it.At(); b.Count != 0 {
-			d.Native.Buckets = append(d.Native.Buckets, NativeBucket{number(b.Lower), number(b.Upper), number(b.Count)})
-		}
+	for b, count := range native.populated() {
+		d.Native.Buckets = append(d.Native.Buckets, NativeBucket{number(b.Lower), number(b.Upper), count})
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 // does, gets its answer (RFC 9112, section 9.6).
 func TestHalfClosedClientsAreAnswered(t *testing.T) {
 	s := withDead(t)
-	var h http.Handler = goldenAPI(t, s, true, bus.Status{Connected: true, Ready: true}, bus.Known{History: 7}, nil)
+	h := goldenAPI(t, s, true, bus.Status{Connected: true, Ready: true}, bus.Known{History: 7}, nil)
 	server := httptest.NewServer(untilHangup(h))
 	t.Cleanup(server.Close)
 	f := func(path, want string) {

@@ -42,6 +42,9 @@ type HistoryEntry struct {
 	Series   int        `json:"series"` // lines of text
 	Difference
 	Refusal string `json:"refusal,omitempty"`
+	// First tells that the stream never had an event of the group before this push, or
+	// had removed all of them: all that it has is added.
+	First bool `json:"first,omitempty"`
 	// Truncated tells that the event before is not kept, or was not read, so that
 	// the difference is not known.
 	Truncated bool `json:"truncated"`
@@ -96,7 +99,11 @@ func (a *API) readHistory(ctx context.Context, key store.Key, limit int) (Histor
 		if i+1 < len(events) {
 			before = &events[i+1]
 		}
-		h.Entries = append(h.Entries, entryOf(&events[i], before, chosen))
+		entry := entryOf(&events[i], before, chosen)
+		if i == len(events)-1 && uint64(len(events)) == total && len(events) < h.Kept {
+			entry.begin(&events[i])
+		}
+		h.Entries = append(h.Entries, entry)
 	}
 	h.Values = chosen.values(events[:len(h.Entries)])
 	return h, nil
@@ -122,6 +129,15 @@ func entryOf(p, before *bus.HistoryEntry, chosen *chosenSeries) HistoryEntry {
 	}
 	one.Difference = compare(before.Event.Families, e.Families, chosen.changed)
 	return one
+}
+
+// begin makes an entry that of the first event of its group, if that is a push.
+func (one *HistoryEntry) begin(p *bus.HistoryEntry) {
+	if one.Op != kindPush {
+		return
+	}
+	one.First, one.Truncated = true, false
+	one.Difference = compare(nil, p.Event.Families, nil)
 }
 
 // countSeries counts the lines of text of families.

@@ -66,7 +66,7 @@ func TestHistory(t *testing.T) {
 	entries := []string{
 		`{` + pushed(5) + `,"op":"push","replaced":false,"families":3,"series":6,"added":["a{job=\"a\",n=\"0\"}","c"],"added_total":2,"removed":["a{job=\"a\",n=\"2\"}","b"],"removed_total":2,"changed":0,"truncated":false}`,
 		`{` + pushed(4) + `,"op":"refusal","replaced":false,"families":3,"series":6,` + nothing + `,"refusal":"why","truncated":false}`,
-		`{` + pushed(3) + `,"op":"push","replaced":true,"families":3,"series":6,"added":[],"added_total":0,"removed":[],"removed_total":0,"changed":2,"truncated":false}`,
+		`{` + pushed(3) + `,"op":"push","replaced":true,"families":3,"series":6,"added":[],"added_total":0,"removed":[],"removed_total":0,"changed":2,"changes":[{"name":"a{job=\"a\",n=\"1\"}","before":"2","after":"3"},{"name":"h{job=\"a\"}"}],"truncated":false}`,
 		`{` + pushed(2) + `,"op":"push","replaced":true,"families":3,"series":6,` + nothing + `,"truncated":true}`,
 		`{` + at(1) + `,"op":"damaged","replaced":false,"families":0,"series":0,` + nothing + `,"refusal":"damaged event: broken","truncated":true}`,
 	}
@@ -88,6 +88,33 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// The first push of a group is told from one whose event before is not kept.
+func TestFirstPush(t *testing.T) {
+	f := func(total uint64, want bool, events ...bus.HistoryEntry) {
+		t.Helper()
+		var got struct{ Data History }
+		w := httptest.NewRecorder()
+		historyAPI(func(_ context.Context, _ store.Key, n int) ([]bus.HistoryEntry, uint64, error) {
+			return events[:min(n, len(events))], total, nil
+		}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/history?group=/job/a", nil))
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		last := got.Data.Entries[len(got.Data.Entries)-1]
+		if last.First != want || last.Truncated == want || (len(last.Added) == 2) != want {
+			t.Errorf("%d of %d events: got %+v", len(events), total, last)
+		}
+	}
+	push := pastEvent(t, 2, store.OpPost, "# TYPE a gauge\na{job=\"a\"} 1\n# TYPE b gauge\nb{job=\"a\"} 1\n")
+	refusal := push
+	refusal.Event.Op = store.OpFail
+	f(1, true, push)
+	f(6, true, refusal, refusal, refusal, refusal, refusal, push)
+	f(7, false, refusal, refusal, refusal, refusal, refusal, refusal, push) // as many as are kept
+	f(2, false, push)                                                       // one has not been read
+	f(1, false, refusal)
+}
+
 // What a push brings is listed up to a bound.
 func TestHistoryIsBounded(t *testing.T) {
 	var text strings.Builder
@@ -104,7 +131,7 @@ func TestHistoryIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	one := got.Data.Entries[0]
-	if len(one.Added) != maxNames || one.AddedTotal != 199 || one.Changed != 1 || len(got.Data.Values.Series) != maxSeries || !got.Data.Values.Truncated || len(got.Data.Values.Series[0].Points) != 2 {
+	if len(one.Changes) != 1 || len(one.Added) != maxNames || one.AddedTotal != 199 || one.Changed != 1 || len(got.Data.Values.Series) != maxSeries || !got.Data.Values.Truncated || len(got.Data.Values.Series[0].Points) != 2 {
 		t.Errorf("got %d of %d added, %d changed, %d plots", len(one.Added), one.AddedTotal, one.Changed, len(got.Data.Values.Series))
 	}
 }

@@ -114,11 +114,11 @@ func encodeValue(metric map[string]any, typ dto.MetricType, m *dto.Metric) {
 			quantiles[number(q.GetQuantile())] = number(q.GetValue())
 		}
 		metric["quantiles"] = quantiles
-		metric["count"] = strconv.FormatUint(m.GetSummary().GetSampleCount(), 10)
+		metric["count"] = count(m.GetSummary().GetSampleCount())
 		metric["sum"] = number(m.GetSummary().GetSampleSum())
 	case dto.MetricType_HISTOGRAM:
 		h := m.GetHistogram()
-		metric["count"] = number(histogramCount(h))
+		metric["count"] = histogramCount(h)
 		metric["sum"] = number(h.GetSampleSum())
 		if buckets := nativeBuckets(h); len(buckets) > 0 {
 			metric["buckets"] = buckets
@@ -152,25 +152,10 @@ func simpleValue(m *dto.Metric) float64 {
 	}
 }
 
-func histogramCount(h *dto.Histogram) float64 {
-	if v := h.GetSampleCountFloat(); v > 0 {
-		return v
-	}
-	return float64(h.GetSampleCount())
-}
-
 func classicBuckets(h *dto.Histogram) map[string]string {
 	buckets := map[string]string{}
 	for _, b := range h.GetBucket() {
-		buckets[number(b.GetUpperBound())] = number(cumulativeCount(b))
+		buckets[number(b.GetUpperBound())] = cumulativeCount(b)
 	}
 	return buckets
-}
-
-// cumulativeCount is the count of a bucket, of which it has one kind or the other.
-func cumulativeCount(b *dto.Bucket) float64 {
-	if v := b.GetCumulativeCountFloat(); v != 0 {
-		return v
-	}
-	return float64(b.GetCumulativeCount())
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"iter"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/prometheus/model/histogram"
@@ -18,11 +19,7 @@ func nativeBuckets(h *dto.Histogram) [][4]any {
 		return nil
 	}
 	var buckets [][4]any
-	for it := native.AllBucketIterator(); it.Next(); {
-		b := it.At()
-		if b.Count == 0 {
-			continue
-		}
+	for b, count := range native.populated() {
 		boundaries := 2
 		switch {
 		case b.LowerInclusive && b.UpperInclusive:
@@ -32,14 +29,52 @@ func nativeBuckets(h *dto.Histogram) [][4]any {
 		case b.UpperInclusive:
 			boundaries = 0
 		}
-		buckets = append(buckets, [4]any{boundaries, number(b.Lower), number(b.Upper), number(b.Count)})
+		buckets = append(buckets, [4]any{boundaries, number(b.Lower), number(b.Upper), count})
 	}
 	return buckets
 }
 
+// native is a native histogram, and the counts of its populated buckets if these are
+// integers.
+type native struct {
+	*histogram.FloatHistogram
+	integers *dto.Histogram // nil for a float histogram
+}
+
+// populated returns the populated buckets from the lowest up, with their counts.
+func (n *native) populated() iter.Seq2[histogram.Bucket[float64], string] {
+	return func(yield func(histogram.Bucket[float64], string) bool) {
+		var exact []string
+		if n.integers != nil {
+			exact = populatedCounts(n.integers)
+		}
+		for it := n.AllBucketIterator(); it.Next(); {
+			b := it.At()
+			if b.Count == 0 {
+				continue
+			}
+			count := number(b.Count)
+			if len(exact) > 0 {
+				count, exact = exact[0], exact[1:]
+			}
+			if !yield(b, count) {
+				return
+			}
+		}
+	}
+}
+
+// zeroCount returns the count of the zero bucket.
+func (n *native) zeroCount() string {
+	if n.integers != nil {
+		return count(n.integers.GetZeroCount())
+	}
+	return number(n.ZeroCount)
+}
+
 // nativeHistogram converts the message of an integer or float histogram. It
 // returns nil for a classic one, and for one whose spans do not fit its buckets.
-func nativeHistogram(h *dto.Histogram) *histogram.FloatHistogram {
+func nativeHistogram(h *dto.Histogram) *native {
 	if h.Schema == nil {
 		return nil
 	}
@@ -58,7 +93,7 @@ func nativeHistogram(h *dto.Histogram) *histogram.FloatHistogram {
 		if !readable(float.Validate()) {
 			return nil
 		}
-		return float
+		return &native{FloatHistogram: float}
 	}
 	integer := &histogram.Histogram{
 		Schema:          h.GetSchema(),
@@ -74,7 +109,7 @@ func nativeHistogram(h *dto.Histogram) *histogram.FloatHistogram {
 	if !readable(integer.Validate()) {
 		return nil
 	}
-	return integer.ToFloat(nil)
+	return &native{integer.ToFloat(nil), h}
 }
 
 // readable tells whether a histogram can be shown in spite of what is wrong

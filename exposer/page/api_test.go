@@ -19,15 +19,17 @@ var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
 // fakeAPI answers with the data of its fields, and keeps what it was asked.
 type fakeAPI struct {
-	groups, group, history, stream, cluster, status string // data, as JSON
-	askedGroups                                     api.GroupsRequest
-	askedLimit                                      int // of metrics
+	groups, jobs, group, history, stream, cluster, status string // data, as JSON
+	askedGroups                                           api.GroupsRequest
+	askedJobs                                             api.JobsRequest
+	askedLimit                                            int // of metrics
 }
 
 func newFakeAPI() *fakeAPI {
 	return &fakeAPI{
 		groups: `{"ready":true,"groups":[],"total":0,"offset":0,
 			"counts":{"all":0,"failing":0,"dead":0,"never":0,"up":0}}`,
+		jobs: `{"ready":true,"jobs":[],"total":0,"offset":0,"counts":{"all":0}}`,
 		stream: `{"ready":true,"connected":true,"waiting":"","replaying":null,"sequence":12345,"applied":12345,"lag":0,
 			"bytes":3145728,"events":120,"history":1,"conflicts":2,"damaged":0,"holes":0,"missing":0,"server":"embedded","cluster":null}`,
 		cluster: `{"name":"","stream":{"name":"SLUICE","replicas":1,"leader":"node-a","last_sequence":12345,"copies":[]},
@@ -67,6 +69,11 @@ func (f *fakeAPI) Cluster(context.Context) api.Cluster { return must[api.Cluster
 func (f *fakeAPI) Groups(_ context.Context, q api.GroupsRequest) (api.GroupList, error) {
 	f.askedGroups = q
 	return answerOf[api.GroupList](f.groups)
+}
+
+func (f *fakeAPI) Jobs(_ context.Context, q api.JobsRequest) (api.JobList, error) {
+	f.askedJobs = q
+	return answerOf[api.JobList](f.jobs)
 }
 
 func (f *fakeAPI) Group(_ string, limit int) (api.GroupDetail, error) {

@@ -73,7 +73,7 @@ func (p *Page) serveGroup(w http.ResponseWriter, r *http.Request, path string) e
 			return err
 		}
 	case tabPush:
-		v.Lines = p.lines(r, p.cfg.API.Status().Flags, v.Group)
+		v.Lines = p.lines(r, p.cfg.API.Status().Flags, v.Group, ttlText(v.GroupSummary, p.cfg.API.Status().Flags))
 	}
 	return p.send(w, http.StatusOK, "group", v)
 }
@@ -126,17 +126,10 @@ func (v *groupView) addHistory(ctx context.Context, from API, path string) error
 }
 
 // Refused is when a push to the group was last refused, nil if never.
-func (v groupView) Refused() *time.Time {
-	if v.RefusalTime != nil {
-		return v.RefusalTime
-	}
-	return v.FailureTime
-}
+func (v groupView) Refused() *time.Time { return refusedAt(v.GroupSummary) }
 
-// Failing tells whether the last push was refused.
-func (v groupView) Failing() bool {
-	return v.State == api.StateFailing || v.State == api.StateNever
-}
+// Reason is why the last push was refused, nil if it was not.
+func (v groupView) Reason() *reason { return reasonOf(v.GroupSummary) }
 
 // LabelsOf are the labels of a metric without those of the group.
 func (v groupView) LabelsOf(m api.Metric) map[string]string {

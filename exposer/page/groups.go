@@ -7,33 +7,42 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"sluice/exposer/api"
 	"sluice/store/search"
 )
 
-// perPage is how many groups a page has.
-const perPage = 50
-
 // firstSort is the default order of groups: those that fail come first, then the
 // dead ones.
 const firstSort = "state"
+
+// byJob is the parameter by of the view by job.
+const byJob = "job"
 
 // groupsView is the page of the groups.
 type groupsView struct {
 	frame
 	api.GroupList
-	Search, State, Sort string
-	Bad                 string // why the search cannot be read
-	Filters             []filter
-	Columns             map[string]column
-	First, Last         int // of the groups shown, from 1
-	Previous, Next      string
-	Deletable           bool   // all that the search shows can be deleted by it
-	Lines               lines  // of a first push
-	Back                string // a link to this view
+	list
+	State     string
+	Filters   []filter
+	Deletable bool  // all that the search shows can be deleted by it
+	Lines     lines // of a first push
+}
+
+// list is what the views of groups and of jobs have in common.
+type list struct {
+	By      string // byJob, or "" for groups
+	Search  string
+	Sort    string
+	Bad     string // why the search cannot be read
+	Columns map[string]column
+	Pages   pages
+	// ByGroup and ByJob link to both views of the same search.
+	ByGroup, ByJob string
+	// Hidden are the parameters of the view but for the search.
+	Hidden map[string]string
 }
 
 // filter is a link that shows the groups of a state only.
@@ -43,44 +52,56 @@ type filter struct {
 	Current           bool
 }
 
-// column is the head of a column that can be sorted by.
-type column struct {
-	Key, Text, Link string
-	Aria            string // as in aria-sort
-}
-
 func (p *Page) serveGroups(w http.ResponseWriter, r *http.Request) error {
 	asked := r.URL.Query()
 	v := groupsView{
-		frame:  p.frame("groups", "Groups"),
-		Search: strings.TrimSpace(asked.Get("search")), State: asked.Get("state"), Sort: cmp.Or(asked.Get("sort"), firstSort),
-		Lines: p.lines(r, p.cfg.API.Status().Flags, "/job/demo/instance/laptop"), Back: link("", asked),
+		frame: p.frame("groups", "Groups"), list: listOf(asked, firstSort), State: asked.Get("state"),
+		Lines: p.lines(r, p.cfg.API.Status().Flags, "/job/demo/instance/laptop", ""),
 	}
-	offset, _ := strconv.Atoi(asked.Get("offset"))
-	offset = max(0, offset)
-	var no *api.Error
-	switch err := v.ask(r.Context(), p.cfg.API, offset); {
-	case errors.As(err, &no) && no.Status == http.StatusBadRequest:
-		v.Bad = no.Message // not an error page: people are still typing
-	case err != nil:
+	v.Hidden = v.parameters("search", "")
+	offset := offsetOf(asked)
+	err := v.ask(r.Context(), p.cfg.API, offset)
+	if last := lastOffset(v.Shown()); err == nil && len(v.Groups) == 0 && v.Shown() > 0 && offset > last {
+		offset = last // there are fewer groups than there were
+		err = v.ask(r.Context(), p.cfg.API, offset)
+	}
+	if v.Bad, err = badRequest(err); err != nil {
 		return err
 	}
-	if len(v.Groups) > 0 {
-		v.First, v.Last = offset+1, offset+len(v.Groups)
-	}
 	v.Filters = v.filters()
-	v.Columns = v.columns()
-	if offset > 0 {
-		v.Previous = v.link("offset", strconv.Itoa(max(0, offset-perPage)))
-	}
-	if v.Last > 0 && v.Last < v.Shown() {
-		v.Next = v.link("offset", strconv.Itoa(v.Last))
-	}
+	v.Columns = columnsOf(v.Sort, []column{
+		{Key: "state", Text: "State"}, {Key: "path", Text: "Group"}, {Key: "age", Text: "Last push"},
+		{Key: "expires", Text: "Expires"}, {Key: "-series", Text: "Series"},
+	}, v.link)
+	v.Pages = pagesOf(offset, len(v.Groups), v.Shown(), v.link)
 	if v.State == "" && v.Bad == "" {
 		found, err := search.Parse(v.Search)
 		v.Deletable = err == nil && found.Narrows()
 	}
 	return p.send(w, http.StatusOK, "groups", v)
+}
+
+// listOf reads what a request asks for.
+func listOf(asked url.Values, firstSort string) list {
+	l := list{Search: strings.TrimSpace(asked.Get("search")), Sort: cmp.Or(asked.Get("sort"), firstSort)}
+	query := url.Values{}
+	if l.Search != "" {
+		query.Set("search", l.Search)
+	}
+	l.ByGroup = link("", query)
+	query.Set("by", byJob)
+	l.ByJob = link("", query)
+	return l
+}
+
+// badRequest returns the message of an error that the request has caused. It is no
+// error page: people are still typing.
+func badRequest(err error) (bad string, other error) {
+	var no *api.Error
+	if errors.As(err, &no) && no.Status == http.StatusBadRequest {
+		return no.Message, nil
+	}
+	return "", err
 }
 
 // ask gets the groups of the view from an offset on.
@@ -110,22 +131,31 @@ func (v groupsView) Shown() int {
 	return v.Counts.All
 }
 
-// link is the view with one parameter changed. Defaults are left out. A change of
-// anything but the offset begins at the first page.
+// link is the view with one parameter changed. A change of anything but the offset
+// begins at the first page.
 func (v groupsView) link(name, value string) string {
 	query := url.Values{}
-	for key, have := range map[string]string{"search": v.Search, "state": v.State, "sort": v.Sort} {
-		if key == name {
-			have = value
-		}
-		if have != "" && (key != "sort" || have != firstSort) {
-			query.Set(key, have)
-		}
-	}
-	if name == "offset" && value != "0" {
-		query.Set(name, value)
+	for key, have := range v.parameters(name, value) {
+		query.Set(key, have)
 	}
 	return link("", query)
+}
+
+// parameters are those of the view without defaults, with one changed.
+func (v groupsView) parameters(name, value string) map[string]string {
+	all := map[string]string{"search": v.Search, "state": v.State, "sort": v.Sort}
+	return changed(all, firstSort, name, value)
+}
+
+// changed returns the parameters that are no defaults, with one changed.
+func changed(all map[string]string, firstSort, name, value string) map[string]string {
+	all[name] = value
+	for key, have := range all {
+		if have == "" || key == "sort" && have == firstSort || key == "offset" && have == "0" {
+			delete(all, key)
+		}
+	}
+	return all
 }
 
 func (v groupsView) filters() []filter {
@@ -140,30 +170,6 @@ func (v groupsView) filters() []filter {
 		all[i].Link, all[i].Current = v.link("state", all[i].State), all[i].State == v.State
 	}
 	return all
-}
-
-func (v groupsView) columns() map[string]column {
-	heads := map[string]column{}
-	for _, c := range []column{
-		{Key: "state", Text: "State"}, {Key: "path", Text: "Group"}, {Key: "age", Text: "Last push"},
-		{Key: "expires", Text: "Expires"}, {Key: "-series", Text: "Series"},
-	} {
-		turned := strings.TrimPrefix("-"+c.Key, "--")
-		next := c.Key
-		switch v.Sort {
-		case c.Key:
-			next = turned
-			fallthrough
-		case turned:
-			c.Aria = "ascending"
-			if strings.HasPrefix(v.Sort, "-") {
-				c.Aria = "descending"
-			}
-		}
-		c.Link = v.link("sort", next)
-		heads[strings.TrimPrefix(c.Key, "-")] = c
-	}
-	return heads
 }
 
 // labelLink is the view of all groups that have a label.

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -61,9 +62,17 @@ func plotOf(s api.Series) *linePlot {
 	if low > high {
 		return nil // no value can be drawn
 	}
-	p.Low, p.High, p.Changed = short(low), short(high), high > low
+	p.Low, p.High, p.Changed = exact(low), exact(high), high > low
 	p.draw(points, low, high)
 	return &p
+}
+
+// exact shortens small values only: large ones may be times or sizes.
+func exact(v float64) string {
+	if math.Abs(v) < 1e6 {
+		return short(v)
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
 // draw makes the paths of points whose values lie between two others.

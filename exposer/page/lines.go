@@ -6,6 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"sluice/exposer/api"
 )
 
 // lines are commands for a POSIX shell that push to a group and delete it. Those over
@@ -46,15 +51,33 @@ func (c command) Line() string { return c.Before + c.URL + c.After }
 // sample is what the lines push.
 const sample = `echo "demo_last_success_seconds $(date +%s)" | `
 
-// lines are the commands for a group.
-func (p *Page) lines(r *http.Request, flags map[string]string, group string) lines {
+// ttlText is the time to live that a push has to ask for so that the group keeps the
+// one that it has, "" if it has to ask for none.
+func ttlText(g api.GroupSummary, flags map[string]string) string {
+	never := func(ttl string) bool { return ttl == "" || ttl == "never" }
+	switch {
+	case g.TTL > 0:
+		return model.Duration(g.TTL * float64(time.Second)).String()
+	case g.PushTime != nil && (!never(flags["group.ttl"]) || flags["group.rules"] != ""):
+		return "never" // else it gets that of the flags
+	}
+	return ""
+}
+
+// lines are the commands for a group. Those that push ask for a time to live, unless
+// that is "".
+func (p *Page) lines(r *http.Request, flags map[string]string, group, ttl string) lines {
 	base, sure := p.baseURL(r)
 	l := lines{Base: base, Sure: sure, Group: group}
 	prefix := cmp.Or(flags["bus.prefix"], "sluice")
 	header := shellQuote("Sluice-Group:" + group)
+	var query, flag, ttlHeader string
+	if ttl != "" {
+		query, flag, ttlHeader = "?ttl="+ttl, " --ttl "+ttl, " -H Nats-TTL:"+ttl
+	}
 	l.Push = []command{
-		{"push-curl", "curl", sample + "curl --data-binary @- ", shellQuote(base + "/metrics" + group), ""},
-		{"push-sluice", "sluice", sample + "sluice push --url ", shellQuote(base), " --group " + shellQuote(group)},
+		{"push-curl", "curl", sample + "curl --data-binary @- ", shellQuote(base + "/metrics" + group + query), ""},
+		{"push-sluice", "sluice", sample + "sluice push --url ", shellQuote(base), " --group " + shellQuote(group) + flag},
 	}
 	l.Delete = []command{
 		{"delete-curl", "curl", "curl -X DELETE ", shellQuote(base + "/metrics" + group), ""},
@@ -65,7 +88,7 @@ func (p *Page) lines(r *http.Request, flags map[string]string, group string) lin
 	if note == "" {
 		l.NATS = true
 		request := "nats --server " + shellQuote(server) + " request "
-		l.Push = append(l.Push, command{ID: "push-nats", Kind: "nats", Before: sample + request + shellQuote(prefix+".push.post") + " -H " + header})
+		l.Push = append(l.Push, command{ID: "push-nats", Kind: "nats", Before: sample + request + shellQuote(prefix+".push.post") + " -H " + header + ttlHeader})
 		l.Delete = append(l.Delete, command{ID: "delete-nats", Kind: "nats", Before: request + shellQuote(prefix+".push.delete") + " -H " + header + " ''"})
 	}
 	return l

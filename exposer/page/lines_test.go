@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/exposer/api"
 	"sluice/store"
 )
 
@@ -29,11 +30,11 @@ func TestLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := func(cfg Config, flags map[string]string, want ...string) {
+	f := func(cfg Config, flags map[string]string, ttl string, want ...string) {
 		t.Helper()
 		p := &Page{cfg: cfg}
 		r := httptest.NewRequest(http.MethodGet, "http://gw:9091/", nil)
-		l := p.lines(r, flags, key.Path())
+		l := p.lines(r, flags, key.Path(), ttl)
 		var got []string
 		for _, c := range append(l.Push, l.Delete...) {
 			got = append(got, strings.TrimPrefix(c.Line(), sample))
@@ -44,13 +45,13 @@ func TestLines(t *testing.T) {
 		}
 	}
 	path := `/job/it'\''s/empty@base64/=/path@base64/L3Zhci9hIGI`
-	f(Config{Prefix: "/pg"}, nil,
+	f(Config{Prefix: "/pg"}, nil, "",
 		`curl --data-binary @- 'http://gw:9091/pg/metrics`+path+`'`,
 		`sluice push --url http://gw:9091/pg --group '`+path+`'`,
 		`curl -X DELETE 'http://gw:9091/pg/metrics`+path+`'`,
 		`sluice delete --url http://gw:9091/pg --group '`+path+`'`,
 		"The built-in server takes no NATS clients. To accept them, set --bus.listen.")
-	f(Config{External: &url.URL{Scheme: "https", Host: "push.example.org", Path: "/gw/"}, Prefix: "/pg"}, map[string]string{"bus.listen": "0.0.0.0:4222", "bus.prefix": "test"},
+	f(Config{External: &url.URL{Scheme: "https", Host: "push.example.org", Path: "/gw/"}, Prefix: "/pg"}, map[string]string{"bus.listen": "0.0.0.0:4222", "bus.prefix": "test"}, "",
 		`curl --data-binary @- 'https://push.example.org/gw/metrics`+path+`'`,
 		`sluice push --url https://push.example.org/gw --group '`+path+`'`,
 		`nats --server nats://push.example.org:4222 request test.push.post -H 'Sluice-Group:`+path+`'`,
@@ -58,6 +59,33 @@ func TestLines(t *testing.T) {
 		`sluice delete --url https://push.example.org/gw --group '`+path+`'`,
 		`nats --server nats://push.example.org:4222 request test.push.delete -H 'Sluice-Group:`+path+`' ''`,
 		"")
+	f(Config{}, map[string]string{"bus.listen": "gw:4222"}, "1h30m",
+		`curl --data-binary @- 'http://gw:9091/metrics`+path+`?ttl=1h30m'`,
+		`sluice push --url http://gw:9091 --group '`+path+`' --ttl 1h30m`,
+		`nats --server nats://gw:4222 request sluice.push.post -H 'Sluice-Group:`+path+`' -H Nats-TTL:1h30m`,
+		`curl -X DELETE 'http://gw:9091/metrics`+path+`'`,
+		`sluice delete --url http://gw:9091 --group '`+path+`'`,
+		`nats --server nats://gw:4222 request sluice.push.delete -H 'Sluice-Group:`+path+`' ''`,
+		"")
+}
+
+// A pasted line leaves the group the time to live that it has.
+func TestTTLText(t *testing.T) {
+	pushed := now
+	f := func(g api.GroupSummary, flags map[string]string, want string) {
+		t.Helper()
+		if got := ttlText(g, flags); got != want {
+			t.Errorf("%+v, %v: got %q, want %q", g, flags, got, want)
+		}
+	}
+	f(api.GroupSummary{TTL: 600, PushTime: &pushed}, nil, "10m")
+	f(api.GroupSummary{TTL: 90.5, PushTime: &pushed}, nil, "1m30s500ms")
+	f(api.GroupSummary{TTL: 90000, PushTime: &pushed}, map[string]string{"group.ttl": "5m"}, "1d1h")
+	f(api.GroupSummary{PushTime: &pushed}, nil, "")
+	f(api.GroupSummary{PushTime: &pushed}, map[string]string{"group.ttl": "never", "group.rules": ""}, "")
+	f(api.GroupSummary{PushTime: &pushed}, map[string]string{"group.ttl": "1h"}, "never")
+	f(api.GroupSummary{PushTime: &pushed}, map[string]string{"group.rules": "r.yml"}, "never")
+	f(api.GroupSummary{}, map[string]string{"group.ttl": "1h"}, "") // never accepted
 }
 
 func TestScrapeConfig(t *testing.T) {

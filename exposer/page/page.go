@@ -34,6 +34,7 @@ type API interface {
 	Status() api.Status
 	Stream() api.Stream
 	Groups(context.Context, api.GroupsRequest) (api.GroupList, error)
+	Jobs(context.Context, api.JobsRequest) (api.JobList, error)
 	Group(path string, limit int) (api.GroupDetail, error)
 	History(ctx context.Context, path string, limit int) (api.History, error)
 	Cluster(context.Context) api.Cluster
@@ -69,7 +70,7 @@ func New(cfg Config, logger *slog.Logger) (*Page, error) {
 		return nil, err
 	}
 	p := &Page{cfg: cfg, assets: a, templates: map[string]*template.Template{}, now: time.Now, logger: logger}
-	for _, name := range []string{"groups", "group", "live", "stream", "status", "error"} {
+	for _, name := range []string{"groups", "jobs", "group", "live", "stream", "status", "error"} {
 		t, err := template.New(name).Funcs(p.functions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the template %s: %w", name, err)
@@ -81,7 +82,7 @@ func New(cfg Config, logger *slog.Logger) (*Page, error) {
 
 // Register adds the routes.
 //
-//	/           groups, and with ?group= one of them
+//	/           groups, with ?by=job their jobs, and with ?group= one of them
 //	/live       events as they happen
 //	/stream     the stream, and the replay
 //	/status     build, flags, limits, how to scrape
@@ -197,6 +198,9 @@ func (f frame) Percent() float64 {
 func (p *Page) serveRoot(w http.ResponseWriter, r *http.Request) error {
 	if path := r.URL.Query().Get("group"); path != "" {
 		return p.serveGroup(w, r, path)
+	}
+	if r.URL.Query().Get("by") == byJob {
+		return p.serveJobs(w, r)
 	}
 	return p.serveGroups(w, r)
 }

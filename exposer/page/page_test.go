@@ -68,7 +68,7 @@ func TestGroupsWithoutScript(t *testing.T) {
 	}
 	wants(t, page,
 		`href="./?group=/job/backup/instance/db1"`, `backup</span>`, `3 min</time> ago`, "1,234",
-		"text format parsing error in line 1</p>", "http 192.0.2.1",
+		"text format parsing error in line 1</p>", "refused <time", "1 min</time> ago", "http 192.0.2.1",
 		`href="./?group=/job/old/instance@base64/YSBi"`, "forgotten in <time", "30 min</time>",
 		"Failing <b>1</b>", "All <b>120</b>", "1–2 of 120", `rel="next" href="./?offset=2&amp;search=job~.`,
 		`href="./?search=job~.&amp;sort=age"`, `aria-sort="ascending"`,
@@ -87,6 +87,75 @@ func groupsRequest(t *testing.T, search string, q api.GroupsRequest) api.GroupsR
 	}
 	q.Filter, q.Limit = filter, 50
 	return q
+}
+
+// The view by job counts the groups of each, and leads to them.
+func TestJobsWithoutScript(t *testing.T) {
+	from := newFakeAPI()
+	from.jobs = `{"ready":true,"total":120,"offset":0,"counts":{"all":12345,"failing":5,"dead":1,"never":0,"up":12339},"jobs":[
+		{"job":"nightly backup","groups":{"all":1234,"failing":5,"dead":1,"never":0,"up":1228},"late":7,"series":99000,"push_time":"2026-11-25T11:57:00Z"},
+		{"job":"new","groups":{"all":1,"failing":0,"dead":0,"never":1,"up":0},"late":0,"series":0}]}`
+	s := newServer(t, from, Config{Prefix: "/pg"})
+	_, page := get(t, s.URL+"/pg/?by=job&search=region=eu")
+	wants(t, page, "120 jobs, 12,345 groups", "nightly backup</span>", "1,234<span", "99,000<span", "3 min</time> ago", "never</td>",
+		`href="./?search=region=eu&#43;job=%22nightly`, "&amp;state=failing\"", "&amp;sort=expires\"", "5<span class=\"unit\"> failing",
+		`href="./?search=region=eu" `, `href="./?by=job&amp;search=region=eu" aria-current="true"`, `aria-sort="ascending"`,
+		`href="./?by=job&amp;search=region=eu&amp;sort=-late"`, `<input type="hidden" name="by" value="job">`,
+		"1–2 of 120", `rel="next" href="./?by=job&amp;offset=2&amp;search=region=eu"`, `max="3" value="1"`, "!style=")
+	filter, err := api.ParseFilter(nil, "region=eu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (api.JobsRequest{Filter: filter, Sort: "state", Limit: 50}); !reflect.DeepEqual(from.askedJobs, want) {
+		t.Errorf("asked for %+v", from.askedJobs)
+	}
+	_, page = get(t, s.URL+"/pg/?by=job&page=3&sort=-dead&search=~%28")
+	wants(t, page, "missing closing )")
+	get(t, s.URL+"/pg/?by=job&page=3&sort=-dead")
+	if from.askedJobs.Offset != 100 || from.askedJobs.Sort != "-dead" {
+		t.Errorf("asked for %+v", from.askedJobs)
+	}
+	from.jobs = "!parameter sort: it is none"
+	_, page = get(t, s.URL+"/pg/?by=job&sort=x")
+	wants(t, page, "parameter sort: it is none")
+	from.jobs = newFakeAPI().jobs
+	_, page = get(t, s.URL+"/pg/?by=job")
+	wants(t, page, "There are no jobs")
+	_, page = get(t, s.URL+"/pg/?by=job&search=x")
+	wants(t, page, "No job matches")
+}
+
+// A page that is no more is the last one.
+func TestPages(t *testing.T) {
+	f := func(query string, want int) {
+		t.Helper()
+		asked, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := offsetOf(asked); got != want {
+			t.Errorf("%s: got %d, want %d", query, got, want)
+		}
+	}
+	f("", 0)
+	f("offset=120", 120)
+	f("page=1", 0)
+	f("page=201&offset=3", 10_000)
+	f("page=0", 0)
+	f("page=-7", 0)
+	f("page=x&offset=50", 50)
+	f("page=999999999999", 1<<30/perPage*perPage-perPage)
+	for total, want := range map[int]int{0: 0, 1: 0, 50: 0, 51: 50, 120: 100} {
+		if got := lastOffset(total); got != want {
+			t.Errorf("%d rows: the last page begins at %d, want %d", total, got, want)
+		}
+	}
+	from := newFakeAPI()
+	from.groups = strings.Replace(from.groups, `"all":0`, `"all":120`, 1)
+	get(t, newServer(t, from, Config{}).URL+"/?page=77")
+	if from.askedGroups.Offset != 100 {
+		t.Errorf("asked for %+v", from.askedGroups)
+	}
 }
 
 func TestGroupsParameters(t *testing.T) {
@@ -175,12 +244,13 @@ func TestHostileTexts(t *testing.T) {
 	from.stream = strings.Replace(from.stream, `"waiting":""`, `"waiting":`+text(hostile), 1)
 	from.stream = strings.Replace(from.stream, `"ready":true`, `"ready":false`, 1)
 	from.cluster = strings.ReplaceAll(from.cluster, `"node-a"`, text(hostile))
+	from.jobs = `{"ready":true,"total":1,"counts":{"all":1},"jobs":[{"job":` + text(hostile) + `,"groups":{"all":1,"up":1}}]}`
 	s := newServer(t, from, Config{})
 	group := url.QueryEscape("/job/" + hostile)
 	for _, path := range []string{
 		"/?search=" + url.QueryEscape(hostile), "/?sort=" + url.QueryEscape(hostile), "/?state=" + url.QueryEscape(hostile),
 		"/?group=" + group, "/?tab=history&group=" + group, "/?tab=push&group=" + group, "/?tab=" + url.QueryEscape(hostile) + "&group=" + group,
-		"/live?search=" + url.QueryEscape(hostile), "/stream", "/status",
+		"/live?search=" + url.QueryEscape(hostile), "/stream", "/status", "/?by=job", "/?by=job&sort=" + url.QueryEscape(hostile), "/?by=job&search=" + url.QueryEscape(hostile),
 	} {
 		answer, page := get(t, s.URL+path)
 		if answer.StatusCode != http.StatusOK {
@@ -202,7 +272,7 @@ func TestPolicy(t *testing.T) {
 	from.groups = twoGroups
 	s := newServer(t, from, Config{})
 	inline := regexp.MustCompile(`(?i)<style|style=|\son\w+=|<script>|javascript:|https?://[^"<]*\.(js|css)`)
-	for _, path := range []string{"/", "/live", "/stream", "/status", "/?group=/job/absent"} {
+	for _, path := range []string{"/", "/?by=job", "/live", "/stream", "/status", "/?group=/job/absent"} {
 		answer, page := get(t, s.URL+path)
 		want := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 		if got := answer.Header.Get("Content-Security-Policy"); got != want {
@@ -225,7 +295,7 @@ func TestRelative(t *testing.T) {
 	from.groups = twoGroups
 	s := newServer(t, from, Config{Prefix: "/some/prefix"})
 	links := regexp.MustCompile(`(?:href|src|action)="([^"]*)"`)
-	for _, path := range []string{"/", "/live", "/stream", "/status"} {
+	for _, path := range []string{"/", "/?by=job", "/live", "/stream", "/status"} {
 		_, page := get(t, s.URL+"/some/prefix"+path)
 		found := links.FindAllStringSubmatch(page, -1)
 		if len(found) < 8 {

@@ -3,6 +3,7 @@ package page
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"sluice/exposer/api"
+	"sluice/store/words"
 )
 
 // statusView is the page of the status.
@@ -18,7 +20,7 @@ type statusView struct {
 	api.Status
 	Builds      []pair
 	Limits      []limit
-	Flags       []pair
+	Flags       []flagValue
 	Scrape      string // a configuration for Prometheus
 	Sure        bool
 	MetricsLink string // the path of scrapes, relative
@@ -26,7 +28,29 @@ type statusView struct {
 
 type pair struct{ Name, Value string }
 
-type limit struct{ Flag, Value, Text string }
+type limit struct {
+	flagValue
+	Text string
+}
+
+// flagValue is the value of a flag. If it is not the default, Set is true.
+type flagValue struct {
+	Name    string
+	Value   string // as it was given
+	Size    string // bytes in the unit that fits, "" for anything else
+	Set     bool
+	Default string
+}
+
+// flagOf is the value of a flag by name.
+func flagOf(s *api.Status, name string) flagValue {
+	f := flagValue{Name: name, Value: s.Flags[name]}
+	f.Default, f.Set = s.Defaults[name]
+	if n, err := strconv.ParseUint(f.Value, 10, 63); err == nil && strings.HasSuffix(name, "bytes") && n >= 1024 {
+		f.Value, f.Size = words.Thousands(n), words.Size(n)
+	}
+	return f
+}
 
 // limits are the flags that are limits, with what they limit.
 var limits = [...]pair{
@@ -56,14 +80,13 @@ func (p *Page) serveStatus(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	for _, l := range limits {
-		if value, ok := s.Flags[l.Name]; ok {
-			v.Limits = append(v.Limits, limit{"--" + l.Name, value, l.Value})
+		if _, ok := s.Flags[l.Name]; ok {
+			v.Limits = append(v.Limits, limit{flagOf(&s, l.Name), l.Value})
 		}
 	}
-	for name, value := range s.Flags {
-		v.Flags = append(v.Flags, pair{name, value})
+	for _, name := range slices.Sorted(maps.Keys(s.Flags)) {
+		v.Flags = append(v.Flags, flagOf(&s, name))
 	}
-	slices.SortFunc(v.Flags, func(a, b pair) int { return strings.Compare(a.Name, b.Name) })
 	base, sure := p.baseURL(r)
 	v.Sure = sure
 	v.MetricsLink = strings.TrimPrefix(p.cfg.Metrics, "/")

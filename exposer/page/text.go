@@ -1,9 +1,7 @@
 package page
 
 import (
-	"fmt"
 	"html/template"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +23,9 @@ func (p *Page) functions() template.FuncMap {
 		"clock":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"seconds":    func(s float64) string { return words.Span(time.Duration(s * float64(time.Second))) },
 		"chips":      chips,
-		"hint":       p.hint,
+		"number":     p.number,
+		"reason":     reasonOf,
+		"refused":    diedRefused,
 		"label":      labelLink,
 		"open":       groupLink,
 		"percent":    func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
@@ -36,24 +36,6 @@ func (p *Page) functions() template.FuncMap {
 		"bar":        func(g api.GroupSummary) *ttlBar { return ttlBarOf(g, p.now()) },
 		"plot":       plotOf,
 	}
-}
-
-// hint writes a value in the unit that its name ends with, "" where that adds nothing.
-func (p *Page) hint(name, value string) string {
-	v, err := strconv.ParseFloat(value, 64)
-	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-		return ""
-	}
-	switch {
-	case strings.HasSuffix(name, "_seconds") && v > 1e9 && v < 4e9:
-		t := time.Unix(0, int64(v*1e9))
-		return fmt.Sprintf("%s, %s ago", t.UTC().Format("2006-01-02 15:04:05 UTC"), words.Span(p.now().Sub(t)))
-	case strings.HasSuffix(name, "_seconds") && v >= 120 && v <= 1e8:
-		return words.Span(time.Duration(v * 1e9))
-	case strings.HasSuffix(name, "_bytes") && v >= 1024 && v < 1<<62:
-		return words.Size(uint64(v))
-	}
-	return ""
 }
 
 // chip is a label on the page.

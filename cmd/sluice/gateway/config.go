@@ -34,6 +34,10 @@ type Config struct {
 	// OpenProbes opens /-/healthy and /-/ready to requests without the authentication
 	// of WebConfigFile. A client certificate that it demands is still needed.
 	OpenProbes bool
+	// TrustedProxies may tell the address of a client, by a header of the request and,
+	// with ProxyProtocol, by a header of the connection. Nobody else is believed.
+	TrustedProxies ingest.Proxies
+	ProxyProtocol  bool
 	// TelemetryPath is the path of the scrape, below the route prefix.
 	TelemetryPath string
 	// SelfMetrics is SelfTogether or SelfSeparate.
@@ -71,13 +75,15 @@ type Config struct {
 	// BusWait is how long the start waits for the servers of Bus.URL, if they cannot be
 	// reached; 0 does not wait.
 	BusWait time.Duration
-	// The gateway sets Bus.PublishTimeout and Front.Terms itself.
+	// The gateway sets Bus.PublishTimeout and Front.TTL itself.
 	Bus       bus.Config
 	Committer ingest.CommitterConfig
 	Front     ingest.FrontConfig
 
 	// Flags are the values of the flags by name, for the status page and the API.
 	Flags map[string]string
+	// Defaults are the default values of the flags that have another value.
+	Defaults map[string]string
 	// Reload gets a value for each request to reload the rules; nil gets none.
 	Reload <-chan os.Signal
 	// Terminal shows the progress of the first replay as a bar, if it is a terminal;
@@ -105,6 +111,9 @@ func (c *Config) checkWeb() error {
 	}
 	if len(c.ListenAddresses) == 0 && !c.SystemdSocket {
 		return fmt.Errorf("--web.listen-address: no address given")
+	}
+	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
+		return fmt.Errorf("--web.proxy-protocol: needs --web.trusted-proxies, which may send it")
 	}
 	if c.ExternalURL != "" {
 		if _, err := url.Parse(c.ExternalURL); err != nil {

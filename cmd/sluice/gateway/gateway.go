@@ -12,10 +12,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
@@ -50,9 +50,11 @@ type Gateway struct {
 	readiness *readiness
 	servers   []*httpServer // one for each listener
 	handler   replaceable
+	users     *webUsers
 	patterns  []string // of the paths that handler serves, but those of the API
 
-	waitingFor string // why the gateway waits at its start
+	connections prometheus.Gauge // those of HTTP that are open
+	waitingFor  string           // why the gateway waits at its start
 
 	quitting context.Context // ends when somebody asks for the end over HTTP
 	quit     context.CancelFunc
@@ -63,7 +65,12 @@ type Gateway struct {
 // impossible, or ctx ends; nothing is open then. Requests are answered once Run
 // runs, which must be called to close what New has opened.
 func New(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Gateway, err error) {
-	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewSelfMetrics(), events: api.NewBroadcaster()}
+	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewSelfMetrics(), events: api.NewBroadcaster(), users: &webUsers{path: cfg.WebConfigFile}}
+	g.connections = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "sluice_http_connections",
+		Help: "Open connections of HTTP clients (--web.max-connections).",
+	})
+	g.self.Registerer().MustRegister(g.connections)
 	g.quitting, g.quit = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -109,7 +116,9 @@ func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err err
 		return nil, err
 	}
 	for _, l := range g.listeners {
-		s := newHTTPServer(cfg, l, &g.handler, func(r *http.Request) bool { return cfg.OpenProbes && isProbe(r, cfg.Prefix()) }, g.logger)
+		handler := ingest.Identify(ingest.BodyDeadline(&g.handler, cfg.ReadTimeout), cfg.TrustedProxies, g.users.of)
+		s := newHTTPServer(cfg, l, handler, g.logger)
+		s.server.ConnState = g.countConnection
 		s.server.RegisterOnShutdown(g.events.Close) // requests that watch events would not end
 		g.servers = append(g.servers, s)
 	}
@@ -152,6 +161,7 @@ func (g *Gateway) assemble(shown *exposer.SelfMetrics) (err error) {
 	metrics := ingest.NewMetrics(g.self.Registerer())
 	g.committer = ingest.NewCommitter(g.bus, g.store, cfg.Committer, logger.With("component", "committer"), metrics)
 	refusals := ingest.NewRefusals()
+	cfg.Front.Logger = logger.With("component", "push")
 	front := ingest.NewFront(g.committer, refusals, cfg.Front, metrics)
 	if g.watchdog, err = newWatchdog(g.notifier, g.committer, g.store, cfg.Committer.Wait, logger.With("component", "watchdog")); err != nil {
 		return err
@@ -190,7 +200,7 @@ func (g *Gateway) api(refusals *ingest.Refusals) *api.API {
 	return api.New(g.store, api.Config{
 		Ready: g.readiness.caughtUp, Refusals: refusals.Latest,
 		Address: api.Address{External: g.cfg.external(), Prefix: g.cfg.Prefix()},
-		Status:  api.Status{Build: buildInfo(), Flags: g.cfg.Flags, Start: g.started},
+		Status:  api.Status{Build: buildInfo(), Flags: g.cfg.Flags, Defaults: g.cfg.Defaults, Start: g.started},
 		Cluster: api.ClusterSource{Name: g.bus.ClusterName, Stream: g.bus.StreamState, Gateways: g.bus.Gateways},
 		Stream:  api.StreamSource{Status: g.bus.Status, Known: g.bus.Known, NotReady: g.readiness.waitingFor},
 		Events:  g.events,

@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/exporter-toolkit/web"
-
-	"sluice/ingest"
 )
 
 // httpServer serves one listener over HTTP. Each listener has a server of its own,
@@ -29,9 +27,8 @@ type httpServer struct {
 }
 
 // newHTTPServer returns a server of a listener that has not started yet. It answers
-// with handler. The paths for which open is true need no authentication.
-func newHTTPServer(cfg *Config, l net.Listener, handler http.Handler, open func(*http.Request) bool, logger *slog.Logger) *httpServer {
-	handler = ingest.BodyDeadline(handler, cfg.ReadTimeout)
+// with handler. With OpenProbes probes need no authentication.
+func newHTTPServer(cfg *Config, l net.Listener, handler http.Handler, logger *slog.Logger) *httpServer {
 	s := &httpServer{
 		server: &http.Server{
 			Handler:           handler,
@@ -44,7 +41,7 @@ func newHTTPServer(cfg *Config, l net.Listener, handler http.Handler, open func(
 	s.listener = &firstAccept{Listener: l, before: func() {
 		authenticated := s.server.Handler
 		s.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if open(r) {
+			if cfg.OpenProbes && isProbe(r, cfg.Prefix()) {
 				handler.ServeHTTP(w, r)
 			} else {
 				authenticated.ServeHTTP(w, r)
@@ -88,6 +85,16 @@ func (s *httpServer) close() {
 	s.server.Close()
 	if s.started.Load() {
 		<-s.ended
+	}
+}
+
+// countConnection counts an open connection until it is closed.
+func (g *Gateway) countConnection(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		g.connections.Inc()
+	case http.StateClosed, http.StateHijacked:
+		g.connections.Dec()
 	}
 }
 

@@ -61,6 +61,8 @@ func notReady(status bus.Status, importing, swept bool) string {
 		return "the import of a persistence file is not complete: it goes on, or needs a gateway with --persistence.file"
 	case !status.Connected:
 		return "the stream cannot be reached"
+	case status.Disk.Short():
+		return fmt.Sprintf("the disk of the data directory is full: %d bytes are free, and %d are kept for deletes", status.Disk.Free, status.Disk.Reserve)
 	case !swept:
 		return "groups are expiring whose time was over while no gateway ran"
 	}

@@ -44,7 +44,7 @@ run({
 		assert.equal(await page.getByTestId('group-head').getAttribute('data-group'), batch);
 		const family = (name) => page.getByTestId('family').filter({ has: page.locator(`h2 code:text-is("${name}")`) });
 		const runs = await family('runs_total').innerText();
-		assert.match(runs, /counter[^]*Runs by result\.[^]*result="failed"[^]*2[^]*result="ok"[^]*1\.?234567/);
+		assert.match(runs, /counter[^]*Runs by result\.[^]*result="failed"[^]*2[^]*result="ok"[^]*1,234,567/);
 		assert.match(await family('wait_seconds').innerText(), /summary[^]*0\.5/);
 
 		const classic = family('request_seconds');
@@ -86,18 +86,20 @@ run({
 
 	async 'the lines that are shown work as they are'(h) {
 		const group = `/job@base64/${encoded(awkward)}/instance/i`;
-		await push(settings.url, group, 'first 1\n');
+		await push(settings.url, `${group}?ttl=90m`, 'first 1\n');
 		for (const way of ['curl', 'sluice', 'nats']) {
 			await h.go(page, '?search=instance=i');
 			await page.getByTestId('group').getByRole('link').click();
 			await page.getByTestId('tab-push').click();
 			shell(await line(`push-${way}`));
+			const { data } = JSON.parse((await ask('GET', `${settings.url}/api/v1/groups?search=instance=i`)).text);
+			assert.equal(data.groups[0].ttl_seconds, 5400, `${way}: the time to live is another one`);
 			await page.getByTestId('tab-metrics').click();
 			await page.getByText('demo_last_success_seconds').waitFor();
 			await page.getByTestId('tab-push').click();
 			shell(await line(`delete-${way}`));
 			assert.ok(!(await metrics()).includes('demo_last_success_seconds'), `${way}: the group is still scraped`);
-			await push(settings.url, group, 'first 1\n');
+			await push(settings.url, `${group}?ttl=90m`, 'first 1\n');
 		}
 		await picture(page, 'lines-light');
 	},
@@ -136,6 +138,7 @@ run({
 		await h.go(page, `?search=${encodeURIComponent('job~script')}`);
 		const row = page.getByTestId('group');
 		assert.ok((await row.innerText()).includes(script));
+		assert.ok((await page.getByTestId('why').innerText()).includes('harmless'));
 		await picture(page, 'script-light');
 		await row.getByRole('link').click();
 		await page.getByTestId('family').waitFor();

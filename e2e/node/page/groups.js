@@ -35,8 +35,11 @@ run({
 		const all = await groups(page);
 		assert.equal(all.length, 50);
 		assert.deepEqual(all.slice(0, 2), [failing, never]);
-		const row = page.locator(`[data-key="${failing}"]`);
-		assert.match(await row.innerText(), /failing[^]*text format parsing error/);
+		assert.match(await page.locator(`[data-key="${failing}"]`).innerText(), /failing/);
+		assert.match(await page.locator(`[data-key="${failing} refused"]`).innerText(), /^refused \d+ s ago: text format parsing error/);
+		assert.match(await page.locator(`[data-key="${never} refused"]`).innerText(), /^refused \d+ s ago: .*twice/);
+		const heights = await page.locator('[data-testid=group].up').evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().height));
+		assert.ok(Math.max(...heights) <= 22, `rows of ${Math.max(...heights)} pixels`);
 		assert.equal(await shown(), settings.groups + 2);
 		assert.equal(await page.getByTestId('filter-failing').locator('b').innerText(), '1');
 		assert.equal(await page.getByTestId('filter-all').locator('b').innerText(), '10,002');
@@ -104,6 +107,31 @@ run({
 		assert.deepEqual(await groups(page), third);
 		await page.getByTestId('previous').click();
 		await eventually('the second page', () => page.getByTestId('range').innerText(), (text) => text === '51–100 of 2,000');
+	},
+
+	async 'a jump to a page, and by job'(h) {
+		await h.go(page, '?sort=path');
+		await page.getByTestId('page').fill('200');
+		await page.getByRole('button', { name: 'Go' }).click();
+		await eventually('page 200', () => page.getByTestId('range').innerText(), (text) => text === '9,951–10,000 of 10,002');
+		await page.getByTestId('view-jobs').click();
+		const job = (name) => page.locator(`[data-testid=job][data-key="${name}"]`);
+		await job('billing').waitFor();
+		assert.equal((await page.getByTestId('job').evaluateAll((rows) => rows.map((row) => row.dataset.key)))[0], 'etl', 'the job with a failing group is first');
+		assert.match(await job('billing').innerText(), /^job=billing\s+2,000\s+2,000\s+0\s+0\s+0\s+0\s/);
+		await picture(page, 'jobs-light');
+		await job('etl').locator('a.failing').click();
+		await shows([failing]);
+		await page.goBack();
+		await job('billing').getByRole('link').first().click();
+		await eventually('the groups of a job', shown, (n) => n === 2000);
+		assert.equal(await search().inputValue(), 'job=billing');
+		await page.getByTestId('view-jobs').click();
+		await eventually('one job', () => page.getByTestId('job').count(), (n) => n === 1);
+		await type('region=eu');
+		await eventually('all jobs of a region', () => page.getByTestId('job').count(), (n) => n === 5);
+		await page.getByTestId('view-groups').click();
+		await eventually('their groups', () => groups(page), (have) => have.length === 50);
 	},
 
 	async 'keys alone'(h) {

@@ -23,7 +23,7 @@ run({
 		assert.match(last, /push [^]*−1 removed[^]*\+1 added/);
 		assert.match(last, /− sold\{region="us"\}/);
 		assert.match(last, /\+ added/);
-		assert.match(await entries.nth(1).innerText(), /push \(put\)[^]*1 changed/);
+		assert.match(await entries.nth(1).innerText(), /push \(put\)[^]*1 changed[^]*sold\{region="eu"\} 14 → 11/);
 		await picture(page, 'dropped-light');
 
 		const plot = page.getByTestId('plots').locator('figure').filter({ hasText: 'region="eu"' });
@@ -31,6 +31,13 @@ run({
 		assert.match(await plot.innerText(), /10 … 14/);
 		const path = await plot.locator('path.line').getAttribute('d');
 		assert.ok(path.match(/[ML]/g).length >= 5, `a line through five values: ${path}`);
+	},
+
+	async 'a first push is called so'(h) {
+		await push(settings.url, '/job/first', 'a 1\nb 1\n');
+		await h.go(h.page, '?group=/job/first&tab=history');
+		assert.match(await h.page.getByTestId('entry').innerText(), /first push: 2 families/);
+		await h.go(h.page, `?group=${group}&tab=history`);
 	},
 
 	async 'a refusal is in it, too'(h) {

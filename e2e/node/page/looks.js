@@ -12,8 +12,8 @@ const long = `/job/inventory/instance/${'a-name-without-any-gap-'.repeat(6)}/pat
 
 // The pages, by the names of their pictures.
 const pages = {
-	groups: '', group: `?group=${group}`, history: `?group=${group}&tab=history`, push: `?group=${group}&tab=push`,
-	failing: '?group=/job/etl/instance/db2', dead: '?group=/job/nightly', long: `?group=${encodeURIComponent(long)}`,
+	groups: '', jobs: '?by=job', group: `?group=${group}`, history: `?group=${group}&tab=history`, push: `?group=${group}&tab=push`,
+	failing: '?group=/job/etl/instance/db2', dead: '?group=/job/nightly', refused: '?group=/job/weekly', long: `?group=${encodeURIComponent(long)}`,
 	live: 'live', stream: 'stream', status: 'status',
 };
 
@@ -54,8 +54,11 @@ run({
 		await push(settings.url, '/job/etl/instance/db2', twice, refused);
 		await push(settings.url, '/job/migration/instance/db9', twice, refused);
 		await push(settings.url, long, gauges(3));
+		// A group that dies since its pushes are refused.
+		await push(settings.url, '/job/weekly?ttl=1s', 'size_bytes 8.589934592e+09\n');
+		await push(settings.url, '/job/weekly?ttl=1s', '# TYPE rows counter\nrows 1\n', refused);
 		for (let n = 0; n < 3; n++) await push(settings.url, group, gauges(n), { method: 'POST' });
-		await eventually('a dead group', async () => (await ask('GET', `${settings.url}/api/v1/groups?state=dead`)).text, (text) => text.includes('nightly'));
+		await eventually('a dead group', async () => (await ask('GET', `${settings.url}/api/v1/groups?state=dead`)).text, (text) => text.includes('nightly') && text.includes('weekly'));
 	},
 
 	async 'light and dark, without what axe-core complains of'(h) {

@@ -13,6 +13,16 @@ run({
 		assert.equal((await groups(page)).length, 50);
 		await page.getByTestId('next').click();
 		assert.equal((await groups(page)).length, 10);
+		await page.getByTestId('page').fill('1');
+		await page.getByRole('button', { name: 'Go' }).click();
+		assert.equal((await groups(page)).length, 50);
+		await page.getByTestId('view-jobs').click();
+		assert.match(await page.getByTestId('job').innerText(), /^job=plain\s+60\s+60\s/);
+		await page.locator('#q').fill('instance=i07');
+		await page.getByRole('button', { name: 'Search' }).click();
+		assert.match(await page.getByTestId('job').innerText(), /^job=plain\s+1\s+1\s/);
+		await page.getByTestId('view-groups').click();
+		assert.deepEqual(await groups(page), ['/job/plain/instance/i07']);
 		await page.locator('#q').fill('instance=i07');
 		await page.getByRole('button', { name: 'Search' }).click();
 		assert.deepEqual(await groups(page), ['/job/plain/instance/i07']);

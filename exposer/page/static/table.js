@@ -20,6 +20,7 @@ export function start() {
   const searched = () => {
     const query = new URLSearchParams(location.search);
     query.delete("offset");
+    query.delete("page");
     if (input.value.trim()) query.set("search", input.value.trim());
     else query.delete("search");
     const text = query.toString().replaceAll("%2F", "/").replaceAll("%3D", "=").replaceAll("%3A", ":");
