@@ -28,7 +28,7 @@ type escaper struct {
 
 // newEscaper returns the escaper for a family.
 func newEscaper(e *exposed, scheme model.EscapingScheme) *escaper {
-	return &escaper{scheme: scheme, strict: scheme != model.NoEscaping && e.both && e.stored.HasQuotedNames(), seen: map[string]bool{}}
+	return &escaper{scheme: scheme, strict: scheme != model.NoEscaping && e.both && e.stored.HasQuotedNames()}
 }
 
 // escaped returns the whole family as one message with escaped names.
@@ -116,6 +116,9 @@ func (e *escaper) isNew(m *dto.Metric) bool {
 	id, ok := labelsID(m.Label)
 	if !ok || e.seen[id] {
 		return false
+	}
+	if e.seen == nil {
+		e.seen = map[string]bool{}
 	}
 	e.seen[id] = true
 	return true

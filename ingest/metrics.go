@@ -72,6 +72,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
 	}, []string{"via"})
 	m.viaHTTP, m.viaNATS = duration.WithLabelValues(viaHTTP), duration.WithLabelValues(viaNATS)
+	// A family must be there before the first push, so that no push takes its name
+	// with another type.
+	m.pushes.WithLabelValues(store.OpPut.String(), viaHTTP)
+	m.refused.WithLabelValues(reasonInternal, viaHTTP)
+	m.redirects.WithLabelValues(kindFirstSlash, "post")
 	if reg != nil {
 		reg.MustRegister(m.waiting, m.waitingBytes, duration, m.pushes, m.refused, m.redirects, m.expired, m.forgotten, m.abandoned, m.overflows)
 	}

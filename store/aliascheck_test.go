@@ -164,3 +164,28 @@ func TestAliasOfDeadGroup(t *testing.T) {
 		t.Errorf("got %v %v %v, want that it is forgotten at once", e, ok, err)
 	}
 }
+
+// However long the names are, the text has room for what can be done.
+func TestTextOfAnAliasIsShort(t *testing.T) {
+	s := newTestStore(t, Settings{})
+	name, value := strings.Repeat("n", 900), strings.Repeat("v", 900)
+	put := func(path, text string) error {
+		e, err := s.Draft().Put(aliasPush{path, text}.push(t))
+		if err == nil {
+			s.Apply(s.Sequence()+1, e)
+		}
+		return err
+	}
+	if err := put("/job/x/"+name+"/"+value, fmt.Sprintf("# TYPE \"%s.m\" gauge\n{\"%s.m\",\"a.b\"=\"%s\",@} 1\n", name, name, value)); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{
+		put("/job/x", fmt.Sprintf("# TYPE \"%s.m\" gauge\n{\"%s.m\",a_b=\"%s\",instance=\"\",job=\"x\",%s=\"%s\"} 1\n", name, name, value, name, value)),
+		put("/job/y", fmt.Sprintf("# TYPE %s_m gauge\n%s_m{@} 1\n", name, name)),
+		put("/job/y", fmt.Sprintf("# TYPE m gauge\nm{\"%s-b\"=\"1\",\"%s.b\"=\"1\",@} 1\n", name, name)),
+	} {
+		if err == nil || len(err.Error()) > 900 || !strings.HasSuffix(err.Error(), ".") {
+			t.Errorf("got %v", err)
+		}
+	}
+}

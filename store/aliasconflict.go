@@ -23,6 +23,10 @@ type Alias struct {
 	Many bool
 }
 
+// maxAliasLabels bounds in bytes what a text quotes of the labels of each series: there
+// are two of them.
+const maxAliasLabels = 120
+
 // text is the Offender as a text. where is where the other name is.
 func (a *Alias) text(o Offender, where string) string {
 	name := nameText(o.Name)
@@ -37,9 +41,9 @@ func (a *Alias) text(o Offender, where string) string {
 	case len(a.Names) > 0:
 		what = fmt.Sprintf("labels %s and %s%s both become %s", labelNameText(a.Names[0]), labelNameText(a.Names[1]), a.of(o), clip(a.Form, maxNameText))
 	case o.Name == "":
-		what = fmt.Sprintf("the grouping labels {%s} become the same as those of %s", clip(o.Labels, maxLabelsText), where)
+		what = fmt.Sprintf("the grouping labels {%s} become the same as those of %s", clip(o.Labels, maxAliasLabels), where)
 	case o.Labels != "":
-		what = fmt.Sprintf("series %s{%s} becomes the same as {%s} in %s", name, clip(o.Labels, maxLabelsText), clip(a.Labels, maxLabelsText), where)
+		what = fmt.Sprintf("series %s{%s} becomes the same as {%s} in %s", name, clip(o.Labels, maxAliasLabels), clip(a.Labels, maxAliasLabels), where)
 	default:
 		what = fmt.Sprintf("%s %s and %s %s in %s both become %s", typeWord(o.Type), name, typeWord(o.OtherType), nameText(o.Other), where, clip(a.Form, maxNameText))
 	}

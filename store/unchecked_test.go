@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
@@ -67,6 +68,24 @@ func TestSuspicion(t *testing.T) {
 	if checked.View().Suspect() || early.Suspect() || !unchecked.View().Suspect() {
 		t.Error("got another suspicion than that of the last view")
 	}
+}
+
+// A series that is twice in one push is suspect, and several lines of one metric are
+// not.
+func TestRepeatedSeriesAreSuspect(t *testing.T) {
+	f := func(want bool, text string) {
+		t.Helper()
+		s := New(Settings{Unchecked: true})
+		key := mustKey(t, "/job/x")
+		s.Apply(1, Event{Op: OpPut, Key: key, Families: texts(t, strings.ReplaceAll(text, "@", string(appendLabels(nil, key))))})
+		if got := s.View().Suspect(); got != want {
+			t.Errorf("%q: got %v", text, got)
+		}
+	}
+	f(false, "# TYPE a gauge\na{a=\"1\",@} 1\na{a=\"2\",@} 1\n")
+	f(true, "# TYPE a gauge\na{a=\"1\",@} 1\na{a=\"1\",@} 2\n")
+	f(true, "# TYPE a untyped\na{a=\"0\",@} 1\na{a=\"1\",@} 1\na{a=\"1\",@} 1\n")
+	f(false, "# TYPE a summary\na{@,quantile=\"0.5\"} 1\na_sum{@} 1\na_count{@} 1\n")
 }
 
 func TestMaxGroups(t *testing.T) {

@@ -35,23 +35,24 @@ type Gateway struct {
 	logger  *slog.Logger
 	started time.Time
 
-	listeners []net.Listener
-	self      *exposer.SelfMetrics
-	notifier  *notifier
-	rules     *reloader
-	bus       *bus.Bus
-	store     *store.Store
-	importer  *importfile.Import
-	committer *ingest.Committer
-	expirer   *ingest.Expirer
-	watchdog  *watchdog // nil if the service manager wants none
-	service   *ingest.Service
-	events    *api.Broadcaster
-	readiness *readiness
-	servers   []*httpServer // one for each listener
-	handler   replaceable
-	users     *webUsers
-	patterns  []string // of the paths that handler serves, but those of the API
+	listeners   []net.Listener
+	self        *exposer.SelfMetrics
+	pushMetrics *ingest.Metrics
+	notifier    *notifier
+	rules       *reloader
+	bus         *bus.Bus
+	store       *store.Store
+	importer    *importfile.Import
+	committer   *ingest.Committer
+	expirer     *ingest.Expirer
+	watchdog    *watchdog // nil if the service manager wants none
+	service     *ingest.Service
+	events      *api.Broadcaster
+	readiness   *readiness
+	servers     []*httpServer // one for each listener
+	handler     replaceable
+	users       *webUsers
+	patterns    []string // of the paths that handler serves, but those of the API
 
 	connections prometheus.Gauge // those of HTTP that are open
 	waitingFor  string           // why the gateway waits at its start
@@ -134,6 +135,7 @@ func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err err
 	if err := g.openBus(ctx); err != nil {
 		return nil, err
 	}
+	g.pushMetrics = ingest.NewMetrics(g.self.Registerer()) // before their names are reserved
 	shown, reserved, err := shownSelf(g.self, cfg.SelfMetrics)
 	if err != nil {
 		return nil, fmt.Errorf("cannot gather the metrics of the gateway itself: %w", err)
@@ -158,7 +160,7 @@ func (g *Gateway) logStart() {
 // assemble makes the parts that need no opening, and connects them.
 func (g *Gateway) assemble(shown *exposer.SelfMetrics) (err error) {
 	cfg, logger := &g.cfg, g.logger
-	metrics := ingest.NewMetrics(g.self.Registerer())
+	metrics := g.pushMetrics
 	g.committer = ingest.NewCommitter(g.bus, g.store, cfg.Committer, logger.With("component", "committer"), metrics)
 	refusals := ingest.NewRefusals()
 	cfg.Front.Logger = logger.With("component", "push")
