@@ -76,11 +76,12 @@ func (u *setup) bootstrap(ctx context.Context) (*jetstream.StreamInfo, error) {
 	defer cancel()
 	var want jetstream.StreamConfig
 	u.cfg.applyTo(&want)
+	want.FirstSeq = u.firstSequence()
 	want.Description = "Sluice: the state of metrics groups"
 	for want.Replicas = u.wantedCopies(); ; want.Replicas-- {
 		s, err := u.js.CreateStream(ctx, want)
 		if u.embedded != nil && (err == nil || want.Replicas <= 1) {
-			err = u.embedded.ConfirmStream(err == nil && s.CachedInfo().State.LastSeq == 0, err)
+			err = u.embedded.ConfirmStream(err == nil && s.CachedInfo().State.Msgs == 0, err)
 		}
 		if err == nil {
 			return s.CachedInfo(), nil

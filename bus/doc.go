@@ -19,7 +19,7 @@
 // The store changes only in Follow; whoever appended waits with Wait until it
 // sees its own event.
 //
-// Purging the stream or deleting messages by hand is not an event: gateways that
-// are running keep what they have, and those that start later do not see it. Wipe
-// and delete are what the gateway has for that.
+// Somebody who runs NATS can remove, purge or replace the stream by hand. That is not an
+// event, and gateways undo it: those that are running write again what the stream has
+// lost. To remove groups use wipe and delete.
 package bus

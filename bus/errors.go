@@ -1,9 +1,13 @@
 package bus
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -25,6 +29,18 @@ var (
 
 // ErrClosed is returned by all methods that wait, once Close has been called.
 var ErrClosed = errors.New("bus is closed")
+
+// Unreachable tells whether Open has failed because no NATS server, or no JetStream,
+// has answered. Both may come up later, while other failures need somebody to change
+// something.
+func Unreachable(err error) bool {
+	var network *net.OpError
+	var answer *jetstream.APIError
+	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoResponders) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, errNoLeader) ||
+		errors.As(err, &network) && network.Op == "dial" ||
+		errors.As(err, &answer) && answer.ErrorCode == codeNoClusterLeader
+}
 
 // TooLargeError says which event was too large. It is an ErrTooLarge.
 type TooLargeError struct {
@@ -49,6 +65,7 @@ func (e *TooLargeError) Is(target error) bool { return target == ErrTooLarge }
 const (
 	codeNoResources       jetstream.ErrorCode = 10023 // memory or disk of the server
 	codeNoAccountStorage  jetstream.ErrorCode = 10047 // storage of the account or server
+	codeNoClusterLeader   jetstream.ErrorCode = 10008 // JetStream of a cluster that is starting
 	codeAccountExceeded   jetstream.ErrorCode = 10002 // limits of the account
 	codeWrongLastMsgID    jetstream.ErrorCode = 10070 // the chain has been broken
 	codeWrongLastSequence jetstream.ErrorCode = 10071 // compare-and-swap lost

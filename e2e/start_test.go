@@ -51,7 +51,7 @@ func TestAGatewayThatCannotStartSaysWhyInOneLine(t *testing.T) {
 	refused("bad address", "nowhere", "--web.listen-address=nowhere")
 	refused("missing web configuration", in("missing.yml"), "--web.config.file="+in("missing.yml"))
 	unreachable := testkit.FreeAddress(t)
-	refused("unreachable server", unreachable, "--bus.url=nats://"+unreachable)
+	refused("unreachable server", unreachable, "--bus.url=nats://"+unreachable, "--bus.wait=0")
 }
 
 // refuses starts a gateway that must end at once, with code 1 and one line that names

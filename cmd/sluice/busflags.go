@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/urfave/cli/v2"
 
 	"sluice/bus/embed"
@@ -9,6 +11,8 @@ import (
 const (
 	defaultDataDir = "sluice-data"
 	defaultPrefix  = "sluice"
+	// Longer than an outage that somebody repairs the next morning.
+	defaultBusWait = 24 * time.Hour
 )
 
 // busFlags say where the stream is.
@@ -17,6 +21,7 @@ func (o *options) busFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "bus.data-dir", Destination: &g.Bus.Server.DataDir, Value: defaultDataDir, Usage: "`folder` of the embedded NATS server's stream"},
 		&cli.StringFlag{Name: "bus.url", Destination: &g.Bus.URL, Usage: "`URL` of an external NATS server or cluster, instead of the embedded one"},
+		&cli.DurationFlag{Name: "bus.wait", Destination: &g.BusWait, Value: defaultBusWait, Usage: "longest `time` that the start waits for the servers of --bus.url; 0 does not wait"},
 		&cli.StringFlag{Name: "bus.creds", Destination: &g.Bus.Creds, Usage: "NATS credentials `file`"},
 		&cli.StringFlag{Name: "bus.nkey", Destination: &g.Bus.NKey, Usage: "NATS nkey seed `file`"},
 		&cli.StringFlag{Name: "bus.tls-ca", Destination: &g.Bus.TLSCA, Usage: "`file` with the certificates to trust for --bus.url"},

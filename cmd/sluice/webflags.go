@@ -33,6 +33,7 @@ func (o *options) webFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "web.listen-address", Destination: &o.listenAddresses, Value: cli.NewStringSlice(defaultListen), Usage: "`address` to listen on for pushes, scrapes and the API; may be given several times"},
 		&cli.BoolFlag{Name: "web.systemd-socket", Destination: &g.SystemdSocket, Usage: "use systemd socket activation instead of listening on addresses"},
 		&cli.StringFlag{Name: "web.config.file", Destination: &g.WebConfigFile, Usage: "`file` with TLS and authentication settings of the exporter toolkit"},
+		&cli.BoolFlag{Name: "web.open-probes", Destination: &g.OpenProbes, Usage: "answer /-/healthy and /-/ready without authentication"},
 		&cli.StringSliceFlag{Name: "web.trusted-proxies", Destination: &o.trustedProxies, Usage: "`networks` of proxies whose X-Forwarded-For or Forwarded tells the client's address, separated by commas"},
 		&cli.BoolFlag{Name: "web.proxy-protocol", Destination: &g.ProxyProtocol, Usage: "read the client's address from the PROXY protocol (v1, v2) of --web.trusted-proxies"},
 		&cli.StringFlag{Name: "web.telemetry-path", Destination: &g.TelemetryPath, Value: "/metrics", Usage: "`path` of the scrape"},

@@ -31,6 +31,9 @@ type Config struct {
 	// WebConfigFile has TLS and authentication as Prometheus' exporter toolkit
 	// reads them; "" is none.
 	WebConfigFile string
+	// OpenProbes opens /-/healthy and /-/ready to requests without the authentication
+	// of WebConfigFile. A client certificate that it demands is still needed.
+	OpenProbes bool
 	// TrustedProxies may tell the address of a client, by a header of the request and,
 	// with ProxyProtocol, by a header of the connection. Nobody else is believed.
 	TrustedProxies ingest.Proxies
@@ -71,6 +74,9 @@ type Config struct {
 	GroupTTL   time.Duration
 	GroupRules string
 
+	// BusWait is how long the start waits for the servers of Bus.URL, if they cannot be
+	// reached; 0 does not wait.
+	BusWait time.Duration
 	// The gateway sets Bus.PublishTimeout and Front.TTL itself.
 	Bus       bus.Config
 	Committer ingest.CommitterConfig
@@ -161,6 +167,7 @@ func (c *Config) checkNotNegative() error {
 		{"web.write-timeout", int64(c.WriteTimeout)},
 		{"web.idle-timeout", int64(c.IdleTimeout)},
 		{"web.max-connections", int64(c.MaxConnections)},
+		{"bus.wait", int64(c.BusWait)},
 	} {
 		if limit.value < 0 {
 			return fmt.Errorf("--%s: must not be negative", limit.flag)

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"strings"
 	"time"
 
@@ -51,11 +50,13 @@ type Gateway struct {
 	service     *ingest.Service
 	events      *api.Broadcaster
 	readiness   *readiness
-	handler     http.Handler
+	servers     []*httpServer // one for each listener
+	handler     replaceable
 	users       *webUsers
 	patterns    []string // of the paths that handler serves, but those of the API
 
 	connections prometheus.Gauge // those of HTTP that are open
+	waitingFor  string           // why the gateway waits at its start
 
 	quitting context.Context // ends when somebody asks for the end over HTTP
 	quit     context.CancelFunc
@@ -66,7 +67,7 @@ type Gateway struct {
 // impossible, or ctx ends; nothing is open then. Requests are answered once Run
 // runs, which must be called to close what New has opened.
 func New(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Gateway, err error) {
-	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewSelfMetrics(), users: &webUsers{path: cfg.WebConfigFile}}
+	g := &Gateway{cfg: cfg, logger: logger, started: time.Now(), self: exposer.NewSelfMetrics(), events: api.NewBroadcaster(), users: &webUsers{path: cfg.WebConfigFile}}
 	g.connections = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "sluice_http_connections",
 		Help: "Open connections of HTTP clients (--web.max-connections).",
@@ -116,6 +117,18 @@ func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err err
 	if g.listeners, err = listen(cfg); err != nil {
 		return nil, err
 	}
+	for _, l := range g.listeners {
+		answers := newAnswerDeadlines(cfg.WriteTimeout)
+		handler := ingest.Identify(ingest.BodyDeadline(&g.handler, cfg.ReadTimeout), cfg.TrustedProxies, g.users.of)
+		s := newHTTPServer(cfg, l, answers.wrap(handler), g.logger)
+		s.server.ConnState = func(conn net.Conn, state http.ConnState) {
+			g.countConnection(conn, state)
+			answers.idle(conn, state)
+		}
+		s.server.RegisterOnShutdown(answers.stop)
+		s.server.RegisterOnShutdown(g.events.Close) // requests that watch events would not end
+		g.servers = append(g.servers, s)
+	}
 	g.notifier = newNotifier(g.logger.With("component", "notify"))
 	g.notifier.opening()
 	file, err := rules.Load(cfg.GroupRules, cfg.GroupTTL, g.logger.With("component", "rules"), g.self.Registerer())
@@ -125,7 +138,7 @@ func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err err
 	g.rules = &reloader{file: file, hangups: cfg.Reload, logger: g.logger.With("component", "rules")}
 	cfg.Front.TTL = file.TTL
 	cfg.Bus.PublishTimeout = cfg.Committer.Wait // an election of a leader takes most of it
-	if g.bus, err = bus.Open(ctx, cfg.Bus, g.logger.With("component", "bus"), g.self.Registerer()); err != nil {
+	if err := g.openBus(ctx); err != nil {
 		return nil, err
 	}
 	g.pushMetrics = ingest.NewMetrics(g.self.Registerer()) // before their names are reserved
@@ -169,10 +182,9 @@ func (g *Gateway) assemble(shown *exposer.SelfMetrics) (err error) {
 	if err := g.bus.Introduce(bus.Introduction{Store: g.store, Version: version.Version, Started: g.started, Ready: g.readiness.caughtUp}); err != nil {
 		return err
 	}
-	g.events = api.NewBroadcaster()
 	g.bus.Observe(g.events.Event)
 	refusals.Observe(g.events.Refusal)
-	g.handler, g.patterns, err = routes(cfg, handlers{
+	handler, patterns, err := routes(cfg, handlers{
 		front:        front,
 		paths:        ingest.NewPaths(cfg.Prefix(), metrics, logger.With("component", "http")),
 		scraper:      exposer.NewScraper(g.store, shown, g.readiness.caughtUp, judge, logger.With("component", "scrape")),
@@ -188,6 +200,8 @@ func (g *Gateway) assemble(shown *exposer.SelfMetrics) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot set up the routes: %w", err)
 	}
+	g.patterns = patterns
+	g.handler.replace(handler)
 	return nil
 }
 

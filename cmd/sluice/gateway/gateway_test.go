@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
@@ -278,4 +279,150 @@ func TestQuitOutsideOfTheRoutePrefix(t *testing.T) {
 	if status, _ := g.ask(http.MethodGet, "/-/healthy", ""); status != http.StatusNotFound {
 		t.Errorf("/-/healthy: %d", status)
 	}
+}
+
+// With --web.config.file a probe without credentials is refused as all others are,
+// unless the flag opens the two paths.
+func TestProbesWithoutAuthentication(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "web.yml")
+	const hash = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi" // no request has the password
+	if err := os.WriteFile(file, []byte("basic_auth_users:\n  prober: "+hash+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, open := range []bool{false, true} {
+		cfg := configOf(t)
+		cfg.RoutePrefix, cfg.WebConfigFile, cfg.OpenProbes = "/p", file, open
+		g, err := New(t.Context(), cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &running{Gateway: g, t: t, log: &testkit.Log{}, ended: make(chan error, 1)}
+		var ctx context.Context
+		ctx, r.stop = context.WithCancel(t.Context())
+		go func() { r.ended <- g.Run(ctx) }()
+		f := func(method, path string, want int) {
+			t.Helper()
+			if !open {
+				want = http.StatusUnauthorized
+			}
+			if status, text := r.ask(method, path, ""); status != want {
+				t.Errorf("open %t: %s %s: %d %s, want %d", open, method, path, status, text, want)
+			}
+		}
+		f(http.MethodGet, "/p/-/healthy", http.StatusOK)
+		f(http.MethodHead, "/p/-/healthy", http.StatusUnauthorized)
+		testkit.Eventually(t, "ready", func() bool {
+			status, _ := r.ask(http.MethodGet, "/p/-/ready?for=push", "")
+			return status == http.StatusOK || !open && status == http.StatusUnauthorized
+		})
+		for _, path := range []string{"/p/-/metrics", "/p/metrics", "/-/healthy", "/p/-/healthy/", "/p/-/healthy/../metrics", "/p//-/ready", "/p/-/quit"} {
+			f(http.MethodGet, path, http.StatusUnauthorized)
+		}
+		f(http.MethodPost, "/p/-/ready", http.StatusUnauthorized)
+		r.end()
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// A gateway that starts before its NATS is healthy and not ready, says for what it
+// waits, and goes on when NATS is there.
+func TestStartWaitsForNATS(t *testing.T) {
+	cfg := configOf(t)
+	address := testkit.FreeAddress(t)
+	cfg.Bus.URL, cfg.Bus.Server, cfg.BusWait = "nats://"+address, embed.Config{MaxPayload: 1 << 20}, time.Hour
+	cfg.ListenAddresses = []string{testkit.FreeAddress(t)}
+	log := &testkit.Log{}
+	r := &running{t: t, log: log, ended: make(chan error, 1)}
+	ctx, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	t.Cleanup(stop)
+	go func() {
+		g, err := New(ctx, cfg, slog.New(slog.NewTextHandler(log, nil)))
+		if err == nil {
+			err = g.Run(ctx)
+		}
+		r.ended <- err
+	}()
+	at, err := net.ResolveTCPAddr("tcp", cfg.ListenAddresses[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "the gateway waits", func() bool { return strings.Contains(log.String(), "waiting for it") })
+	testkit.Eventually(t, "it listens", func() bool { return strings.Contains(log.String(), "Listening on") })
+	for path, want := range map[string]int{"/-/healthy": 200, "/-/ready": 503, "/-/ready?for=scrape": 503, "/metrics": 503, "/api/v1/groups": 503, "/": 503} {
+		status, text := r.askAt(at, http.MethodGet, path, "")
+		if status != want || want == 503 && !strings.Contains(text, "waiting for NATS: cannot connect to NATS at nats://"+address) {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+	if status, text := r.askAt(at, http.MethodPost, "/metrics/job/x", "m 1\n"); status != 503 || !strings.HasPrefix(text, "not ready: waiting for NATS") {
+		t.Errorf("a push: %d %s", status, text)
+	}
+	startNATS(t, address)
+	testkit.Eventually(t, "the gateway is ready", func() bool {
+		status, _ := r.askAt(at, http.MethodGet, "/-/ready", "")
+		return status == http.StatusOK
+	})
+	if status, text := r.askAt(at, http.MethodPost, "/metrics/job/x", "m 1\n"); status != http.StatusOK {
+		t.Errorf("a push: %d %s", status, text)
+	}
+	if strings.Count(log.String(), "waiting for it") != 1 {
+		t.Errorf("the log is\n%s", log)
+	}
+	r.end()
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// startNATS runs a server with JetStream until the test ends.
+func startNATS(t *testing.T, address string) {
+	t.Helper()
+	at, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := server.NewServer(&server.Options{Host: at.IP.String(), Port: at.Port, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, MaxPayload: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	if !s.ReadyForConnections(testkit.Patience) {
+		t.Fatal("the NATS server does not start")
+	}
+}
+
+// What waits for NATS ends by --bus.wait or a signal, and leaves nothing open.
+func TestWaitingForNATSEnds(t *testing.T) {
+	f := func(wait time.Duration, cancel bool, want string) {
+		t.Helper()
+		cfg := configOf(t)
+		cfg.Bus.URL, cfg.Bus.Server, cfg.BusWait = "nats://"+testkit.FreeAddress(t), embed.Config{MaxPayload: 1 << 20}, wait
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		log := &testkit.Log{}
+		ended := make(chan error, 1)
+		go func() {
+			_, err := New(ctx, cfg, slog.New(slog.NewTextHandler(log, nil)))
+			ended <- err
+		}()
+		if cancel {
+			testkit.Eventually(t, "it listens", func() bool { return strings.Contains(log.String(), "Listening on") })
+			stop()
+		}
+		select {
+		case err := <-ended:
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(log.String(), "waiting for it") != (wait > 0) {
+				t.Errorf("got %v, want %s\n%s", err, want, log)
+			}
+		case <-time.After(testkit.Patience):
+			t.Fatal("it does not end")
+		}
+		goleak.VerifyNone(t)
+	}
+	f(0, false, "cannot connect to NATS")
+	f(1500*time.Millisecond, false, "waited 1.5s for NATS (--bus.wait): cannot connect to NATS")
+	f(time.Hour, true, "stopped while waiting for NATS: context canceled")
 }

@@ -3,14 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"time"
-
-	"github.com/prometheus/exporter-toolkit/web"
-
-	"sluice/ingest"
 )
 
 // stopTimeout bounds the orderly end: answering what is in flight, and after that
@@ -41,8 +34,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 // the gateway is stopping.
 func (g *Gateway) stages() []stage {
 	fronts := stage{{run: g.serveNATS}}
-	for _, l := range g.listeners {
-		fronts = append(fronts, part{run: func(ctx context.Context) error { return g.serveHTTP(ctx, l) }})
+	for _, s := range g.servers {
+		fronts = append(fronts, part{run: s.run})
 	}
 	return []stage{
 		{{run: func(ctx context.Context) error { return g.bus.Follow(ctx, g.store) }}},
@@ -50,7 +43,6 @@ func (g *Gateway) stages() []stage {
 		{{run: g.expirer.Run}, {run: g.importer.Run, mayEnd: true}},
 		{
 			{run: g.rules.run},
-			{run: g.front.ReturnMemory},
 			{run: g.watchdog.run, mayEnd: true},
 			{run: g.showReplay, mayEnd: true},
 		},
@@ -68,49 +60,6 @@ func (g *Gateway) showReplay(ctx context.Context) error {
 
 func (g *Gateway) notify(ctx context.Context) error {
 	return g.notifier.run(ctx, g.bus.Status, g.readiness.waitingFor)
-}
-
-// serveHTTP serves one listener until ctx ends, and answers then what is in
-// flight. Each listener has a server of its own, which the exporter toolkit sets
-// up.
-func (g *Gateway) serveHTTP(ctx context.Context, l net.Listener) error {
-	answers := newAnswerDeadlines(g.cfg.WriteTimeout)
-	server := &http.Server{
-		Handler:           answers.wrap(ingest.Identify(ingest.BodyDeadline(g.handler, g.cfg.ReadTimeout), g.cfg.TrustedProxies, g.users.of)),
-		ReadHeaderTimeout: g.cfg.ReadHeaderTimeout, IdleTimeout: g.cfg.IdleTimeout, MaxHeaderBytes: g.cfg.MaxHeaderBytes,
-		ConnState: func(conn net.Conn, state http.ConnState) {
-			g.countConnection(conn, state)
-			answers.idle(conn, state)
-		},
-	}
-	server.RegisterOnShutdown(answers.stop)
-	server.RegisterOnShutdown(g.events.Close) // requests that watch events would not end
-	served := make(chan error, 1)
-	go func() {
-		served <- web.Serve(l, server, &web.FlagConfig{WebConfigFile: &g.cfg.WebConfigFile}, g.logger)
-	}()
-	select {
-	case err := <-served:
-		return fmt.Errorf("cannot serve HTTP: %w", err)
-	case <-ctx.Done():
-	}
-	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
-	err := server.Shutdown(stopCtx)
-	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
-		err = errors.Join(err, fmt.Errorf("cannot serve HTTP: %w", ended))
-	}
-	return err
-}
-
-// countConnection counts an open connection until it is closed.
-func (g *Gateway) countConnection(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		g.connections.Inc()
-	case http.StateClosed, http.StateHijacked:
-		g.connections.Dec()
-	}
 }
 
 // serveNATS takes requests from when the replay has caught up until ctx ends:
@@ -131,6 +80,9 @@ func (g *Gateway) serveNATS(ctx context.Context) error {
 // close closes what New has opened, in reverse order.
 func (g *Gateway) close() (err error) {
 	g.quit()
+	for _, s := range g.servers {
+		s.close() // Run has shut it down, unless the start has failed
+	}
 	if g.bus != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
