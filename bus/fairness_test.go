@@ -6,7 +6,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
 )
 
 func TestWhoHasWaitedLongerGoesFirst(t *testing.T) {
