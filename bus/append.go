@@ -176,8 +176,8 @@ func (a *appender) encodeAll(events []store.Event) ([]*nats.Msg, error) {
 	return messages, nil
 }
 
-// encode makes the message of an event, of which Append is told as the one at
-// an index. The error of one that the stream does not take is a *TooLargeError.
+// encode makes the message of the event at an index of what is to be appended. If the
+// stream does not take it, the error is a *TooLargeError.
 func (a *appender) encode(index int, e store.Event) (*nats.Msg, error) {
 	m, err := a.codec.Encode(e)
 	if err != nil {

@@ -169,7 +169,7 @@ func (b *Bus) close(ctx context.Context) error {
 	go func() {
 		defer close(ended)
 		b.following.Wait()
-		b.appender.mu.Lock() // whoever appends sees closed
+		b.appender.mu.Lock() // an append that waits here sees that the bus is closed
 		defer b.appender.mu.Unlock()
 	}()
 	var errs []error

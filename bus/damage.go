@@ -55,7 +55,7 @@ func (f *follower) look(ctx context.Context, from *subscription) subscriptionSta
 	case err != nil && from.came() != before:
 		// The answer is behind what comes, on a slow link.
 	case err != nil && f.quorum.watched && ctx.Err() == nil:
-		// Its server has gone, of which nobody tells. The others are there: one of
+		// Its server has gone, and nothing reports that. The others are there: one of
 		// them has just said that there is more.
 		return gone
 	case err != nil || info.Delivered.Consumer != f.number:

@@ -94,7 +94,7 @@ func (f *follower) follow(ctx context.Context) state {
 		got := f.subscription.take(f.spare)
 		f.spare = got.items
 		f.applyAll(f.store, f.tracker, got.items, func(applied uint64) { f.progress.advance(applied) })
-		stale := f.stale() // before it is told otherwise: what brings news may have come first
+		stale := f.stale() // before noteCurrent: what has come may be old
 		f.noteCurrent(got.idle)
 		if got.err != nil {
 			f.limited.Warn("lost touch with the stream", "applied", f.store.Sequence(), "err", got.err)
@@ -135,7 +135,7 @@ func (f *follower) applyAll(st *store.Store, t *tracker, items []item, applied f
 	for i := range items {
 		it := &items[i]
 		switch {
-		case it.seq <= has: // it has taken the shortcut
+		case it.seq <= has: // it was applied locally
 		case it.err != nil:
 			f.counters.damaged.Add(1)
 			f.limited.Warn("skipped an event of the stream", "sequence", it.seq, "err", it.err)

@@ -134,7 +134,7 @@ func (b *Bus) Introduce(i Introduction) error {
 	return nil
 }
 
-// answer tells who asks how this gateway is doing.
+// answer answers a gateway that asks how this one is doing.
 func (gs *gateways) answer(m *nats.Msg) {
 	// Nobody gets us to publish where he may not do so himself.
 	if m.Reply == "" || strings.HasPrefix(m.Reply, "$") || strings.HasPrefix(m.Reply, gs.cfg.Prefix+".") {

@@ -13,8 +13,8 @@ import (
 	"sluice/store"
 )
 
-// The stream is the state, and nobody but the gateways may change it. But whoever runs
-// NATS can: remove the stream or purge it, put an older copy in its place, edit its
+// The stream is the state, and nobody but the gateways may change it. But an operator
+// of NATS can: remove the stream or purge it, put an older copy in its place, edit its
 // settings. None of that is an event. So each second a gateway holds what the stream
 // says of itself against what its store has, and restores what is missing (restore.go).
 

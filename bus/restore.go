@@ -56,7 +56,7 @@ func (f *follower) report(why string) {
 // appended to the stream since the store saw it last is newer than the store, and stays.
 //
 // Several gateways may do so at once. Each event is appended by compare-and-swap behind
-// all that was compared, so whoever comes second finds less to do.
+// all that was compared, so the second one finds less to do.
 func (f *follower) restore(ctx context.Context) state {
 	if !f.waitLink(ctx) {
 		return nil
