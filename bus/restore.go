@@ -28,7 +28,7 @@ func (f *follower) beginRestore(why string) state {
 	if f.store.Groups()+f.store.Dead() == 0 {
 		if why != "" {
 			f.counters.interferences.Add(1)
-			f.logger.Warn("the stream was changed from outside", "reason", why)
+			f.logger.Warn("the stream was changed from outside, and the store has nothing to restore", "reason", why)
 		}
 		return f.replay // there is nothing to restore
 	}
