@@ -2,44 +2,36 @@ package bus
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-const (
-	// ackPatience is how long an answer may be later than the one before it until
-	// the stream is asked what has become of the events. It is longer than an fsync
-	// takes on a busy disk.
-	ackPatience = time.Second
-	// maxUnanswered bounds the messages whose answers are missing. Each try adds
-	// maxChunk at most, and one that is not answered takes ackPatience.
-	maxUnanswered = 64 * maxChunk
-)
+// ackPatience is how long an answer may be later than the one before it until
+// the stream is asked what has become of the events. It is longer than an fsync
+// takes on a busy disk.
+const ackPatience = time.Second
 
-// publisher publishes messages, and gets the stream's answers to them.
-type publisher struct{ js jetstream.JetStream }
+// acks receives the stream's answers to what is published. One batch at a time
+// waits for answers.
+//
+// The library's asynchronous publish does the same with a future and a random reply for
+// each message. Measured, it takes 25 % more allocations and about as much more processor
+// time for each event of a chain.
+type acks struct {
+	inbox string
 
-// newPublisher returns one that forgets messages without an answer after a time.
-func newPublisher(nc *nats.Conn, forget time.Duration) (*publisher, error) {
-	js, err := jetstream.New(nc, jetstream.WithPublishAsyncTimeout(forget), jetstream.WithPublishAsyncMaxPending(maxUnanswered))
-	if err != nil {
-		return nil, err
-	}
-	return &publisher{js: js}, nil
-}
-
-// once keeps the library from publishing a message again by itself: whether that helps is
-// for publishUntilKnown to say.
-var once = jetstream.WithRetryAttempts(0)
-
-// publish sends a message, and returns what will have the answer.
-func (p *publisher) publish(m *nats.Msg) (jetstream.PubAckFuture, error) {
-	return p.js.PublishMsgAsync(m, once)
+	mu      sync.Mutex
+	number  uint64 // of the round of publishing
+	answers []answer
+	left    int           // answers that are not there yet
+	done    chan struct{} // closed when none is left
 }
 
 // answer is what the stream says about one message.
@@ -49,32 +41,89 @@ type answer struct {
 	refuse *jetstream.APIError // nil if the message is in the stream
 }
 
-// await returns the answers to messages that were published one after the other, once
-// they are all there, or no more come: the connection is lost, the stream is silent for
-// ackPatience, or ctx ends.
-func await(ctx context.Context, published []jetstream.PubAckFuture, lost <-chan struct{}) []answer {
-	answers := make([]answer, len(published))
-	silent := time.NewTimer(ackPatience)
-	defer silent.Stop()
-	for i, p := range published {
-		select {
-		case ack := <-p.Ok():
-			answers[i] = answer{known: true, seq: ack.Sequence}
-			silent.Reset(ackPatience)
-			continue
-		case err := <-p.Err():
-			// Nobody being there to answer, or nonsense, is no knowledge.
-			if errors.As(err, &answers[i].refuse) {
-				answers[i].known = true
-			}
-			silent.Reset(ackPatience)
-			continue
-		case <-silent.C:
-		case <-lost:
-		case <-ctx.Done():
-		}
-		break
+// newAcks subscribes to the answers for as long as the connection lives.
+func newAcks(nc *nats.Conn) (*acks, error) {
+	a := &acks{inbox: nc.NewInbox() + "."}
+	sub, err := nc.Subscribe(a.inbox+"*.*", a.receive)
+	if err != nil {
+		return nil, err
 	}
+	return a, sub.SetPendingLimits(-1, -1) // there are never more than we publish
+}
+
+// begin starts a round in which count answers are expected.
+func (a *acks) begin(count int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.number++
+	a.answers = make([]answer, count)
+	a.left = count
+	a.done = make(chan struct{})
+}
+
+// reply is the subject for the answer to the message i of this round.
+func (a *acks) reply(i int) string {
+	return a.inbox + strconv.FormatUint(a.number, 10) + "." + strconv.Itoa(i)
+}
+
+// receive takes one answer. Those of earlier rounds are of no use any more.
+func (a *acks) receive(m *nats.Msg) {
+	number, index, _ := strings.Cut(strings.TrimPrefix(m.Subject, a.inbox), ".")
+	got := parseAnswer(m)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n, err := strconv.ParseUint(number, 10, 64); err != nil || n != a.number {
+		return
+	}
+	i, err := strconv.Atoi(index)
+	if err != nil || i < 0 || i >= len(a.answers) || a.left == 0 {
+		return
+	}
+	a.answers[i] = got
+	if a.left--; a.left == 0 {
+		close(a.done)
+	}
+}
+
+// parseAnswer reads an acknowledgement. Nobody being there to give one, or
+// nonsense, is no knowledge.
+func parseAnswer(m *nats.Msg) answer {
+	var ack struct {
+		Seq   uint64              `json:"seq"`
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &ack); err != nil || ack.Error == nil && ack.Seq == 0 {
+		return answer{}
+	}
+	return answer{known: true, seq: ack.Seq, refuse: ack.Error}
+}
+
+// wait returns the answers once they are all there, or no more come: the
+// connection is lost, the stream is silent for ackPatience, or ctx ends.
+func (a *acks) wait(ctx context.Context, lost <-chan struct{}) []answer {
+	ticker := time.NewTicker(ackPatience)
+	defer ticker.Stop()
+	before := -1
+	for waiting := true; waiting; {
+		select {
+		case <-a.done:
+			waiting = false
+		case <-lost:
+			waiting = false
+		case <-ctx.Done():
+			waiting = false
+		case <-ticker.C:
+			a.mu.Lock()
+			waiting = a.left != before
+			before = a.left
+			a.mu.Unlock()
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	answers := a.answers
+	a.number++ // late answers find no room
+	a.answers = nil
 	return answers
 }
 

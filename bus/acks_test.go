@@ -29,7 +29,7 @@ func TestForgedAnswersAreIgnored(t *testing.T) {
 	g.push(t, testkit.Put("/job/a", 1))
 	inbox := (<-replies)
 	inbox = inbox[:strings.LastIndexByte(inbox, '.')+1]
-	for _, end := range []string{"-1", "0", "1.-1", "1.0", "1.99999999999999999999", "x", "......"} {
+	for _, end := range []string{"-1", "0", "1.-1", "1.0", "1.99999999999999999999", "2.-1", "2.7", "2.-9223372036854775808", "3.-1", "x", "......"} {
 		for _, data := range []string{"", "?", `{"stream":"SLUICE","seq":7}`, `{"error":{"code":400,"err_code":10071}}`} {
 			if err := nc.PublishMsg(&nats.Msg{Subject: inbox + end, Data: []byte(data)}); err != nil && !strings.Contains(end, "..") {
 				t.Fatal(err)
@@ -41,5 +41,22 @@ func TestForgedAnswersAreIgnored(t *testing.T) {
 	}
 	if seqs := g.push(t, testkit.Put("/job/a", 2), testkit.Put("/job/b", 3)); len(seqs) != 2 || seqs[0] != 2 || seqs[1] != 3 {
 		t.Errorf("got %d, want 2 and 3", seqs)
+	}
+}
+
+// An answer with an index that no message of the round has is not taken for one.
+func TestAnswersOutOfRangeAreIgnored(t *testing.T) {
+	a := &acks{inbox: "inbox."}
+	a.begin(2)
+	send := func(end, data string) { a.receive(&nats.Msg{Subject: a.inbox + end, Data: []byte(data)}) }
+	for _, end := range []string{"1.-1", "1.2", "1.-9223372036854775808", "1.x", "1.", "0.0", "2.0", "-1.0", "."} {
+		send(end, `{"stream":"SLUICE","seq":7}`)
+	}
+	send("1.0", `{"stream":"SLUICE","seq":1}`)
+	send("1.1", `{"stream":"SLUICE","seq":2}`)
+	for i, got := range a.wait(t.Context(), nil) {
+		if !got.known || got.refuse != nil || got.seq != uint64(i)+1 {
+			t.Errorf("answer %d: got %s", i, got)
+		}
 	}
 }

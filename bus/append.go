@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"sluice/bus/embed"
 	"sluice/bus/event"
@@ -28,7 +27,7 @@ const (
 type appender struct {
 	*stream
 	setup      *setup
-	publisher  *publisher
+	acks       *acks
 	codec      *event.Codec
 	inFlight   *inFlight
 	localApply *localApply
@@ -53,12 +52,20 @@ func (b *Bus) Append(ctx context.Context, after uint64, events []store.Event) (s
 }
 
 func (a *appender) append(ctx context.Context, after uint64, events []store.Event) (seqs []uint64, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	ctx, cancel := a.bounded(ctx, a.cfg.PublishTimeout)
 	defer cancel()
+	ctx, done, err := a.throughGate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.life.Err() != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ErrClosed)
+	}
+	if ctx.Err() != nil { // nothing has been sent
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
 	}
 	messages, err := a.encodeAll(events)
 	if err != nil {
@@ -99,6 +106,23 @@ func (a *appender) append(ctx context.Context, after uint64, events []store.Even
 		a.progress.advance(seqs[n-1])
 	}
 	return seqs, err
+}
+
+// throughGate waits until the stream is not being restored any more. What it returns ends
+// when the stream has to be restored again. It fails if it has waited, since the events
+// were judged against what was there before.
+func (a *appender) throughGate(ctx context.Context) (context.Context, func(), error) {
+	period, waited, err := a.gate.pass(ctx)
+	switch {
+	case err != nil:
+		why, _, _ := a.gate.state()
+		return nil, nil, fmt.Errorf("%w: it was changed from outside and is being restored: %s: %w", ErrUnavailable, why, err)
+	case waited:
+		return nil, nil, fmt.Errorf("%w: it has been restored", ErrConflict)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(period, func() { cancel(errRestoring) })
+	return ctx, func() { stop(); cancel(nil) }, nil
 }
 
 // appendChunk appends one chunk, and makes room in a full stream for what
@@ -152,8 +176,8 @@ func (a *appender) encodeAll(events []store.Event) ([]*nats.Msg, error) {
 	return messages, nil
 }
 
-// encode makes the message of an event, of which Append is told as the one at
-// an index. The error of one that the stream does not take is a *TooLargeError.
+// encode makes the message of the event at an index of what is to be appended. If the
+// stream does not take it, the error is a *TooLargeError.
 func (a *appender) encode(index int, e store.Event) (*nats.Msg, error) {
 	m, err := a.codec.Encode(e)
 	if err != nil {
@@ -234,7 +258,7 @@ func (a *appender) publishChain(ctx context.Context, c *chunk, first bool) (sett
 	if !connected {
 		return false, nil
 	}
-	published := make([]jetstream.PubAckFuture, 0, len(rest))
+	a.acks.begin(len(rest))
 	for i, m := range rest {
 		delete(m.Header, headerBatchID)
 		delete(m.Header, headerBatchSeq)
@@ -246,16 +270,15 @@ func (a *appender) publishChain(ctx context.Context, c *chunk, first bool) (sett
 		} else {
 			m.Header[headerExpectedID] = rest[i-1].Header[headerMsgID]
 		}
-		p, err := a.publisher.publish(m)
-		if errors.Is(err, nats.ErrMaxPayload) {
-			return true, fmt.Errorf("%w: %w", ErrUnavailable, err) // the server has changed its mind
-		}
-		if err != nil {
+		m.Reply = a.acks.reply(i)
+		if err := a.nc.PublishMsg(m); err != nil {
+			if errors.Is(err, nats.ErrMaxPayload) {
+				return true, fmt.Errorf("%w: %w", ErrUnavailable, err) // the server has changed its mind
+			}
 			break // the answers will be missing
 		}
-		published = append(published, p)
 	}
-	answers := await(ctx, published, lost)
+	answers := a.acks.wait(ctx, lost)
 	before := c.landed
 	// What landed last takes all before it with it, answered or not.
 	for i, got := range slices.Backward(answers) {
@@ -266,9 +289,6 @@ func (a *appender) publishChain(ctx context.Context, c *chunk, first bool) (sett
 	}
 	if c.landed == len(c.messages) {
 		return true, nil
-	}
-	if c.landed-before >= len(answers) {
-		return false, nil
 	}
 	got := answers[c.landed-before]
 	if !got.known || got.refuse == nil {

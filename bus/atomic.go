@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"sluice/bus/embed"
@@ -69,6 +68,7 @@ func (a *appender) publishAtomic(ctx context.Context, c *chunk, _ bool) (settled
 	if !connected {
 		return false, nil
 	}
+	a.acks.begin(1) // for the last message, which commits
 	id := []string{nuid.Next()}
 	last := len(c.messages) - 1
 	for i, m := range c.messages {
@@ -77,17 +77,15 @@ func (a *appender) publishAtomic(ctx context.Context, c *chunk, _ bool) (settled
 		if i == 0 {
 			m.Header[headerExpectedSeq] = []string{strconv.FormatUint(c.after, 10)}
 		}
-		if i < last && a.nc.PublishMsg(m) != nil {
-			return false, nil
+		if i == last {
+			m.Header[headerBatchCommit] = []string{"1"}
+			m.Reply = a.acks.reply(0)
+		}
+		if a.nc.PublishMsg(m) != nil {
+			break // the answer will be missing
 		}
 	}
-	commit := c.messages[last]
-	commit.Header[headerBatchCommit] = []string{"1"}
-	p, err := a.publisher.publish(commit)
-	if err != nil {
-		return false, nil
-	}
-	got := await(ctx, []jetstream.PubAckFuture{p}, lost)[0]
+	got := a.acks.wait(ctx, lost)[0]
 	switch {
 	case !got.known:
 		return false, nil

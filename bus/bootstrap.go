@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// bootstrapPatience is how long the founding of a stream waits for all members.
+	// bootstrapPatience is how long a gateway waits for all members before it creates the stream.
 	// After that a majority is enough.
 	bootstrapPatience = 30 * time.Second
-	// bootstrapPause is the wait until it is looked again whether it can be founded.
+	// bootstrapPause is the pause before it checks again whether it may create the stream.
 	bootstrapPause = 200 * time.Millisecond
 	// helloPatience is how long the members may take to say whether they bring a
 	// stream along.
 	helloPatience = 500 * time.Millisecond
 )
 
-// hello is what a member says of itself when a stream is to be founded.
+// hello is what a member says of itself before a stream is created.
 type hello struct {
 	Node     string `json:"node"`
 	Migrates bool   `json:"brings"` // the stream of the gateway that it was alone
@@ -45,7 +45,7 @@ func (u *setup) openMember() (err error) {
 		return err
 	}
 	_, err = u.nc.Subscribe(u.cfg.Prefix+membersPart, func(m *nats.Msg) {
-		_ = m.Respond(text) // else whoever asks asks again
+		_ = m.Respond(text) // after an error the other member asks again
 	})
 	if err != nil {
 		return fmt.Errorf("cannot listen for the other members: %w", err)
@@ -76,11 +76,12 @@ func (u *setup) bootstrap(ctx context.Context) (*jetstream.StreamInfo, error) {
 	defer cancel()
 	var want jetstream.StreamConfig
 	u.cfg.applyTo(&want)
+	want.FirstSeq = u.firstSequence()
 	want.Description = "Sluice: the state of metrics groups"
 	for want.Replicas = u.wantedCopies(); ; want.Replicas-- {
 		s, err := u.js.CreateStream(ctx, want)
 		if u.embedded != nil && (err == nil || want.Replicas <= 1) {
-			err = u.embedded.ConfirmStream(err == nil && s.CachedInfo().State.LastSeq == 0, err)
+			err = u.embedded.ConfirmStream(err == nil && s.CachedInfo().State.Msgs == 0, err)
 		}
 		if err == nil {
 			return s.CachedInfo(), nil
@@ -91,7 +92,7 @@ func (u *setup) bootstrap(ctx context.Context) (*jetstream.StreamInfo, error) {
 	}
 }
 
-// mayBootstrap tells why the stream must not be founded yet: a member that is not
+// mayBootstrap returns the reason why the stream must not be created yet: a member that is not
 // there, or has not said so, may bring one along.
 func (u *setup) mayBootstrap(ctx context.Context) error {
 	size := u.cfg.Server.Cluster.Size
@@ -117,14 +118,14 @@ func (u *setup) mayBootstrap(ctx context.Context) error {
 	case 2*len(members) <= size:
 		return fmt.Errorf("waiting for a majority of the members: %d of %d are here", len(members), size)
 	case u.migration == nil && len(members) == size && slices.MinFunc(members, compareNodes).Node != own && time.Since(u.opened) < bootstrapPatience:
-		return errors.New("waiting for the first member to found the stream")
+		return errors.New("waiting for the first member to create the stream")
 	}
 	return nil
 }
 
 func compareNodes(a, b hello) int { return strings.Compare(a.Node, b.Node) }
 
-// askMembers asks who is there, this member included.
+// askMembers returns the members that answer, this one included.
 func (u *setup) askMembers(ctx context.Context, size int) ([]hello, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloPatience)
 	defer cancel()

@@ -95,8 +95,8 @@ func (b *Bus) open(ctx context.Context) error {
 	if b.js, err = jetstream.New(b.nc); err != nil {
 		return fmt.Errorf("cannot use JetStream: %w", err)
 	}
-	if b.appender.publisher, err = newPublisher(b.nc, b.cfg.PublishTimeout); err != nil {
-		return fmt.Errorf("cannot use JetStream: %w", err)
+	if b.appender.acks, err = newAcks(b.nc); err != nil {
+		return fmt.Errorf("cannot listen for acknowledgements: %w", err)
 	}
 	if b.quorum.watched {
 		if err := b.fairness.listen(b.nc, b.cfg.Prefix); err != nil {
@@ -169,7 +169,7 @@ func (b *Bus) close(ctx context.Context) error {
 	go func() {
 		defer close(ended)
 		b.following.Wait()
-		b.appender.mu.Lock() // whoever appends sees closed
+		b.appender.mu.Lock() // an append that waits here sees that the bus is closed
 		defer b.appender.mu.Unlock()
 	}()
 	var errs []error

@@ -37,7 +37,7 @@ type Config struct {
 	Prefix string
 	// MaxBytes limits the stream in bytes, 0 for no limit.
 	MaxBytes int64
-	// PublishTimeout bounds each Append, 0 for 8 seconds: a push shall be answered
+	// PublishTimeout bounds each Append, 0 for 8 seconds: a push must be answered
 	// within 10 seconds, and the election of a new leader of the stream takes most
 	// of them.
 	PublishTimeout time.Duration

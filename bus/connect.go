@@ -13,8 +13,8 @@ import (
 
 const (
 	// firstReconnectDelay and maxReconnectDelay bound the wait between attempts
-	// to reach the server again: a restarted one is found at once, and an absent
-	// one is not pestered.
+	// to reach the server again: a restarted server is found at once, and an absent
+	// one gets few attempts.
 	firstReconnectDelay = 50 * time.Millisecond
 	maxReconnectDelay   = 2 * time.Second
 	// pingInterval makes a silently dead connection known within 3 of them.

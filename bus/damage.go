@@ -55,7 +55,7 @@ func (f *follower) look(ctx context.Context, from *subscription) subscriptionSta
 	case err != nil && from.came() != before:
 		// The answer is behind what comes, on a slow link.
 	case err != nil && f.quorum.watched && ctx.Err() == nil:
-		// Its server has gone, of which nobody tells. The others are there: one of
+		// Its server has gone, and nothing reports that. The others are there: one of
 		// them has just said that there is more.
 		return gone
 	case err != nil || info.Delivered.Consumer != f.number:
@@ -94,6 +94,7 @@ func (f *follower) stepOver(ctx context.Context, last uint64) (another bool) {
 			f.hole(applied+1, last)
 		} // else it has been replaced by what is on its way
 		f.store.Skip(last)
+		f.tracker.pass(last)
 		f.progress.advance(last)
 	case stuck:
 		next, err := f.around(ctx, f.subscription, applied, last)
@@ -197,25 +198,39 @@ func (s *stream) readableFrom(ctx context.Context, from, last uint64) (uint64, e
 // readableAt returns the sequence of the next message at or behind seq, 0 if it
 // cannot be read or there is none.
 func (s *stream) readableAt(ctx context.Context, seq uint64) (uint64, error) {
-	request, err := json.Marshal(map[string]any{"seq": seq, "next_by_subj": event.Subjects(s.cfg.Prefix)})
+	m, err := s.message(ctx, map[string]any{"seq": seq, "next_by_subj": event.Subjects(s.cfg.Prefix)})
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("cannot look behind the damage: %w", err)
+	}
+	return m.Seq, nil
+}
+
+// storedMessage is where a message stands in the stream, and since when.
+type storedMessage struct {
+	Seq  uint64    `json:"seq"`
+	Time time.Time `json:"time"`
+}
+
+// message asks the leader of the stream for a message. What it returns is zero if there is
+// none.
+func (s *stream) message(ctx context.Context, which map[string]any) (found storedMessage, err error) {
+	request, err := json.Marshal(which)
+	if err != nil {
+		return found, err
 	}
 	m, err := s.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamName(s.cfg.Prefix), request)
 	if err != nil {
-		return 0, fmt.Errorf("cannot look behind the damage: %w", err)
+		return found, err
 	}
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
-		Message struct {
-			Seq uint64 `json:"seq"`
-		} `json:"message"`
+		Message storedMessage       `json:"message"`
 	}
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return 0, fmt.Errorf("cannot look behind the damage: %w", err)
+		return found, err
 	}
 	if e := answer.Error; e != nil && e.ErrorCode != jetstream.JSErrCodeMessageNotFound {
-		return 0, fmt.Errorf("cannot look behind the damage: %w", e)
+		return found, e
 	}
-	return answer.Message.Seq, nil
+	return answer.Message, nil
 }

@@ -16,10 +16,10 @@
 //
 // A result of Append is known only once the stream has told it: if it does not
 // tell in time, Append returns ErrUnavailable, and the events may still land.
-// The store changes only in Follow; whoever appended waits with Wait until it
-// sees its own event.
+// The store changes only in Follow, and when Append applies its own events. A caller that
+// has appended waits with Wait until the store has its event.
 //
-// Purging the stream or deleting messages by hand is not an event: gateways that
-// are running keep what they have, and those that start later do not see it. Wipe
-// and delete are what the gateway has for that.
+// Somebody who runs NATS can remove, purge or replace the stream by hand. That is not an
+// event, and gateways undo it: those that are running write again what the stream has
+// lost. To remove groups use wipe and delete.
 package bus

@@ -26,8 +26,8 @@ const (
 // correct but not fair: the gateway that is next to the leader of the stream has
 // its next batch under way before the others know of its last one, and they lose
 // again and again (measured with three on one machine: 451, 10 and 14 pushes/s).
-// So whoever has lost says so, and the others let those who have waited longer
-// than they go first. That is a courtesy: nothing depends on it but fairness.
+// So a gateway that has lost says so, and the others let it go first if it has waited
+// longer than they. Only fairness depends on these messages.
 type fairness struct {
 	own string // instance of this gateway
 
@@ -110,8 +110,8 @@ func (t *fairness) end() {
 	t.since = time.Time{}
 }
 
-// first returns until when to wait for somebody who has waited longer, and what
-// tells that it is over; nil if there is nobody.
+// first returns a channel that is closed when a gateway that has waited longer has had its
+// turn, and until when to wait for it. The channel is nil if there is no such gateway.
 func (t *fairness) first(now time.Time) (<-chan struct{}, time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -138,7 +138,7 @@ func (t *fairness) first(now time.Time) (<-chan struct{}, time.Time) {
 // where several gateways write, else no time.
 func (b *Bus) AwaitTurn(ctx context.Context) {
 	b.fairness.begin(time.Now())
-	limit := time.Now().Add(2 * turnPatience) // whoever keeps asking waits for his luck
+	limit := time.Now().Add(2 * turnPatience) // a gateway that keeps asking does not delay this one for ever
 	for time.Now().Before(limit) {
 		changed, until := b.fairness.first(time.Now())
 		if changed == nil {

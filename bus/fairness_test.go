@@ -2,10 +2,10 @@ package bus
 
 import (
 	"context"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	"sluice/e2e/testkit"
 )
 
 func TestWhoHasWaitedLongerGoesFirst(t *testing.T) {
@@ -41,23 +41,23 @@ func TestWhoHasWaitedLongerGoesFirst(t *testing.T) {
 }
 
 func TestATurnIsNotAwaitedForEver(t *testing.T) {
-	b := &Bus{fairness: newFairness("me")}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for ctx.Err() == nil {
-			b.fairness.note("dead 3600000000000", time.Now())
-			time.Sleep(time.Millisecond) // the pace of one who keeps asking
+	synctest.Test(t, func(t *testing.T) {
+		b := &Bus{fairness: newFairness("me")}
+		ctx, cancel := context.WithCancel(t.Context())
+		var asking sync.WaitGroup
+		asking.Go(func() {
+			for ctx.Err() == nil {
+				b.fairness.note("dead 3600000000000", time.Now())
+				time.Sleep(time.Millisecond)
+			}
+		})
+		synctest.Wait() // it has asked once
+		begun := time.Now()
+		b.AwaitTurn(t.Context())
+		if waited := time.Since(begun); waited < 2*turnPatience || waited > 4*turnPatience {
+			t.Errorf("waited for %s, want about %s", waited, 2*turnPatience)
 		}
-	}()
-	testkit.Eventually(t, "somebody asks", func() bool {
-		b.fairness.mu.Lock()
-		defer b.fairness.mu.Unlock()
-		return len(b.fairness.asked) > 0
+		cancel()
+		asking.Wait()
 	})
-	b.AwaitTurn(context.Background())
-	cancel()
-	<-ended
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -18,8 +19,8 @@ const (
 	// latePatience is how long a copy of the stream may have less than it should.
 	// A former leader steps down after 10 s without the others.
 	latePatience = 30 * time.Second
-	// bytesPeriod is how often the size of the stream is asked for.
-	bytesPeriod = 10 * time.Second
+	// copiesPeriod is how often a cluster is looked at for more copies of the stream.
+	copiesPeriod = 10 * time.Second
 )
 
 // Follow brings the stream into the store: the newest event of each group first,
@@ -34,7 +35,7 @@ func (b *Bus) Follow(ctx context.Context, st *store.Store) error {
 	stop := context.AfterFunc(b.life, cancel)
 	defer stop()
 	var asking sync.WaitGroup
-	asking.Go(func() { b.watchStream(ctx) })
+	asking.Go(func() { b.watchStream(ctx, st) })
 	if b.embedded != nil {
 		asking.Go(func() { b.restartServer(ctx) })
 	}
@@ -42,7 +43,7 @@ func (b *Bus) Follow(ctx context.Context, st *store.Store) error {
 	defer asking.Wait()
 	defer cancel() // also when following ends by itself
 
-	f := &follower{Bus: b, store: st, pause: firstPause}
+	f := &follower{Bus: b, store: st, pause: firstPause, tracker: newTracker()}
 	for next := f.replay; next != nil && ctx.Err() == nil; {
 		next = next(ctx)
 	}
@@ -71,6 +72,9 @@ type follower struct {
 	pause        time.Duration // before the next try
 	stuck        time.Time     // since when the server has not delivered what it has
 	late         time.Time     // since when the stream, or a copy of it, has less than it should
+	tracker      *tracker      // of the store
+	backSince    time.Time     // since when the stream has said that it ends before what the store has
+	reported     bool          // it has been told why the stream is being restored
 	fatal        error         // why following ends
 }
 
@@ -81,12 +85,16 @@ func (f *follower) follow(ctx context.Context) state {
 	defer f.localApply.open(nil)
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
+	select {
+	case <-f.looks: // it is as old as the last subscription
+	default:
+	}
 	connected, lost := f.link.state()
 	for connected {
 		got := f.subscription.take(f.spare)
 		f.spare = got.items
-		f.applyAll(f.store, got.items, func(applied uint64) { f.progress.advance(applied) })
-		stale := f.stale() // before it is told otherwise: what brings news may have come first
+		f.applyAll(f.store, f.tracker, got.items, func(applied uint64) { f.progress.advance(applied) })
+		stale := f.stale() // before noteCurrent: what has come may be old
 		f.noteCurrent(got.idle)
 		if got.err != nil {
 			f.limited.Warn("lost touch with the stream", "applied", f.store.Sequence(), "err", got.err)
@@ -102,6 +110,10 @@ func (f *follower) follow(ctx context.Context) state {
 			if last := f.progress.known(); last > f.store.Sequence() && f.stepOver(ctx, last) {
 				connected = false
 			}
+		case l := <-f.looks:
+			if next := f.examineStream(ctx, l); next != nil {
+				return next
+			}
 		case last := <-f.nudges:
 			connected = !f.stepOver(ctx, last)
 		case <-lost:
@@ -115,15 +127,15 @@ func (f *follower) follow(ctx context.Context) state {
 }
 
 // applyAll applies items to a store, and calls applied from time to time with
-// the sequence that it has then.
-func (f *follower) applyAll(st *store.Store, items []item, applied func(uint64)) {
+// the sequence that it has then. A tracker notes them.
+func (f *follower) applyAll(st *store.Store, t *tracker, items []item, applied func(uint64)) {
 	f.localApply.mu.Lock()
 	defer f.localApply.mu.Unlock()
 	has := st.Sequence()
 	for i := range items {
 		it := &items[i]
 		switch {
-		case it.seq <= has: // it has taken the shortcut
+		case it.seq <= has: // it was applied locally
 		case it.err != nil:
 			f.counters.damaged.Add(1)
 			f.limited.Warn("skipped an event of the stream", "sequence", it.seq, "err", it.err)
@@ -134,6 +146,7 @@ func (f *follower) applyAll(st *store.Store, items []item, applied func(uint64))
 		default:
 			st.Skip(it.seq)
 		}
+		t.note(it)
 		f.progress.seen(it.seq, it.id, it.subject)
 		f.fairness.seen(it.id)
 		f.number = it.delivery
@@ -169,6 +182,9 @@ func (f *follower) resume(ctx context.Context) state {
 		return nil
 	}
 	info, err := f.setup.ensureStream(ctx)
+	if bad := (*unusableError)(nil); errors.As(err, &bad) {
+		return f.beginRestore(bad.Error())
+	}
 	if err != nil {
 		return f.again(ctx, f.resume, err)
 	}
@@ -177,12 +193,19 @@ func (f *follower) resume(ctx context.Context) state {
 	if same && info.State.LastSeq < applied && f.behind() {
 		return f.again(ctx, f.resume, fmt.Errorf("the stream says that it ends at %d, and %d has been seen: a copy of it that is behind has answered", info.State.LastSeq, applied))
 	}
-	if !same || info.State.LastSeq < applied {
+	switch changed := !same || info.State.LastSeq < applied; {
+	case changed && (!f.stale() || info.State.Msgs == 0):
+		why := wentBackText(applied, info.State.LastSeq)
+		if !same {
+			why = "another stream has taken its place"
+		}
+		return f.beginRestore(why)
+	case changed:
+		// What others have deleted there meanwhile is not known any more.
 		f.logger.Warn("the stream is not the one that was there before", "stream", info.Config.Name,
 			"created", info.Created, "last", info.State.LastSeq, "applied", applied)
 		return f.replay
-	}
-	if f.stale() {
+	case f.stale():
 		f.logger.Info("was away from the stream for too long to go on", "since", f.current.Round(time.Second))
 		return f.replay
 	}
@@ -190,6 +213,12 @@ func (f *follower) resume(ctx context.Context) state {
 		// The import may have been begun anew, of which the stream keeps no trace
 		// once it is complete.
 		return f.replay
+	}
+	switch continues, err := f.continues(ctx); {
+	case err != nil:
+		return f.again(ctx, f.resume, err)
+	case !continues:
+		return f.beginRestore("") // unless the clocks of two leaders differ
 	}
 	if f.subscription, err = f.openSubscription(ctx, applied+1); err != nil {
 		return f.again(ctx, f.resume, err)
@@ -247,19 +276,22 @@ func (f *follower) waitLink(ctx context.Context) bool {
 
 // watchStream keeps the stream's size and last sequence known, and whether it
 // can be reached, and sees to it that it has its copies.
-func (b *Bus) watchStream(ctx context.Context) {
-	period := bytesPeriod
-	if b.quorum.watched {
-		period = quorumPeriod
-	}
-	ticker := time.NewTicker(period)
+func (b *Bus) watchStream(ctx context.Context, st *store.Store) {
+	ticker := time.NewTicker(lookPeriod)
 	defer ticker.Stop()
 	var copied time.Time
+	missing := 0
 	for {
-		info, err := b.streamInfo(ctx)
-		if err == nil && time.Since(copied) >= bytesPeriod {
+		l, ok := b.lookAtStream(ctx, st, &missing)
+		if ok {
+			select {
+			case b.looks <- l:
+			default: // the follower has not taken the one before
+			}
+		}
+		if ok && l.info != nil && time.Since(copied) >= copiesPeriod {
 			copied = time.Now()
-			b.setup.keepCopies(ctx, info)
+			b.setup.keepCopies(ctx, l.info)
 		}
 		if b.routed() {
 			b.quorum.majority()

@@ -244,24 +244,6 @@ func TestALongAbsenceNeedsAReplay(t *testing.T) {
 	}
 }
 
-func TestAnotherStreamIsReplayed(t *testing.T) {
-	s := startServer(t)
-	g := startGateway(t, Config{URL: s.ClientURL(), PublishTimeout: patience})
-	g.push(t, testkit.Put("/job/a", 1), testkit.Put("/job/b", 1))
-	if err := g.js.DeleteStream(context.Background(), "SLUICE"); err != nil {
-		t.Fatal(err)
-	}
-	// Nobody tells the follower, but the silence does.
-	testkit.Eventually(t, "it has replayed the new stream", func() bool { return g.replays() == 2 })
-	if g.store.Groups() != 0 || g.Applied() != 0 {
-		t.Errorf("%d groups at %d", g.store.Groups(), g.Applied())
-	}
-	g.push(t, testkit.Put("/job/c", 1))
-	if g.store.Sequence() != 1 {
-		t.Errorf("applied %d", g.store.Sequence())
-	}
-}
-
 func TestARestartedServerIsFollowed(t *testing.T) {
 	s := startServer(t)
 	s.opts.Port = s.Addr().(*net.TCPAddr).Port // also when it starts again

@@ -73,11 +73,27 @@ type Gateway struct {
 	Applied uint64 `json:"applied_sequence"`
 	Digest  Sum    `json:"digest"`
 	Settled bool   `json:"settled"`
+	// Restoring is what it has seen of a stream that was changed from outside and that
+	// it restores, Restored what it had seen of the one that it restored last. They are
+	// nil if there is none.
+	Restoring *Seen `json:"restoring,omitempty"`
+	Restored  *Seen `json:"restored,omitempty"`
 	// Started is when the process was started.
 	Started time.Time `json:"started"`
 	// Kept are settled digests of earlier sequences.
 	Kept []KeptDigest `json:"kept,omitempty"`
 }
+
+// Seen is how much a gateway has seen of a stream: the sequence that it has applied, and
+// when the last message that was delivered to it had come into the stream, in nanoseconds
+// since 1970.
+type Seen struct {
+	Sequence uint64 `json:"sequence"`
+	Time     int64  `json:"time"`
+}
+
+// covers tells whether all that others have seen is known, too.
+func (s Seen) covers(other Seen) bool { return s.Sequence >= other.Sequence && s.Time >= other.Time }
 
 // KeptDigest is the digest of a settled state at a sequence of the stream.
 type KeptDigest struct {
@@ -118,7 +134,7 @@ func (b *Bus) Introduce(i Introduction) error {
 	return nil
 }
 
-// answer tells who asks how this gateway is doing.
+// answer answers a gateway that asks how this one is doing.
 func (gs *gateways) answer(m *nats.Msg) {
 	// Nobody gets us to publish where he may not do so himself.
 	if m.Reply == "" || strings.HasPrefix(m.Reply, "$") || strings.HasPrefix(m.Reply, gs.cfg.Prefix+".") {
@@ -141,6 +157,10 @@ func (gs *gateways) self() Gateway {
 		ID: gs.instance, Version: i.Version, Started: i.Started.UTC(), Ready: i.Ready(), Connected: status.Connected,
 		Applied: present.Sequence, Digest: Sum(present.Sum), Settled: present.Settled,
 		Kept: make([]KeptDigest, len(kept)),
+	}
+	g.Restored = gs.gate.last()
+	if why, _, seen := gs.gate.state(); why != "" {
+		g.Restoring = &seen
 	}
 	if gs.embedded != nil {
 		g.Server = gs.embedded.Name()

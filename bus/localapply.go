@@ -7,14 +7,14 @@ import (
 )
 
 // localApply lets Append apply its own events as soon as the stream has
-// acknowledged them, instead of waiting until they are delivered: whoever pushed
-// is answered a fifth earlier. The order stays that of the stream, since it is
+// acknowledged them, instead of waiting until they are delivered. A push is answered a
+// fifth earlier. The order stays that of the stream, since it is
 // only taken when the store has all that stands before them there; the follower
 // passes over what the store has when it comes.
 type localApply struct {
 	mu    sync.Mutex   // one event after another
 	store *store.Store // nil unless it follows the stream
-	// observe is told of what that store has applied; nil for nobody.
+	// observe gets each event that the store has applied; it may be nil.
 	observe func(seq uint64, e *store.Event)
 }
 
@@ -36,8 +36,8 @@ func (s *localApply) tell(st *store.Store, seq uint64, e *store.Event) {
 	}
 }
 
-// open lets events take the shortcut to a store that follows the stream; nil
-// closes it.
+// open sets the store to which events may be applied locally, one that follows the
+// stream; nil forbids it.
 func (s *localApply) open(st *store.Store) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -64,6 +64,14 @@ func (m *metrics) registerStatus(cfg Config, status func() Status) {
 		func(s Status) uint64 { return one(!s.Ready || s.Replaying) })
 	gauge("sluice_bus_connected", "1 if the NATS server is connected, else 0.",
 		func(s Status) uint64 { return one(s.Connected) })
+	gauge("sluice_stream_restoring", "1 while the stream, which was changed from outside, is being restored, else 0.",
+		func(s Status) uint64 { return one(s.Restoring != "") })
+	counter("sluice_stream_interferences_total", "How often the stream was removed, purged, replaced or reconfigured by somebody else.",
+		func(s Status) uint64 { return s.Interferences })
+	counter("sluice_stream_restored_events_total", "Events that this gateway has written again since the stream had lost them.",
+		func(s Status) uint64 { return s.Restored })
+	counter("sluice_stream_unrestored_groups_total", "Groups that the stream had lost and that could not be written again.",
+		func(s Status) uint64 { return s.Unrestored })
 	gauge("sluice_stream_lost_records", "Records that the embedded server's files have lost to damage on the disk, now or before an earlier start.",
 		func(s Status) uint64 { return s.Lost })
 	if cfg.URL == "" {

@@ -95,7 +95,7 @@ func (u *setup) checkMigrated(info *jetstream.StreamInfo) error {
 }
 
 // putAway takes the files of the single gateway out of the way. They are kept:
-// who wants the room deletes them.
+// an operator who needs the room deletes them.
 func (u *setup) putAway() error {
 	away, err := u.migration.MoveAside()
 	if err != nil {

@@ -337,6 +337,9 @@ sluice_stream_copies_current 1
 # HELP sluice_stream_holes_total Parts of the stream that could not be read.
 # TYPE sluice_stream_holes_total counter
 sluice_stream_holes_total 0
+# HELP sluice_stream_interferences_total How often the stream was removed, purged, replaced or reconfigured by somebody else.
+# TYPE sluice_stream_interferences_total counter
+sluice_stream_interferences_total 0
 # HELP sluice_stream_last_sequence Last sequence of the stream that is known.
 # TYPE sluice_stream_last_sequence gauge
 sluice_stream_last_sequence 3
@@ -346,6 +349,15 @@ sluice_stream_limit_bytes 0
 # HELP sluice_stream_lost_records Records that the embedded server's files have lost to damage on the disk, now or before an earlier start.
 # TYPE sluice_stream_lost_records gauge
 sluice_stream_lost_records 0
+# HELP sluice_stream_restored_events_total Events that this gateway has written again since the stream had lost them.
+# TYPE sluice_stream_restored_events_total counter
+sluice_stream_restored_events_total 0
+# HELP sluice_stream_restoring 1 while the stream, which was changed from outside, is being restored, else 0.
+# TYPE sluice_stream_restoring gauge
+sluice_stream_restoring 0
+# HELP sluice_stream_unrestored_groups_total Groups that the stream had lost and that could not be written again.
+# TYPE sluice_stream_unrestored_groups_total counter
+sluice_stream_unrestored_groups_total 0
 `
 	if got.String() != want {
 		t.Errorf("got\n%s", got.String())

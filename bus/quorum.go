@@ -9,7 +9,7 @@ const (
 	// quorumPeriod is how often a stream with several servers is asked whether it
 	// is there.
 	quorumPeriod = time.Second
-	// quorumPatience is how long it may be silent until it is told to be out of
+	// quorumPatience is how long it may be silent until it is reported as out of
 	// reach. The election of a leader takes 9 s at most (nats-server,
 	// server/raft.go), and pushes wait for it.
 	quorumPatience = 10 * time.Second

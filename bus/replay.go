@@ -44,13 +44,17 @@ type replayRun struct {
 	started      time.Time
 	target       uint64 // what the store must have to be ready
 	settled      bool   // the target is where all is that was missing
-	total        uint64 // events that the server promised
-	done         uint64 // events that have come
+	tracker      *tracker
+	awaits       bool            // something has been appended that must be delivered
+	restored     int             // events that were written again
+	givenUp      map[string]bool // groups that cannot be restored, by path
+	total        uint64          // events that the server promised
+	done         uint64          // events that have come
 	logged       time.Time
 }
 
 func (f *follower) startReplay(ctx context.Context) (*replayRun, error) {
-	r := &replayRun{follower: f, started: time.Now(), into: f.store}
+	r := &replayRun{follower: f, started: time.Now(), into: f.store, tracker: newTracker()}
 	info, err := f.setup.ensureStream(ctx)
 	if err != nil {
 		return nil, err
@@ -114,7 +118,7 @@ func (r *replayRun) complete(ctx context.Context, got batch) bool {
 	if r.into.Sequence() >= r.target {
 		return r.reached(ctx)
 	}
-	return !r.quorum.watched && (r.total == 0 || r.done >= r.total && !got.idle.IsZero())
+	return !r.quorum.watched && !r.awaits && (r.total == 0 || r.done >= r.total && !got.idle.IsZero())
 }
 
 // examine finds out why a subscription that has more to deliver is quiet, and mends
@@ -174,7 +178,7 @@ func (r *replayRun) goRound(ctx context.Context) error {
 }
 
 func (r *replayRun) apply(items []item) {
-	r.applyAll(r.into, items, func(applied uint64) {
+	r.applyAll(r.into, r.tracker, items, func(applied uint64) {
 		if r.into == r.store {
 			r.progress.advance(applied)
 		}
@@ -196,6 +200,7 @@ func (r *replayRun) finish(ctx context.Context) {
 	// What ends below the target has been deleted, has expired, or is damaged:
 	// it cannot come any more.
 	r.into.Skip(r.target)
+	r.tracker.pass(r.target)
 	applied := r.into.Sequence()
 	if r.into != r.store {
 		r.store.Replace(r.into)
@@ -203,7 +208,7 @@ func (r *replayRun) finish(ctx context.Context) {
 	} else {
 		r.progress.advance(applied)
 	}
-	r.follower.created = r.created
+	r.follower.created, r.follower.tracker = r.created, r.tracker
 	r.current = r.started
 	seconds := time.Since(r.started).Seconds()
 	r.metrics.replaySeconds.Set(seconds)

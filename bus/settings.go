@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"errors"
 	"strings"
 	"time"
 
@@ -63,27 +62,34 @@ func (c Config) applyTo(s *jetstream.StreamConfig) {
 	s.NoAck = false
 }
 
-// unusable tells what about an existing stream cannot be mended.
+// unusableError says what about an existing stream cannot be mended.
+type unusableError struct{ text string }
+
+// Error says it.
+func (e *unusableError) Error() string { return e.text }
+
+// unusable tells what about an existing stream cannot be mended. The error is an
+// *unusableError.
 func unusable(have jetstream.StreamConfig) error {
 	switch {
 	case have.Sealed:
-		return errors.New("it is sealed")
+		return &unusableError{"it is sealed"}
 	case have.Mirror != nil:
-		return errors.New("it is a mirror of another stream")
+		return &unusableError{"it is a mirror of another stream"}
 	case len(have.Sources) > 0:
-		return errors.New("it takes messages from other streams")
+		return &unusableError{"it takes messages from other streams"}
 	case have.Storage != jetstream.FileStorage:
-		return errors.New("it is stored in memory, so that acknowledged pushes would be lost")
+		return &unusableError{"it is stored in memory, so that acknowledged pushes would be lost"}
 	case have.Retention == jetstream.WorkQueuePolicy:
-		return errors.New("it is a work queue, whose events vanish when they are read")
+		return &unusableError{"it is a work queue, whose events vanish when they are read"}
 	case have.DenyPurge:
-		return errors.New("it denies purges, so that no group could be deleted")
+		return &unusableError{"it denies purges, so that no group could be deleted"}
 	case have.AllowMsgCounter:
-		return errors.New("it is a stream of counters")
+		return &unusableError{"it is a stream of counters"}
 	case have.AllowMsgSchedules:
-		return errors.New("it schedules messages, which excludes refusing them when it is full")
+		return &unusableError{"it schedules messages, which excludes refusing them when it is full"}
 	case have.SubjectTransform != nil:
-		return errors.New("it transforms subjects")
+		return &unusableError{"it transforms subjects"}
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ type setup struct {
 // its settings up to date, and returns its state.
 func (u *setup) ensureStream(ctx context.Context) (*jetstream.StreamInfo, error) {
 	name := streamName(u.cfg.Prefix)
-	unbound := ctx // founding a stream may take longer than looking at one
+	unbound := ctx // creating a stream may take longer than looking one up
 	ctx, cancel := context.WithTimeout(ctx, u.cfg.ConnectTimeout)
 	defer cancel()
 	ask, cancelAsk := context.WithTimeout(ctx, u.patience())

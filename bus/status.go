@@ -29,6 +29,13 @@ type Status struct {
 	// that could not be read, and Missing events that
 	// replays did not bring.
 	Damaged, Holes, Missing uint64
+	// Restoring says what somebody else has done to the stream that is being restored, ""
+	// for nothing. Until then nothing is appended.
+	Restoring string
+	// Interferences counts how often the stream was changed from outside, Restored
+	// the events that were written again then, and Unrestored the groups that could
+	// not be.
+	Interferences, Restored, Unrestored uint64
 	// Lost counts the records that the embedded server's files have lost to damage, now
 	// or before an earlier start. Damaged has them, too.
 	Lost uint64
@@ -42,7 +49,7 @@ type Status struct {
 
 // counters are numbers of Status.
 type counters struct {
-	damaged, holes, missing, batches, conflicts atomic.Uint64
+	damaged, holes, missing, batches, conflicts, interferences, restored, unrestored atomic.Uint64
 }
 
 // replaying is the progress of a replay.
@@ -62,6 +69,8 @@ func (b *Bus) Status() Status {
 		Damaged: b.counters.damaged.Load(), Holes: b.counters.holes.Load(), Missing: b.counters.missing.Load(),
 		Batches: b.counters.batches.Load(), Conflicts: b.counters.conflicts.Load(),
 	}
+	s.Interferences, s.Restored, s.Unrestored = b.counters.interferences.Load(), b.counters.restored.Load(), b.counters.unrestored.Load()
+	s.Restoring, _, _ = b.gate.state()
 	if b.embedded != nil {
 		s.Lost = uint64(b.embedded.LostRecords())
 		s.Damaged += s.Lost

@@ -31,6 +31,8 @@ type stream struct {
 	quorum   *quorum
 	progress *progress
 	nudges   chan uint64 // from CatchUp: sequences that may be holes
+	looks    chan look   // from watchStream, for the follower
+	gate     gate        // of what is appended
 	counters counters
 	size     size
 
@@ -40,7 +42,7 @@ type stream struct {
 func newStream(cfg Config, logger *slog.Logger) *stream {
 	return &stream{
 		cfg: cfg, logger: logger, limited: limitlog.New(logger), ncClosed: make(chan struct{}),
-		link: newLink(), quorum: newQuorum(cfg), progress: &progress{}, nudges: make(chan uint64, 1),
+		link: newLink(), quorum: newQuorum(cfg), progress: &progress{}, nudges: make(chan uint64, 1), looks: make(chan look, 1),
 	}
 }
 

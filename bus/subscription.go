@@ -35,10 +35,12 @@ var errLost = errors.New("the subscription has missed events")
 type item struct {
 	seq      uint64
 	delivery uint64 // its number in the subscription, from 1
+	time     int64  // when it came into the stream, in nanoseconds since 1970
 	pending  uint64 // what the server has to deliver after it, by its own count
 	id       string // message id
 	subject  string
 	event    store.Event
+	marker   bool // the server itself has written it
 	apply    bool // the event is to be applied, else only its sequence counts
 	err      error
 	bytes    int
@@ -158,6 +160,7 @@ func (f *subscription) receive(m *nats.Msg) {
 			f.codec.Note(m.Subject, it.event)
 		} else {
 			it.event, it.apply, it.err = f.codec.Decode(m)
+			it.marker = event.IsMarker(m)
 		}
 	}
 	f.mu.Lock()
@@ -188,7 +191,7 @@ func (f *subscription) position(m *nats.Msg, it *item) error {
 	if err != nil {
 		return fmt.Errorf("%w: message without a position, reply %q: %w", errLost, m.Reply, err)
 	}
-	it.seq, it.delivery, it.pending = at.Sequence.Stream, at.Sequence.Consumer, at.NumPending
+	it.seq, it.delivery, it.pending, it.time = at.Sequence.Stream, at.Sequence.Consumer, at.NumPending, at.Timestamp.UnixNano()
 	return nil
 }
 

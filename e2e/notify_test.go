@@ -172,7 +172,7 @@ func TestAnUnreachableServiceManagerIsLoggedOnce(t *testing.T) {
 	if code, err := g.Terminate(); code != 0 || err != nil {
 		t.Fatalf("code %d, %v", code, err)
 	}
-	if n := strings.Count(g.Log(), "cannot tell the service manager"); n != 1 {
+	if n := strings.Count(g.Log(), "cannot send the state to the service manager"); n != 1 {
 		t.Errorf("logged %d times:\n%s", n, g.Log())
 	}
 }

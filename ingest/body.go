@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
@@ -14,53 +15,143 @@ import (
 
 // bodies reads request bodies within a bound.
 type bodies struct {
-	limit int64     // bytes, on the wire and after decompression
-	held  budget    // bytes of the bodies that are being read and decoded
-	pool  sync.Pool // of *bytes.Buffer; the decoder copies what it keeps of a body
-	gzips sync.Pool // of *gzip.Reader: one has tables of some 40 kB
-	snaps sync.Pool // of *snappy.Reader: one has some 140 kB
-	zstds sync.Pool // of *zstd.Decoder
+	limit     int64 // bytes, on the wire and after decompression
+	admission *admission
+	pool      sync.Pool // of *bytes.Buffer; the decoder copies what it keeps of a body
+	gzips     sync.Pool // of *gzip.Reader: one has tables of some 40 kB
+	snaps     sync.Pool // of *snappy.Reader: one has some 140 kB
+	zstds     sync.Pool // of *zstd.Decoder
 }
 
 // maxPooled is the largest buffer in bytes that is kept for the next body, so that
 // one large push does not hold its memory for ever.
 const maxPooled = 1 << 20
 
-func newBodies(limit, maxHeld int64) *bodies {
+// newBodies returns bodies of up to limit bytes each. held bounds the memory of all
+// pushes that are being read, decoded or wait; 0 is no limit.
+func newBodies(limit, held int64) *bodies {
 	return &bodies{
-		limit: limit,
-		held:  budget{limit: maxHeld},
-		pool:  sync.Pool{New: func() any { return new(bytes.Buffer) }},
-		gzips: sync.Pool{New: func() any { return new(gzip.Reader) }},
-		snaps: sync.Pool{New: func() any { return snappy.NewReader(nil) }},
-		zstds: sync.Pool{New: newZstd},
+		limit:     limit,
+		admission: newAdmission(held),
+		pool:      sync.Pool{New: func() any { return new(bytes.Buffer) }},
+		gzips:     sync.Pool{New: func() any { return new(gzip.Reader) }},
+		snaps:     sync.Pool{New: func() any { return snappy.NewReader(nil) }},
+		zstds:     sync.Pool{New: newZstd},
 	}
 }
 
-// read returns the decompressed body and a function that frees its memory. The
-// encoding is that of a Content-Encoding header. As in Pushgateway, an unknown
-// encoding means none. The error is an *Error.
-func (b *bodies) read(body io.Reader, encoding string) ([]byte, func(), error) {
-	wire := &limitedReader{r: body, left: b.limit, limit: b.limit}
-	decoded, release, err := b.decompress(wire, encoding)
-	if err != nil {
-		return nil, nil, b.refusal(err, encoding, wire)
+// incoming is a body with the memory that it holds.
+type incoming struct {
+	claim
+	bodies *bodies
+	wire   limitedReader
+	raw    *bytes.Buffer // as it came
+	body   *bytes.Buffer // decompressed: the same, if there is no encoding
+}
+
+// read reads a body whole, and then decompresses it. So a client that sends slowly
+// keeps no decoder, and one of many bombs that wait holds little. length is that of
+// the header Content-Length, -1 if it is not known, and wait bounds the time that
+// the push may wait for memory. The encoding is that of a Content-Encoding header.
+// As in Pushgateway, an unknown encoding means none.
+//
+// The caller frees what is returned. It holds a decoder until then. The error is an
+// *Error.
+func (b *bodies) read(body io.Reader, encoding string, length int64, wait time.Duration) (*incoming, error) {
+	in := &incoming{bodies: b, wire: limitedReader{r: body, left: b.limit, limit: b.limit}}
+	in.of, in.wait = b.admission, wait
+	in.raw = b.buffer()
+	in.body = in.raw
+	err := in.receive(length)
+	if err == nil {
+		err = in.begin(b.admission.decoders(in.raw.Len()))
 	}
-	defer release()
+	if err == nil && isKnown(encoding) {
+		err = in.decompress(encoding)
+	}
+	if err != nil {
+		defer in.free()
+		return nil, b.refusal(err, encoding, &in.wire)
+	}
+	return in, nil
+}
+
+// bytes returns the decompressed body. It is valid until free.
+func (in *incoming) bytes() []byte { return in.body.Bytes() }
+
+// free gives all memory back.
+func (in *incoming) free() {
+	in.wire.held.release(in.wire.taken)
+	if in.body != in.raw {
+		in.bodies.recycle(in.body)
+	}
+	in.bodies.recycle(in.raw)
+	in.end()
+}
+
+func (b *bodies) buffer() *bytes.Buffer {
 	buf := b.pool.Get().(*bytes.Buffer)
 	buf.Reset()
-	plain := &limitedReader{r: decoded, left: b.limit, limit: b.limit, held: &b.held}
-	free := func() {
-		b.held.release(plain.taken)
-		if buf.Cap() <= maxPooled {
-			b.pool.Put(buf)
-		}
+	return buf
+}
+
+func (b *bodies) recycle(buf *bytes.Buffer) {
+	if buf.Cap() <= maxPooled {
+		b.pool.Put(buf)
 	}
-	if _, err := buf.ReadFrom(plain); err != nil {
-		free()
-		return nil, nil, b.refusal(err, encoding, wire)
+}
+
+// receive reads what is on the wire. What is more than a small body is claimed
+// before it is read: whole, so that no two bodies wait for the rest of each other.
+func (in *incoming) receive(length int64) error {
+	in.wire.held = &in.bodies.admission.small
+	if _, err := in.raw.ReadFrom(&io.LimitedReader{R: &in.wire, N: smallBody}); err != nil {
+		return err
 	}
-	return buf.Bytes(), free, nil
+	if in.raw.Len() < smallBody {
+		return nil
+	}
+	size := min(length, in.bodies.limit)
+	if length < 0 {
+		size = growing * in.bodies.limit
+	}
+	if err := in.readLarge(size); err != nil {
+		return err
+	}
+	in.wire.held.release(in.wire.taken)
+	in.wire.held, in.wire.taken = nil, 0
+	if rest := size - smallBody; length >= 0 && rest > 0 {
+		in.raw.Grow(int(rest) + bytes.MinRead) // ReadFrom wants room to see the end
+	}
+	_, err := in.raw.ReadFrom(&in.wire)
+	return err
+}
+
+// growing is how many times its contents a bytes.Buffer holds at most when it
+// grows: it doubles, and the old one is still there.
+const growing = 3
+
+// decompress reads the raw body into another one. A large one needs a decoder of
+// large bodies.
+func (in *incoming) decompress(encoding string) error {
+	decoded, release, err := in.bodies.decompress(bytes.NewReader(in.raw.Bytes()), encoding)
+	if err != nil {
+		return err
+	}
+	defer release()
+	in.body = in.bodies.buffer()
+	plain := &limitedReader{r: decoded, left: in.bodies.limit, limit: in.bodies.limit}
+	if _, err := in.body.ReadFrom(&io.LimitedReader{R: plain, N: smallBody}); err != nil || in.body.Len() < smallBody {
+		return err
+	}
+	if err := in.decode(growing * in.bodies.limit); err != nil {
+		return err
+	}
+	if _, err := in.body.ReadFrom(plain); err != nil {
+		return err
+	}
+	in.plain = growing * int64(in.body.Len())
+	return nil
 }
 
 // refusal turns an error from reading into a refusal.

@@ -42,13 +42,13 @@ func TestReadBody(t *testing.T) {
 	b := newBodies(100, 0)
 	f := func(body []byte, encoding, want string) {
 		t.Helper()
-		got, free, err := b.read(bytes.NewReader(body), encoding)
+		in, err := b.read(bytes.NewReader(body), encoding, int64(len(body)), patience)
 		if err != nil {
 			t.Errorf("%s: %v", encoding, err)
 			return
 		}
-		defer free()
-		if string(got) != want {
+		defer in.free()
+		if got := string(in.bytes()); got != want {
 			t.Errorf("%s: got %q, want %q", encoding, got, want)
 		}
 	}
@@ -75,7 +75,7 @@ func TestReadBodyRefuses(t *testing.T) {
 	b := newBodies(100, 0)
 	f := func(body io.Reader, encoding string, status int, want string) {
 		t.Helper()
-		_, _, err := b.read(body, encoding)
+		_, err := b.read(body, encoding, -1, patience)
 		var refused *Error
 		if !errors.As(err, &refused) || refused.Status() != status || !strings.Contains(refused.Message, want) {
 			t.Errorf("%s: got %v, want %d with %q", encoding, err, status, want)

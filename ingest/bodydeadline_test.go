@@ -107,13 +107,13 @@ func bubble(t *testing.T, handler http.HandlerFunc, f func(t *testing.T, conn ne
 func readsBody() http.HandlerFunc {
 	b := newBodies(1<<20, 0)
 	return func(w http.ResponseWriter, r *http.Request) {
-		_, free, err := b.read(r.Body, "")
+		in, err := b.read(r.Body, "", r.ContentLength, patience)
 		var refused *Error
 		if errors.As(err, &refused) {
 			w.WriteHeader(refused.Status())
 			return
 		}
-		free()
+		in.free()
 	}
 }
 

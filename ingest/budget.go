@@ -2,7 +2,7 @@ package ingest
 
 import "sync/atomic"
 
-// budget bounds the bytes that all pushes hold together. The zero value has no
+// budget bounds the bytes that pushes hold together, without waiting. The zero value has no
 // bound. It is safe for concurrent use.
 type budget struct {
 	limit int64 // 0 is no limit
@@ -23,14 +23,14 @@ func (b *budget) reserve(n, already int64) bool {
 	return true
 }
 
-// release returns what was reserved.
+// release returns what was reserved. A nil budget has nothing to return.
 func (b *budget) release(n int64) {
-	if b.limit != 0 {
+	if b != nil && b.limit != 0 {
 		b.held.Add(-n)
 	}
 }
 
-// tooManyBytes is the refusal of a push that a budget has no bytes for.
+// tooManyBytes is the refusal of a push that no memory is free for.
 func tooManyBytes(limit int64) *Error {
-	return refuse(CodeBusy, "the pushes that are being read or wait hold %d bytes already (--push.max-waiting-bytes)\nTry again later, or raise the limit.", limit).withReason(reasonBusy)
+	return refuse(CodeBusy, "the pushes that are being read or wait hold as many bytes as they may: --push.max-waiting-bytes is %d\nTry again later, or raise the limit.", limit).withReason(reasonBusy)
 }

@@ -1,9 +1,6 @@
 package ingest
 
 import (
-	"errors"
-	"io"
-	"strings"
 	"testing"
 
 	"sluice/bus"
@@ -26,45 +23,6 @@ func TestBudget(t *testing.T) {
 	f(1, 0, false, 100)
 	if unlimited := (budget{}); !unlimited.reserve(1<<40, 0) {
 		t.Error("no limit is one")
-	}
-}
-
-// Bodies that are being read hold memory: past the bound others are told to come
-// back, and what was held is free again afterwards.
-func TestBodiesThatAreReadAreBounded(t *testing.T) {
-	b := newBodies(1000, 1500)
-	slow, feed := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		_, free, err := b.read(slow, "")
-		if err == nil {
-			free()
-		}
-		done <- err
-	}()
-	if _, err := io.WriteString(feed, strings.Repeat("x", 900)); err != nil {
-		t.Fatal(err)
-	}
-	// The reader takes them into account before it reads on.
-	if _, err := io.WriteString(feed, "x"); err != nil {
-		t.Fatal(err)
-	}
-	_, _, err := b.read(strings.NewReader(strings.Repeat("x", 700)), "")
-	var refused *Error
-	if !errors.As(err, &refused) || refused.Status() != 503 || refused.RetryAfter == 0 || !strings.Contains(refused.Message, "--push.max-waiting-bytes") {
-		t.Errorf("got %v, want 503", err)
-	}
-	if _, free, err := b.read(strings.NewReader("x"), ""); err != nil {
-		t.Errorf("one that fits: %v", err)
-	} else {
-		free()
-	}
-	feed.Close()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if held := b.held.held.Load(); held != 0 {
-		t.Errorf("%d bytes are held", held)
 	}
 }
 

@@ -49,17 +49,18 @@ var httpStatus = map[Code]int{
 // invalid_series, too_many_series, too_many_labels, label_too_long and
 // text_too_large.
 const (
-	reasonSyntax       = "syntax"         // the body cannot be parsed
-	reasonEncoding     = "bad_encoding"   // the body cannot be decompressed
-	reasonIncomplete   = "incomplete"     // the body ended too early
-	reasonKey          = "bad_key"        // the grouping key cannot be read
-	reasonInconsistent = "inconsistent"   // with stored families, or with those of the gateway itself
-	reasonTTL          = "bad_ttl"        // an invalid time to live
-	reasonBody         = "body_too_large" // --push.max-bytes
+	reasonSyntax       = "syntax"           // the body cannot be parsed
+	reasonEncoding     = "bad_encoding"     // the body cannot be decompressed
+	reasonIncomplete   = "incomplete"       // the body ended too early
+	reasonKey          = "bad_key"          // the grouping key cannot be read
+	reasonInconsistent = "inconsistent"     // with stored families, or with those of the gateway itself
+	reasonTTL          = "bad_ttl"          // an invalid time to live
+	reasonBody         = "body_too_large"   // --push.max-bytes
+	reasonMemory       = "memory_too_large" // --push.max-waiting-bytes, for one push
 	reasonEvent        = "event_too_large"
 	reasonSlow         = "body_too_slow"   // --web.read-timeout
 	reasonGroups       = "too_many_groups" // --push.max-groups
-	reasonBusy         = "busy"            // --push.max-waiting
+	reasonBusy         = "busy"            // --push.max-waiting, --push.max-waiting-bytes
 	reasonNotReady     = "not_ready"
 	reasonUnavailable  = "unavailable" // the stream
 	reasonGone         = "client_gone"
@@ -136,6 +137,9 @@ func refuse(code Code, format string, args ...any) *Error {
 
 // refuseBody is the refusal of a body that cannot be decoded.
 func refuseBody(err error) *Error {
+	if refused, ok := errors.AsType[*Error](err); ok {
+		return refused // it was not admitted
+	}
 	var limit *decode.LimitError
 	if errors.As(err, &limit) {
 		return refuse(CodeTooLarge, "%v", limit).withReason(limit.Reason)

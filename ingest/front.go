@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -22,9 +23,10 @@ type FrontConfig struct {
 	Logger *slog.Logger
 	// MaxBytes bounds a body in bytes, on the wire and after decompression.
 	MaxBytes int64
-	// MaxReading bounds the bytes of all bodies that are being read and decoded
-	// together; 0 is no limit.
-	MaxReading int64
+	// MaxHeld bounds the memory in bytes of all pushes. Those that are being read and
+	// decoded have three quarters of it, and the committer bounds those that wait;
+	// 0 is no limit.
+	MaxHeld int64
 	// Limits bound what a push may hold. Labels and LabelBytes also bound grouping
 	// keys.
 	Limits Limits
@@ -71,7 +73,7 @@ func NewFront(committer *Committer, refusals *Refusals, cfg FrontConfig, m *Metr
 		metrics:   m,
 		keys:      keys,
 		ttl:       ttl,
-		bodies:    newBodies(cfg.MaxBytes, cfg.MaxReading),
+		bodies:    newBodies(cfg.MaxBytes, cfg.MaxHeld),
 		options:   decode.Options{Scheme: keys.scheme, Unchecked: cfg.Unchecked, Limits: cfg.Limits},
 		now:       time.Now,
 	}
@@ -80,23 +82,27 @@ func NewFront(committer *Committer, refusals *Refusals, cfg FrontConfig, m *Metr
 // source is a push as it was received.
 type source struct {
 	body                  io.Reader
-	encoding, contentType string // headers
-	remoteWrite           bool   // has a header of Prometheus remote write
-	origin                string // for people
-	hasTTL                bool   // the client asks for a time to live
+	length                int64         // of body, -1 if it is not known
+	wait                  time.Duration // for memory, at most
+	encoding, contentType string        // headers
+	remoteWrite           bool          // has a header of Prometheus remote write
+	origin                string        // for people
+	hasTTL                bool          // the client asks for a time to live
 	ttl                   time.Duration
 }
 
 // readPush reads a push into a change. A body that can be read but not accepted
 // becomes a change that records the failure.
 func (f *Front) readPush(op store.Op, key store.Key, from source) (Change, error) {
-	raw, free, err := f.bodies.read(from.body, from.encoding)
+	in, err := f.bodies.read(from.body, from.encoding, from.length, from.wait)
 	if err != nil {
 		return Change{}, err
 	}
-	defer free()
+	defer in.free()
+	raw, options := in.bytes(), f.options
+	options.Admit = in
 	c := Change{Op: op, Key: key, Origin: from.origin, Format: decode.FormatOf(raw, from.contentType)}
-	families, err := decode.Families(raw, from.contentType, key, f.options)
+	families, err := decode.Families(raw, from.contentType, key, options)
 	if err != nil {
 		err = explain.Explain(err, raw, explain.Request{
 			ContentType: from.contentType, Encoding: from.encoding, Decoded: isKnown(from.encoding), RemoteWrite: from.remoteWrite,
@@ -111,6 +117,13 @@ func (f *Front) readPush(op store.Op, key store.Key, from source) (Change, error
 	c.Time = f.now()
 	f.applyTTL(&c, from.hasTTL, from.ttl)
 	return c, nil
+}
+
+// ReturnMemory gives memory back to the system after large pushes, until ctx ends.
+// It returns nil.
+func (f *Front) ReturnMemory(ctx context.Context) error {
+	f.bodies.admission.trim(ctx)
+	return nil
 }
 
 // record counts a verdict, and keeps it if it is a refusal that the client has

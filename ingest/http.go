@@ -50,7 +50,7 @@ func (f *Front) Push(op store.Op, jobBase64 bool) http.HandlerFunc {
 			return
 		}
 		c, err := f.readPush(op, key, source{
-			hasTTL: hasTTL, ttl: ttl, body: r.Body, encoding: r.Header.Get("Content-Encoding"), contentType: r.Header.Get("Content-Type"),
+			hasTTL: hasTTL, ttl: ttl, body: r.Body, length: r.ContentLength, wait: maxAdmissionWait, encoding: r.Header.Get("Content-Encoding"), contentType: r.Header.Get("Content-Type"),
 			remoteWrite: r.Header.Get(remoteWriteHeader) != "", origin: originHTTP(r),
 		})
 		if err != nil {

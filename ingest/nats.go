@@ -172,7 +172,7 @@ func (s *Service) change(op store.Op, subject string, r micro.Request) (Change, 
 		return Change{Op: op, Key: key, Time: s.front.now(), Origin: viaNATS}, nil
 	}
 	from := source{
-		body: bytes.NewReader(r.Data()), encoding: r.Headers().Get("Content-Encoding"), contentType: r.Headers().Get("Content-Type"),
+		body: bytes.NewReader(r.Data()), length: int64(len(r.Data())), wait: maxAdmissionWaitNATS, encoding: r.Headers().Get("Content-Encoding"), contentType: r.Headers().Get("Content-Type"),
 		remoteWrite: r.Headers().Get(remoteWriteHeader) != "", origin: viaNATS,
 	}
 	if text := r.Headers().Get("Nats-TTL"); text != "" {

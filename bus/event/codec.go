@@ -191,6 +191,10 @@ func encodeState(m *nats.Msg, e store.Event) error {
 	return nil
 }
 
+// IsMarker tells whether the server itself has written a message, since another one has
+// expired or was removed.
+func IsMarker(m *nats.Msg) bool { return Header(m, headerMarker) != "" }
+
 // Decode reads an event. Its error is an ErrDamaged and says why. ok is false
 // for a message that is none of ours to apply, such as the marker of a group
 // that is unknown. Nothing of the event shares memory with the message.

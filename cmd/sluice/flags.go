@@ -22,6 +22,10 @@ type options struct {
 	listenAddresses, clusterPeers cli.StringSlice
 	trustedProxies                cli.StringSlice
 	groupTTL, busSync             string
+	waitingBytes                  int64
+
+	limitsMemory bool
+	memoryRatio  float64
 }
 
 // serveFlags returns the flags of serve where their values are not needed.
@@ -39,7 +43,7 @@ func (o *options) flags() []cli.Flag {
 
 // flagsWithoutEnv returns the same flags, which know of no environment variables.
 func (o *options) flagsWithoutEnv() []cli.Flag {
-	return slices.Concat(o.webFlags(), o.pushFlags(), o.groupFlags(), o.persistenceFlags(), o.busFlags(), o.clusterFlags(), o.logFlags())
+	return slices.Concat(o.webFlags(), o.pushFlags(), o.groupFlags(), o.persistenceFlags(), o.busFlags(), o.clusterFlags(), o.memoryFlags(), o.logFlags())
 }
 
 // logFlags say what is logged, and how.
@@ -65,7 +69,10 @@ func (o *options) finish() (err error) {
 	}
 	g.ListenAddresses = o.listenAddresses.Value()
 	g.Bus.Server.Cluster.Peers = o.clusterPeers.Value()
-	g.Front.MaxReading = g.Committer.MaxWaitingBytes // what is read waits afterwards
+	g.SetMaxHeld(o.waitingBytes)
+	if o.memoryRatio <= 0 || o.memoryRatio > 1 {
+		return fmt.Errorf("--auto-gomemlimit.ratio: %v is not above 0 and at most 1", o.memoryRatio)
+	}
 	g.Bus.Server.MaxPayload = maxEvent(g.Front.MaxBytes)
 	g.Front.Limits.TextBytes = g.Bus.Server.MaxPayload // what is larger fits into no event
 	return g.Check()
@@ -95,6 +102,8 @@ func addEnv(f cli.Flag) {
 	case *cli.Int64Flag:
 		f.EnvVars = env
 	case *cli.DurationFlag:
+		f.EnvVars = env
+	case *cli.Float64Flag:
 		f.EnvVars = env
 	default:
 		panic(fmt.Sprintf("BUG: flag type %T has no environment variable", f))

@@ -12,11 +12,9 @@ const (
 	// A group takes some hundred bytes in addition to its series. The limit stops a
 	// job with random names; others do not reach it.
 	defaultMaxGroups = 1_000_000
-	// A hundred pushes of 15,000 series at once hold some 300 MB.
-	defaultMaxWaitingBytes = 1 << 30
-	defaultPersist         = 5 * time.Minute // Pushgateway's, and without effect
-	defaultForget          = time.Hour
-	defaultWait            = 8 * time.Second // below the usual client timeout of 10 s
+	defaultPersist   = 5 * time.Minute // Pushgateway's, and without effect
+	defaultForget    = time.Hour
+	defaultWait      = 8 * time.Second // below the usual client timeout of 10 s
 
 	// The largest push that anybody is known to send has 15,000 series, and a body
 	// of --push.max-bytes with lines of usual length 200,000.
@@ -46,7 +44,7 @@ func (o *options) pushFlags() []cli.Flag {
 		&cli.IntFlag{Name: "push.max-labels", Destination: &g.Front.Limits.Labels, Value: defaultMaxLabels, Usage: "most `labels` of a series, those of its group included"},
 		&cli.IntFlag{Name: "push.max-label-bytes", Destination: &g.Front.Limits.LabelBytes, Action: valuesToo, Value: defaultMaxLabelBytes, Usage: "most `bytes` of a metric name or a label name, and of a grouping key as a whole; if given, also of a label value"},
 		&cli.IntFlag{Name: "push.max-waiting", Destination: &g.Committer.MaxWaiting, Value: defaultMaxWaiting, Usage: "most `pushes` that may wait for their verdict"},
-		&cli.Int64Flag{Name: "push.max-waiting-bytes", Destination: &g.Committer.MaxWaitingBytes, Value: defaultMaxWaitingBytes, Usage: "most `bytes` of all pushes that are being read, and again of all that wait; 0 is no limit"},
+		&cli.Int64Flag{Name: waitingBytesFlag, Destination: &o.waitingBytes, Value: defaultMaxWaitingBytes, Usage: "most `bytes` of memory for all pushes that are being read, decoded or wait; less by default if the memory limit is below 2.5 GiB. 0 is no limit"},
 		&cli.DurationFlag{Name: "push.wait", Destination: &g.Committer.Wait, Value: defaultWait, Usage: "longest `time` a push waits for the stream before it is answered by 503"},
 	}
 }

@@ -30,6 +30,7 @@ func serveCommand() ([]cli.Flag, cli.ActionFunc) {
 		if err := o.finish(); err != nil {
 			return err
 		}
+		o.limitMemory(!c.IsSet(waitingBytesFlag))
 		return o.serve(c.Context, flagTexts(c, flags), c.App.ErrWriter)
 	}
 }
@@ -44,6 +45,7 @@ func (o *options) serve(ctx context.Context, flags map[string]string, log io.Wri
 	cfg := o.gateway
 	cfg.Defaults = changedDefaults(flags)
 	flags["web.route-prefix"] = cfg.Prefix() // as Pushgateway tells it
+	flags[waitingBytesFlag] = fmt.Sprint(cfg.Front.MaxHeld)
 	flags["bus.url"] = bus.RedactURL(cfg.Bus.URL)
 	defer startGCPercent()()
 	hangups, stop := notifyOnHangup()

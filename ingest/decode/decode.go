@@ -31,6 +31,15 @@ type Options struct {
 	Unchecked bool
 	// Limits bound what a push may hold.
 	Limits Limits
+	// Admit is asked before each way in which a large body is read; nil admits all.
+	Admit Admitter
+}
+
+// Admitter admits bodies to be read.
+type Admitter interface {
+	// Admit is told how many bytes will be allocated, instead of those that it was
+	// told before. It may block. Families returns its error as it is.
+	Admit(bytes int64) error
 }
 
 // Families returns what body pushes to the group of key, in canonical form:
@@ -42,8 +51,8 @@ type Options struct {
 // The families share memory with each other, but not with body. They are the
 // caller's. Families may be called concurrently.
 //
-// The error is a *SyntaxError, a *RefusedError or a *LimitError; no family is
-// returned then. Package explain says more about it.
+// The error is a *SyntaxError, a *RefusedError or a *LimitError, or that of
+// Options.Admit; no family is returned then. Package explain says more about it.
 func Families(body []byte, contentType string, key store.Key, opts Options) ([]store.Family, error) {
 	if opts.Scheme == model.UnsetValidation {
 		opts.Scheme = model.LegacyValidation
@@ -52,8 +61,14 @@ func Families(body []byte, contentType string, key store.Key, opts Options) ([]s
 	var err error
 	switch FormatOf(body, contentType) {
 	case Protobuf:
+		if err := opts.admit(protobufCost, body, key); err != nil {
+			return nil, err
+		}
 		families, err = parseProtobuf(body)
 	case OpenMetrics:
+		if err := opts.admit(textCost, body, key); err != nil {
+			return nil, err
+		}
 		families, err = parseOpenMetrics(body, opts.Scheme, opts.Limits)
 	case TextInstead:
 		return textInstead(body, key, opts)
@@ -68,8 +83,14 @@ func Families(body []byte, contentType string, key store.Key, opts Options) ([]s
 
 // textFamilies reads text format 0.0.4.
 func textFamilies(body []byte, key store.Key, opts Options) ([]store.Family, error) {
+	if err := opts.admit(fastCost, body, key); err != nil {
+		return nil, err
+	}
 	if families, ok := scanText(body, key, opts.Limits); ok {
 		return families, nil
+	}
+	if err := opts.admit(textCost, body, key); err != nil {
+		return nil, err
 	}
 	families, err := parseText(body, opts.Scheme, opts.Limits)
 	if err != nil {

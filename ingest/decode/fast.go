@@ -80,6 +80,9 @@ func scanText(body []byte, key store.Key, limits Limits) ([]store.Family, bool) 
 	if !s.setGroup(key) {
 		return nil, false
 	}
+	// In one piece: growing step by step would allocate five times as much.
+	lines := int64(bytes.Count(body, []byte{'\n'}))
+	s.text = slices.Grow(s.text, int(textSize(int64(len(body)), lines, key, limits)))
 	for s.pos < len(s.body) {
 		if !s.line() {
 			return nil, false

@@ -51,9 +51,11 @@ type Config struct {
 	EnableLifecycle bool
 	EnableAdminAPI  bool
 	// ReadTimeout is the time of a body (ingest says how it grows with the body),
+	// WriteTimeout that for each 64 KiB of an answer,
 	// ReadHeaderTimeout that of the headers, IdleTimeout that between two requests.
 	// 0 is no limit.
 	ReadTimeout       time.Duration
+	WriteTimeout      time.Duration
 	ReadHeaderTimeout time.Duration
 	IdleTimeout       time.Duration
 	// MaxConnections bounds the connections of all listeners together; 0 is no
@@ -89,6 +91,13 @@ type Config struct {
 	// Terminal shows the progress of the first replay as a bar, if it is a terminal;
 	// nil shows none.
 	Terminal *os.File
+}
+
+// SetMaxHeld bounds the memory in bytes of all pushes together: a quarter of it is for
+// those that wait for their verdict. 0 is no limit.
+func (c *Config) SetMaxHeld(bytes int64) {
+	c.Front.MaxHeld = bytes
+	c.Committer.MaxWaitingBytes = (bytes + 3) / 4
 }
 
 // Check finds what is wrong with a configuration without starting anything.
@@ -148,13 +157,14 @@ func (c *Config) checkNotNegative() error {
 		flag  string
 		value int64
 	}{
-		{"push.max-waiting-bytes", c.Committer.MaxWaitingBytes},
+		{"push.max-waiting-bytes", c.Front.MaxHeld},
 		{"bus.replicas", int64(c.Bus.Replicas)},
 		{"group.forget-after", int64(c.Committer.ForgetAfter)},
 		{"push.max-groups", int64(c.MaxGroups)},
 		{"push.max-series", int64(c.Front.Limits.Series)},
 		{"web.read-header-timeout", int64(c.ReadHeaderTimeout)},
 		{"web.read-timeout", int64(c.ReadTimeout)},
+		{"web.write-timeout", int64(c.WriteTimeout)},
 		{"web.idle-timeout", int64(c.IdleTimeout)},
 		{"web.max-connections", int64(c.MaxConnections)},
 		{"bus.wait", int64(c.BusWait)},

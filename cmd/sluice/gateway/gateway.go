@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"time"
 
@@ -44,6 +45,7 @@ type Gateway struct {
 	store       *store.Store
 	importer    *importfile.Import
 	committer   *ingest.Committer
+	front       *ingest.Front
 	expirer     *ingest.Expirer
 	watchdog    *watchdog // nil if the service manager wants none
 	service     *ingest.Service
@@ -117,9 +119,14 @@ func (g *Gateway) open(ctx context.Context) (shown *exposer.SelfMetrics, err err
 		return nil, err
 	}
 	for _, l := range g.listeners {
+		answers := newAnswerDeadlines(cfg.WriteTimeout)
 		handler := ingest.Identify(ingest.BodyDeadline(&g.handler, cfg.ReadTimeout), cfg.TrustedProxies, g.users.of)
-		s := newHTTPServer(cfg, l, handler, g.logger)
-		s.server.ConnState = g.countConnection
+		s := newHTTPServer(cfg, l, answers.wrap(handler), g.logger)
+		s.server.ConnState = func(conn net.Conn, state http.ConnState) {
+			g.countConnection(conn, state)
+			answers.idle(conn, state)
+		}
+		s.server.RegisterOnShutdown(answers.stop)
 		s.server.RegisterOnShutdown(g.events.Close) // requests that watch events would not end
 		g.servers = append(g.servers, s)
 	}
@@ -165,6 +172,7 @@ func (g *Gateway) assemble(shown *exposer.SelfMetrics) (err error) {
 	refusals := ingest.NewRefusals()
 	cfg.Front.Logger = logger.With("component", "push")
 	front := ingest.NewFront(g.committer, refusals, cfg.Front, metrics)
+	g.front = front
 	if g.watchdog, err = newWatchdog(g.notifier, g.committer, g.store, cfg.Committer.Wait, logger.With("component", "watchdog")); err != nil {
 		return err
 	}

@@ -30,14 +30,14 @@ func configOf(t *testing.T) Config {
 	t.Helper()
 	return Config{
 		ListenAddresses: []string{"127.0.0.1:0", "127.0.0.1:0"}, TelemetryPath: "/metrics", SelfMetrics: SelfTogether,
-		EnableLifecycle: true, MaxConnections: 100, MaxHeaderBytes: 1 << 16, ReadTimeout: testkit.Patience,
+		EnableLifecycle: true, MaxConnections: 100, MaxHeaderBytes: 1 << 16, ReadTimeout: testkit.Patience, WriteTimeout: testkit.Patience,
 		Bus: bus.Config{
 			Prefix: "sluice", History: 1,
 			Server: embed.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Sync: embed.SyncInterval, MaxPayload: 8 << 20},
 		},
 		Committer: ingest.CommitterConfig{Wait: testkit.Patience, MaxWaiting: 100, MaxWaitingBytes: 1 << 28, ForgetAfter: time.Hour},
 		Front: ingest.FrontConfig{
-			MaxBytes: 1 << 20, MaxReading: 1 << 28,
+			MaxBytes: 1 << 20, MaxHeld: 1 << 28,
 			Limits: ingest.Limits{Series: 1000, Labels: 100, LabelBytes: 1000, TextBytes: 8 << 20},
 		},
 	}

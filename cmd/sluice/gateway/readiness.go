@@ -42,7 +42,7 @@ func (r *readiness) notForPushes() string {
 // what there is when the stream cannot be reached; "" is ready.
 func (r *readiness) notForScrapes() string {
 	status := r.bus.Status()
-	status.Connected = true
+	status.Connected, status.Restoring = true, ""
 	if reason := notReady(status, notImported(r.store), r.expirer.Swept()); reason != "" {
 		return reason
 	}
@@ -61,6 +61,8 @@ func notReady(status bus.Status, importing, swept bool) string {
 		return "the import of a persistence file is not complete: it goes on, or needs a gateway with --persistence.file"
 	case !status.Connected:
 		return "the stream cannot be reached"
+	case status.Restoring != "":
+		return "the stream was changed from outside and is being restored: " + status.Restoring
 	case status.Disk.Short():
 		return fmt.Sprintf("the disk of the data directory is full: %d bytes are free, and %d are kept for deletes", status.Disk.Free, status.Disk.Reserve)
 	case !swept:
