@@ -84,6 +84,16 @@ func (s *stream) state(info *jetstream.StreamInfo) *StreamState {
 	return found
 }
 
+// Members counts the members of the cluster that the embedded server belongs to: those
+// that are connected, itself included, and all. Size is 0 without such a cluster. It
+// does not block.
+func (b *Bus) Members() (connected, size int) {
+	if !b.cfg.Server.Cluster.On() {
+		return 0, 0
+	}
+	return b.embedded.MembersConnected(), b.cfg.Server.Cluster.Size
+}
+
 // ClusterName returns the name of the cluster that the embedded server belongs to,
 // or the external one. It is "" if there is none, or if it is not known since the
 // server is away.

@@ -69,18 +69,21 @@ func clusterAction(c *cli.Context) error {
 // troubleOf says what is wrong with a cluster, nil if nothing is. Gateways that
 // cannot be compared yet are no trouble.
 func troubleOf(s *clusterAnswer) error {
-	var found []string
-	switch {
-	case s.Stream == nil:
-		found = append(found, "the stream does not answer")
-	case s.Stream.Leader == "" && s.Stream.Replicas > 1:
-		found = append(found, "the stream has no leader")
+	found := troubleOfStream(s)
+	if m := s.Members; m != nil {
+		if m.Connected < m.Size {
+			found = append(found, fmt.Sprintf("%d of %s connected", m.Connected, words.Count(m.Size, "member", "members")))
+		}
+		if len(s.Gateways) < m.Size {
+			found = append(found, fmt.Sprintf("%s, of %d members", words.Count(len(s.Gateways), "gateway answers", "gateways answer"), m.Size))
+		}
 	}
-	if s.Stream != nil {
-		for _, one := range s.Stream.Copies {
-			if one.Offline {
-				found = append(found, "the copy on "+cell(one.Server)+" is offline")
-			}
+	for _, g := range s.Gateways {
+		if !g.Ready {
+			found = append(found, "the gateway "+cell(g.ID)+" is not ready")
+		}
+		if !g.Connected {
+			found = append(found, "the gateway "+cell(g.ID)+" cannot reach the stream")
 		}
 	}
 	if a := s.Agreement; a.Agree != nil && !*a.Agree {
@@ -92,9 +95,45 @@ func troubleOf(s *clusterAnswer) error {
 	return errors.New(strings.Join(found, "; "))
 }
 
+// silentAfter is how long a copy may be silent, in seconds. The leader hears from
+// each copy every second.
+const silentAfter = 10
+
+// troubleOfStream says what is wrong with the stream and its copies. A server that
+// was killed is neither offline nor behind for the leader until the next event.
+func troubleOfStream(s *clusterAnswer) (found []string) {
+	if s.Stream == nil {
+		return []string{"the stream does not answer"}
+	}
+	if s.Stream.Leader == "" && s.Stream.Replicas > 1 {
+		found = append(found, "the stream has no leader")
+	}
+	if copies := len(s.Stream.Copies); copies > 0 && copies < s.Stream.Replicas {
+		found = append(found, fmt.Sprintf("the stream has %d of %d copies", copies, s.Stream.Replicas))
+	}
+	for _, one := range s.Stream.Copies {
+		what := "the copy on " + cell(one.Server)
+		switch {
+		case one.Offline:
+			found = append(found, what+" is offline")
+		case one.ActiveSeconds != nil && *one.ActiveSeconds > silentAfter:
+			found = append(found, fmt.Sprintf("%s has been silent for %.0f s", what, *one.ActiveSeconds))
+		case !one.Current && one.Lag > 0:
+			found = append(found, fmt.Sprintf("%s is behind by %s", what, words.Count(int(one.Lag), "entry", "entries")))
+		case !one.Current:
+			found = append(found, what+" is behind")
+		}
+	}
+	return found
+}
+
 func printCluster(out io.Writer, s *clusterAnswer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "cluster\t%s\n", cell(s.Name))
+	name := cell(s.Name)
+	if m := s.Members; m != nil {
+		name += fmt.Sprintf(", %d of %s connected", m.Connected, words.Count(m.Size, "member", "members"))
+	}
+	fmt.Fprintf(w, "cluster\t%s\n", name)
 	if s.Stream == nil {
 		fmt.Fprintf(w, "stream\tdoes not answer: %s\n", cell(s.Error))
 	} else {

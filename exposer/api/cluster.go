@@ -20,6 +20,10 @@ const clusterTime = 3 * time.Second
 type ClusterSource struct {
 	// Name returns the name of the NATS cluster, "" for none. It must not block.
 	Name func() string
+	// Members counts the members of the cluster that the embedded server belongs to:
+	// those that are connected, itself included, and all. Size is 0 without one. It
+	// must not block; nil is no cluster.
+	Members func() (connected, size int)
 	// Stream asks the stream how it is doing, and Gateways asks all gateways. Both
 	// take 2 s at most.
 	Stream   func(context.Context) (*bus.StreamState, error)
@@ -31,8 +35,16 @@ type Cluster struct {
 	Name      string           `json:"name"`   // "" without a cluster
 	Stream    *bus.StreamState `json:"stream"` // nil if it does not answer
 	Error     string           `json:"error,omitempty"`
+	Members   *Members         `json:"members,omitempty"` // nil without a cluster of embedded servers
 	Gateways  []bus.Gateway    `json:"gateways"`
 	Agreement Agreement        `json:"agreement"`
+}
+
+// Members are those of the cluster of embedded servers, as the gateway that was asked
+// sees them.
+type Members struct {
+	Connected int `json:"connected"` // itself included
+	Size      int `json:"size"`
 }
 
 // Agreement tells whether gateways show the same.
@@ -65,6 +77,11 @@ func (a *API) askCluster(ctx context.Context) Cluster {
 	ctx, cancel := context.WithTimeout(ctx, clusterTime)
 	defer cancel()
 	answer := Cluster{Name: a.cfg.Cluster.Name()}
+	if members := a.cfg.Cluster.Members; members != nil {
+		if connected, size := members(); size > 0 {
+			answer.Members = &Members{Connected: connected, Size: size}
+		}
+	}
 	var asking errgroup.Group
 	var streamErr, gatewaysErr error
 	asking.Go(func() error { answer.Stream, streamErr = a.cfg.Cluster.Stream(ctx); return nil })

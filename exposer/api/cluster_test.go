@@ -74,10 +74,11 @@ func TestClusterWithoutAStream(t *testing.T) {
 	h := clusterAPI(ClusterSource{
 		Name:     func() string { return "c" },
 		Stream:   func(context.Context) (*bus.StreamState, error) { return nil, errors.New("no stream") },
+		Members:  func() (connected, size int) { return 2, 3 },
 		Gateways: func(context.Context) ([]bus.Gateway, error) { return []bus.Gateway{self}, errors.New("no gateways") },
 	})
 	for range 2 { // what one answer leaves out is there for the next one
-		wantJSON(t, getJSON(t, h, "/cluster"), `{"status":"success","data":{"name":"c","stream":null,"error":"no stream",
+		wantJSON(t, getJSON(t, h, "/cluster"), `{"status":"success","data":{"name":"c","stream":null,"error":"no stream","members":{"connected":2,"size":3},
 			"gateways":[{"id":"a","server":"","version":"1","self":true,"ready":true,"connected":false,"applied_sequence":7,
 				"digest":"00000000000000ab","settled":true,"started":"1970-01-01T00:00:01Z"}],
 			"agreement":{"sequence":7,"agree":true,"gateways":1}}}`)

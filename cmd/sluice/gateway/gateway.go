@@ -211,7 +211,7 @@ func (g *Gateway) api(refusals *ingest.Refusals) *api.API {
 		Ready: g.readiness.caughtUp, Refusals: refusals.Latest,
 		Address: api.Address{External: g.cfg.external(), Prefix: g.cfg.Prefix()},
 		Status:  api.Status{Build: buildInfo(), Flags: g.cfg.Flags, Defaults: g.cfg.Defaults, Start: g.started},
-		Cluster: api.ClusterSource{Name: g.bus.ClusterName, Stream: g.bus.StreamState, Gateways: g.bus.Gateways},
+		Cluster: api.ClusterSource{Name: g.bus.ClusterName, Members: g.bus.Members, Stream: g.bus.StreamState, Gateways: g.bus.Gateways},
 		Stream:  api.StreamSource{Status: g.bus.Status, Known: g.bus.Known, NotReady: g.readiness.waitingFor},
 		Events:  g.events,
 		History: g.bus.History,
