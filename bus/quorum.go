@@ -6,9 +6,6 @@ import (
 )
 
 const (
-	// quorumPeriod is how often a stream with several servers is asked whether it
-	// is there.
-	quorumPeriod = time.Second
 	// quorumPatience is how long it may be silent until it is reported as out of
 	// reach. The election of a leader takes 9 s at most (nats-server,
 	// server/raft.go), and pushes wait for it.

@@ -63,7 +63,8 @@ func (f *follower) restore(ctx context.Context) state {
 	}
 	// What has passed the gate before has been told to end.
 	f.appender.mu.Lock()
-	f.appender.mu.Unlock() //nolint:staticcheck // only to wait
+	//lint:ignore SA2001 the lock is only waited for
+	f.appender.mu.Unlock()
 	r, err := f.startReplay(ctx)
 	if err != nil {
 		var bad *unusableError

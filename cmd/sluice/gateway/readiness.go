@@ -41,12 +41,16 @@ func (r *readiness) notForPushes() string {
 // notForScrapes says why the gateway is not ready for scrapes, which go on with
 // what there is when the stream cannot be reached; "" is ready.
 func (r *readiness) notForScrapes() string {
-	status := r.bus.Status()
-	status.Connected, status.Restoring = true, ""
-	if reason := notReady(status, notImported(r.store), r.expirer.Swept()); reason != "" {
+	if reason := notReady(forScrapes(r.bus.Status()), notImported(r.store), r.expirer.Swept()); reason != "" {
 		return reason
 	}
 	return r.judge.Inconsistent()
+}
+
+// forScrapes returns a status without what stands in the way of pushes only.
+func forScrapes(status bus.Status) bus.Status {
+	status.Connected, status.Restoring, status.Disk = true, "", bus.Status{}.Disk
+	return status
 }
 
 // notReady says why a gateway is not ready, "" if it is.
