@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
@@ -21,12 +23,16 @@ var utf8Pools = pools{
 }
 
 // scrapable asks the judge for the names as they are, and for each way to escape
-// them. Two families must not become one, whatever they hold.
+// them. Two families must not become one, whatever they hold, nor the grouping keys of
+// two groups: a dead group and one without a time to live share no series yet.
 func (m plainModel) scrapable(reserved map[string]dto.MetricType) error {
 	if err := m.consistent(reserved); err != nil {
 		return err
 	}
 	for _, scheme := range escapingSchemes {
+		if err := m.keysDiffer(scheme); err != nil {
+			return err
+		}
 		names := map[string]string{}
 		escaped := func(families []*dto.MetricFamily) ([]*dto.MetricFamily, error) {
 			var all []*dto.MetricFamily
@@ -51,6 +57,24 @@ func (m plainModel) scrapable(reserved map[string]dto.MetricType) error {
 		if err := gathered(ours, pushed); err != nil {
 			return fmt.Errorf("%s: %w", scheme, err)
 		}
+	}
+	return nil
+}
+
+// keysDiffer tells whether all groups still have different keys with escaped names.
+func (m plainModel) keysDiffer(scheme model.EscapingScheme) error {
+	paths := map[string]string{}
+	for path, g := range m {
+		var labels []string
+		for _, l := range g.key.scraped() {
+			labels = append(labels, fmt.Sprintf("%s=%q", EscapeLabelName(l.Name, scheme), l.Value))
+		}
+		slices.Sort(labels)
+		key := strings.Join(labels, ",")
+		if other, taken := paths[key]; taken && other != twinPath(g.key) {
+			return fmt.Errorf("%s: groups %s and %s are both %s", scheme, other, path, key)
+		}
+		paths[key] = path
 	}
 	return nil
 }
