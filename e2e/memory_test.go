@@ -100,6 +100,10 @@ func TestMemoryOfTheWorstBodies(t *testing.T) {
 		// An idle gateway has some 60 MB, and what was stored.
 		mostAfterwards = 400 << 20
 	)
+	factor := int64(1)
+	if os.Getenv("E2E_RACE") == "1" {
+		factor = 5 // what the race detector notes of memory is resident, too, and stays
+	}
 	g := newSite(t).start("--push.max-waiting-bytes=402653184", "--push.wait=15s")
 	var running sync.WaitGroup
 	var mu sync.Mutex
@@ -149,7 +153,7 @@ func TestMemoryOfTheWorstBodies(t *testing.T) {
 	if small <= refused {
 		t.Errorf("%d small pushes were taken, %d not", small, refused)
 	}
-	if peak > mostResident {
+	if int64(peak) > factor*mostResident {
 		t.Errorf("%d MiB were resident", peak>>20)
 	}
 	for verdict := range codes {
@@ -159,6 +163,6 @@ func TestMemoryOfTheWorstBodies(t *testing.T) {
 			t.Errorf("%s", verdict)
 		}
 	}
-	testkit.Within(t, requestBound, "the memory is given back", func() bool { return g.memory("VmRSS") < mostAfterwards })
+	testkit.Within(t, requestBound, "the memory is given back", func() bool { return int64(g.memory("VmRSS")) < factor*mostAfterwards })
 	t.Logf("%d MiB resident afterwards", g.memory("VmRSS")>>20)
 }
